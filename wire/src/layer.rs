@@ -1,0 +1,201 @@
+//! The layer: one hop's encryption around the slots of a deposit and of its reply.
+//!
+//! At `join`, client and mixer agree on a key with fresh P-256 keys of both; the key steps forward
+//! with the rounds, L_{r+1} = HMAC(L_r, "step"), and the old one is erased. Per round, direction and slot
+//! HKDF gives an encryption key, a MAC key and an IV that are used once. Layout of a layered slot:
+//! ciphertext, then a tag of 16 bytes over version, direction, slots, slot, round and ciphertext.
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::VERSION;
+use crate::ids::Round;
+use crate::kdf::{Label, Secret};
+use crate::public_key::{AgreementKey, NotOnCurve, PublicKey};
+use crate::sealed::{self, Unopened};
+use crate::size::{IV, KEY, LAYER_TAG};
+
+const AGREED: Label = Label("iirs 1 layer agreed");
+const STEP: Label = Label("iirs 1 layer step");
+const DEPOSIT_KEYS: Label = Label("iirs 1 layer deposit");
+const REPLY_KEYS: Label = Label("iirs 1 layer reply");
+
+/// Which way a layered slot travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From client to mixer.
+    Deposit = 1,
+    /// From mixer to client.
+    Reply = 2,
+}
+
+/// Which slot of a round a layer is around.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Which way it travels.
+    pub direction: Direction,
+    /// Position in the frame, counted from 0.
+    pub slot: u8,
+    /// Slots of the frame.
+    pub slots: u8,
+}
+
+/// The key of one round, L_r, on both sides of one round stream.
+///
+/// Both begin at the first round opened on the stream, whatever its number.
+pub struct Layer(Secret);
+
+impl Layer {
+    /// Agrees on the client's side; `mixer` is the key that the server's leaf signed.
+    ///
+    /// # Errors
+    /// [`NotOnCurve`] if the mixer's key is not a point.
+    pub fn for_client(own: &AgreementKey, mixer: &PublicKey) -> Result<Self, NotOnCurve> {
+        Ok(Self::agreed(&own.agree(mixer)?, &own.public(), mixer))
+    }
+
+    /// Agrees on the mixer's side; `client` is the key of the `join` frame.
+    ///
+    /// # Errors
+    /// [`NotOnCurve`] if the client's key is not a point.
+    pub fn for_mixer(own: &AgreementKey, client: &PublicKey) -> Result<Self, NotOnCurve> {
+        Ok(Self::agreed(&own.agree(client)?, client, &own.public()))
+    }
+
+    /// Goes on to the next round; the key of the last one is erased.
+    pub fn step(&mut self) {
+        self.0 = self.0.hmac(STEP, &[]);
+    }
+
+    /// Puts the layer around `plain`; `out` is 16 bytes longer.
+    ///
+    /// # Panics
+    /// On lengths that do not fit, which are bugs of the caller.
+    pub fn seal(&self, round: Round, place: Place, plain: &[u8], out: &mut [u8]) {
+        assert_eq!(out.len(), plain.len() + LAYER_TAG, "slot is plain text and tag");
+        let keys = SlotKeys::of(&self.0, round, place);
+        let (ciphertext, tag) = out.split_at_mut(plain.len());
+        sealed::encrypt(keys.encryption(), keys.iv(), plain, ciphertext);
+        let mac = keys.mac(round, place, ciphertext).finalize().into_bytes();
+        tag.copy_from_slice(&mac[..LAYER_TAG]);
+    }
+
+    /// Takes the layer off `slot`; `out` is 16 bytes shorter.
+    ///
+    /// # Errors
+    /// [`Unopened`] if the tag does not fit; then `out` is untouched.
+    ///
+    /// # Panics
+    /// On lengths that do not fit, which are bugs of the caller.
+    pub fn open(
+        &self,
+        round: Round,
+        place: Place,
+        slot: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Unopened> {
+        assert_eq!(slot.len(), out.len() + LAYER_TAG, "slot is plain text and tag");
+        let keys = SlotKeys::of(&self.0, round, place);
+        let (ciphertext, tag) = slot.split_at(out.len());
+        let mac = keys.mac(round, place, ciphertext);
+        mac.verify_truncated_left(tag).map_err(|_| Unopened)?;
+        sealed::decrypt(keys.encryption(), keys.iv(), ciphertext, out);
+        Ok(())
+    }
+
+    fn agreed(shared: &Secret, client: &PublicKey, mixer: &PublicKey) -> Self {
+        Self(Secret::extract(&[], shared.expose(), AGREED, &[&client.0, &mixer.0]))
+    }
+}
+
+/// Encryption key, MAC key and IV of one slot.
+struct SlotKeys(Zeroizing<[u8; 2 * KEY + IV]>);
+
+impl SlotKeys {
+    fn of(layer: &Secret, round: Round, place: Place) -> Self {
+        let label = match place.direction {
+            Direction::Deposit => DEPOSIT_KEYS,
+            Direction::Reply => REPLY_KEYS,
+        };
+        let mut keys = Self(Zeroizing::new([0; 2 * KEY + IV]));
+        let context: [&[u8]; 2] = [&round.0.to_le_bytes(), &[place.slot, place.slots]];
+        layer.expand(label, &context, &mut *keys.0);
+        keys
+    }
+
+    fn encryption(&self) -> &[u8] {
+        &self.0[..KEY]
+    }
+
+    fn iv(&self) -> &[u8] {
+        &self.0[2 * KEY..]
+    }
+
+    fn mac(&self, round: Round, place: Place, ciphertext: &[u8]) -> Hmac<Sha256> {
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0[KEY..2 * KEY])
+            .expect("HMAC takes keys of any length");
+        mac.update(&[VERSION, place.direction as u8, place.slots, place.slot]);
+        mac.update(&round.0.to_le_bytes());
+        mac.update(ciphertext);
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::size::{DEPOSIT, DEPOSIT_SLOT};
+
+    const PLACE: Place = Place { direction: Direction::Deposit, slot: 1, slots: 2 };
+
+    fn pair() -> (Layer, Layer) {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let client = AgreementKey::random(&mut rng);
+        let mixer = AgreementKey::random(&mut rng);
+        let at_client = Layer::for_client(&client, &mixer.public()).unwrap();
+        (at_client, Layer::for_mixer(&mixer, &client.public()).unwrap())
+    }
+
+    #[test]
+    fn both_sides_agree_and_step_together() {
+        let (mut client, mut mixer) = pair();
+        for round in [9, 10, 11] {
+            let mut slot = [0; DEPOSIT_SLOT];
+            client.seal(Round(round), PLACE, &[5; DEPOSIT], &mut slot);
+            let mut plain = [0; DEPOSIT];
+            assert_eq!(mixer.open(Round(round), PLACE, &slot, &mut plain), Ok(()));
+            assert_eq!(plain, [5; DEPOSIT]);
+            client.step();
+            assert!(client.open(Round(round), PLACE, &slot, &mut plain).is_err());
+            mixer.step();
+        }
+    }
+
+    #[test]
+    fn another_round_slot_count_direction_or_bit_stays_shut() {
+        let (client, mixer) = pair();
+        let mut slot = [0; DEPOSIT_SLOT];
+        client.seal(Round(9), PLACE, &[5; DEPOSIT], &mut slot);
+        let mut plain = [0; DEPOSIT];
+        let other_places = [
+            Place { slot: 0, ..PLACE },
+            Place { slots: 3, ..PLACE },
+            Place { direction: Direction::Reply, ..PLACE },
+        ];
+        assert!(mixer.open(Round(10), PLACE, &slot, &mut plain).is_err());
+        for place in other_places {
+            assert!(mixer.open(Round(9), place, &slot, &mut plain).is_err());
+        }
+        for byte in 0..slot.len() {
+            slot[byte] ^= 1;
+            assert!(mixer.open(Round(9), PLACE, &slot, &mut plain).is_err());
+            slot[byte] ^= 1;
+        }
+        assert_eq!(plain, [0; DEPOSIT]);
+        assert!(mixer.open(Round(9), PLACE, &slot, &mut plain).is_ok());
+    }
+}
