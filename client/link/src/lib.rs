@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The client's shell around the core: QUIC, reconnects, the clock and the profile on disk.
+
+pub mod api;
+pub mod engine;
+pub mod pin;
+pub mod transport;
