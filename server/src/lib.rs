@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The server's process: sockets, disk and clock around the mixer.
+
+pub mod identity;
+pub mod transport;
