@@ -1,0 +1,265 @@
+//! What a program says to the client and hears from it; the window and `iirs-headless` know nothing else.
+
+/// What a program asks of the client.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Opens a conversation; a name that is not in the directory waits for its next sync.
+    Open {
+        /// Account name of the peer.
+        peer: String,
+    },
+    /// Closes a conversation; what is queued in it waits until it is opened again.
+    Close {
+        /// Account name of the peer.
+        peer: String,
+    },
+    /// Sends a message in an open conversation.
+    Send {
+        /// Account name of the peer.
+        peer: String,
+        /// 1 to 16,384 bytes of UTF-8.
+        text: String,
+        /// Name for the message in every [`Event::State`], at most 128 bytes.
+        label: String,
+    },
+    /// Asks for [`Event::Directory`].
+    Directory,
+    /// Asks for [`Event::Status`].
+    Status,
+    /// Waits until nothing is queued, then leaves.
+    Drain {
+        /// Whether to stay a random 30 to 120 rounds more, since leaving with the last acknowledgement
+        /// would tell that one talked.
+        linger: bool,
+    },
+    /// Leaves now.
+    Quit,
+}
+
+/// What the client tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The account was made.
+    Registered {
+        /// Its name.
+        user: String,
+    },
+    /// Signed in, or the session was taken up again at the start.
+    SignedIn {
+        /// Account name.
+        user: String,
+    },
+    /// A round was answered.
+    Round {
+        /// Its number.
+        number: u64,
+        /// Seats in it, as the server says.
+        seats: u32,
+        /// Rounds missed since the start.
+        missed: u64,
+    },
+    /// A message of ours went forward.
+    State {
+        /// The label it was sent with.
+        label: String,
+        /// To whom.
+        peer: String,
+        /// How far it is.
+        state: MessageState,
+        /// The round that did it; none for queued.
+        round: Option<u64>,
+    },
+    /// A message arrived; it is on disk.
+    Message {
+        /// From whom.
+        peer: String,
+        /// What they wrote, byte for byte.
+        text: String,
+        /// When, by their clock, in milliseconds since 1970.
+        sent_ms: u64,
+        /// Round that completed it.
+        round: u64,
+    },
+    /// Answers [`Command::Directory`].
+    Directory {
+        /// All names, sorted.
+        names: Vec<String>,
+    },
+    /// Answers [`Command::Status`].
+    Status(Status),
+    /// The connection changed.
+    Connection(ConnectionState),
+    /// Something failed; unless [`Event::Ended`] follows, the client goes on.
+    Error {
+        /// Stable code.
+        code: ErrorCode,
+        /// What happened and what to do next.
+        text: String,
+    },
+    /// The last event.
+    Ended {
+        /// Whether the client left because it was asked to.
+        ok: bool,
+    },
+}
+
+/// How far a message of ours is; it only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MessageState {
+    /// On disk, waiting for rounds.
+    Queued,
+    /// Its last fragment went out for the first time.
+    Sent,
+    /// Every fragment is acknowledged: it is on the peer's disk.
+    Delivered,
+}
+
+impl MessageState {
+    /// Returns the state's name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+        }
+    }
+}
+
+/// How the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// Trying to reach the server.
+    Connecting,
+    /// In the rounds for the first time.
+    Connected,
+    /// Not in the rounds: nothing covers this client now.
+    Lost,
+    /// Back in the rounds.
+    Resumed,
+}
+
+impl ConnectionState {
+    /// Returns the state's name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Lost => "lost",
+            Self::Resumed => "resumed",
+        }
+    }
+}
+
+/// Answer to [`Command::Status`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// How the connection is.
+    pub connection: ConnectionState,
+    /// The last round that was answered.
+    pub round: u64,
+    /// Seats in it, as the server says.
+    pub seats: u32,
+    /// Rounds missed since the start.
+    pub missed: u64,
+    /// Open conversations, by name.
+    pub conversations: Vec<ConversationStatus>,
+}
+
+/// One open conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationStatus {
+    /// With whom.
+    pub peer: String,
+    /// Whether both sides agreed on keys and text can flow.
+    pub live: bool,
+    /// Messages that are not delivered.
+    pub queued: u32,
+}
+
+/// Stable names of what can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// Wrong password or unknown name.
+    WrongCredentials,
+    /// The name belongs to somebody.
+    NameTaken,
+    /// The server's identity is not the link's.
+    WrongPin,
+    /// No server answers.
+    NoServer,
+    /// The password is empty or too long.
+    PasswordInvalid,
+    /// Another program uses the profile.
+    ProfileInUse,
+    /// The profile belongs to another account or server.
+    ProfileOtherAccount,
+    /// The profile was written by a newer program.
+    ProfileNewer,
+    /// The profile does not open.
+    ProfileDamaged,
+    /// The disk failed.
+    Disk,
+    /// A newer sign-in took this session's place.
+    SignedInElsewhere,
+    /// The operator disabled the account.
+    Disabled,
+    /// Too many tries.
+    SlowDown,
+    /// The server has no room.
+    ServerFull,
+    /// The server showed two people different directories.
+    DirectoryForked,
+    /// The server said something that this program does not understand.
+    ServerProtocol,
+    /// The server's round numbers are impossible; somebody may be replaying.
+    RoundRefused,
+    /// No such name in the directory.
+    UnknownPeer,
+    /// The conversation is not open.
+    NotOpen,
+    /// A conversation with oneself.
+    SelfConversation,
+    /// Too many conversations are open.
+    TooManyConversations,
+    /// The text is empty.
+    TextEmpty,
+    /// The text is over 16 KiB.
+    TextTooLong,
+    /// The label is over 128 bytes.
+    LabelTooLong,
+    /// Too many messages wait.
+    QueueFull,
+}
+
+impl ErrorCode {
+    /// Returns the code's name in JSON, which scripts may rely on.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongCredentials => "wrong-credentials",
+            Self::NameTaken => "name-taken",
+            Self::WrongPin => "wrong-pin",
+            Self::NoServer => "no-server",
+            Self::PasswordInvalid => "password-invalid",
+            Self::ProfileInUse => "profile-in-use",
+            Self::ProfileOtherAccount => "profile-other-account",
+            Self::ProfileNewer => "profile-newer",
+            Self::ProfileDamaged => "profile-damaged",
+            Self::Disk => "disk",
+            Self::SignedInElsewhere => "signed-in-elsewhere",
+            Self::Disabled => "disabled",
+            Self::SlowDown => "slow-down",
+            Self::ServerFull => "server-full",
+            Self::DirectoryForked => "directory-forked",
+            Self::ServerProtocol => "server-protocol",
+            Self::RoundRefused => "round-refused",
+            Self::UnknownPeer => "unknown-peer",
+            Self::NotOpen => "not-open",
+            Self::SelfConversation => "self-conversation",
+            Self::TooManyConversations => "too-many-conversations",
+            Self::TextEmpty => "text-empty",
+            Self::TextTooLong => "text-too-long",
+            Self::LabelTooLong => "label-too-long",
+            Self::QueueFull => "queue-full",
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The long-term keys of an account, and how they are sealed.
+
+use p256::ecdsa::SigningKey;
+use rand_core::CryptoRngCore;
+use thiserror::Error;
+use wire::account::{SealedIdentity, SealedMaster};
+use wire::directory::Record;
+use wire::ids::{IdentityHash, Name};
+use wire::kdf::{Label, Secret};
+use wire::public_key::{AgreementKey, PublicKey};
+use wire::sealed;
+use wire::size::{SEALED_IDENTITY, SEALED_MASTER, SECRET_KEY};
+use zeroize::Zeroizing;
+
+const MASTER_BOX: Label = Label("iirs 1 master key");
+const IDENTITY_BOX: Label = Label("iirs 1 identity keys");
+const IDENTITY_KEY: Label = Label("iirs 1 identity key of master");
+
+/// The key under which an account's other keys are sealed, 32 random bytes.
+pub struct MasterKey(Secret);
+
+/// The sealed keys do not open, or are not those of the public record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the account's sealed keys do not open; the server or its store may be damaged")]
+pub struct KeysDamaged;
+
+impl MasterKey {
+    /// Draws a master key.
+    pub fn random(rng: &mut impl CryptoRngCore) -> Self {
+        Self(Secret::random(rng))
+    }
+
+    /// Takes over a master key that was kept.
+    pub fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// Shows the key, to keep it sealed.
+    pub fn expose(&self) -> &Secret {
+        &self.0
+    }
+
+    /// Seals the master key under OPAQUE's export key.
+    pub fn seal(&self, name: &Name, export: &Secret, rng: &mut impl CryptoRngCore) -> SealedMaster {
+        let mut sealed = [0; SEALED_MASTER];
+        let place = place(name);
+        sealed::seal_into(export, MASTER_BOX, &[&place], self.0.expose(), rng, &mut sealed);
+        SealedMaster(sealed)
+    }
+
+    /// Opens a master key with OPAQUE's export key.
+    ///
+    /// # Errors
+    /// [`KeysDamaged`] if it does not open.
+    pub fn open(name: &Name, export: &Secret, sealed: &SealedMaster) -> Result<Self, KeysDamaged> {
+        let plain = sealed::open(export, MASTER_BOX, &[&place(name)], &sealed.0)
+            .map_err(|_| KeysDamaged)?;
+        let bytes = Zeroizing::new(<[u8; 32]>::try_from(&plain[..]).map_err(|_| KeysDamaged)?);
+        Ok(Self(Secret::new(*bytes)))
+    }
+}
+
+/// An account's own keys; erased on drop.
+pub struct Identity {
+    name: Name,
+    signing: SigningKey,
+    agreement: AgreementKey,
+    record: Record,
+}
+
+impl Identity {
+    /// Draws the keys of a new account.
+    pub fn random(name: Name, rng: &mut impl CryptoRngCore) -> Self {
+        Self::of(name, SigningKey::random(rng), AgreementKey::random(rng))
+    }
+
+    /// Seals the secret keys under the master key.
+    pub fn seal(&self, master: &MasterKey, rng: &mut impl CryptoRngCore) -> SealedIdentity {
+        let mut plain = Zeroizing::new([0; 2 * SECRET_KEY]);
+        let signing = Zeroizing::new(<[u8; SECRET_KEY]>::from(self.signing.to_bytes()));
+        plain[..SECRET_KEY].copy_from_slice(&*signing);
+        plain[SECRET_KEY..].copy_from_slice(self.agreement.expose().expose());
+        let key = master.0.derive(IDENTITY_KEY, &[]);
+        let mut sealed = [0; SEALED_IDENTITY];
+        let place = place(&self.name);
+        sealed::seal_into(&key, IDENTITY_BOX, &[&place], &*plain, rng, &mut sealed);
+        SealedIdentity(sealed)
+    }
+
+    /// Opens the secret keys with the master key.
+    ///
+    /// # Errors
+    /// [`KeysDamaged`] if they do not open or are no keys.
+    pub fn open(
+        name: Name,
+        master: &MasterKey,
+        sealed: &SealedIdentity,
+    ) -> Result<Self, KeysDamaged> {
+        let key = master.0.derive(IDENTITY_KEY, &[]);
+        let plain = sealed::open(&key, IDENTITY_BOX, &[&place(&name)], &sealed.0)
+            .map_err(|_| KeysDamaged)?;
+        let (signing, agreement) = plain.split_at(SECRET_KEY);
+        let signing = SigningKey::from_slice(signing).map_err(|_| KeysDamaged)?;
+        let agreement =
+            Zeroizing::new(<[u8; SECRET_KEY]>::try_from(agreement).map_err(|_| KeysDamaged)?);
+        let agreement = AgreementKey::from_bytes(&agreement).map_err(|_| KeysDamaged)?;
+        Ok(Self::of(name, signing, agreement))
+    }
+
+    /// Returns the account's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Returns the public record.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Returns what others bind this account by.
+    pub fn hash(&self) -> IdentityHash {
+        self.record.identity()
+    }
+
+    /// Returns the key that signs peer messages.
+    pub fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// Agrees with a peer's long-term key.
+    ///
+    /// # Errors
+    /// If the peer's key is not a point.
+    pub fn agree(&self, peer: &PublicKey) -> Result<Secret, wire::public_key::NotOnCurve> {
+        self.agreement.agree(peer)
+    }
+
+    fn of(name: Name, signing: SigningKey, agreement: AgreementKey) -> Self {
+        let record = Record::new(name, agreement.public(), &signing);
+        Self { name, signing, agreement, record }
+    }
+}
+
+/// Associated data of an account's boxes: its name, 33 bytes.
+fn place(name: &Name) -> Vec<u8> {
+    use wire::codec::Wire;
+    name.encode()
+}
