@@ -1,2 +1,2 @@
-//! Placeholder.
+//! Cost of a round.
 fn main() {}

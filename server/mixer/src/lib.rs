@@ -1,1 +1,45 @@
-//! Placeholder.
+//! The mixer: takes the deposits of one round, swaps the cells that meet in a dead drop, and answers
+//! every seat, as a chain of structs in which each step consumes the one before.
+//!
+//! ```text
+//!             seats add, remove           one deposit a seat
+//!                    │                            │
+//!    ┌──► Seats ─────┴────► Open ─────────────────┴──► close
+//!    │                                                   │
+//!    │    Closed ──peel──► Peeled ──shuffle──► Shuffled  │  a hop's way in
+//!    │      ▲                                     │      │
+//!    │      └──────────────────────────────────── │ ─────┘
+//!    │                                         exchange     dead drops (`drops`)
+//!    │                                            │
+//!    │    Returned ◄──────unshuffle────────── Exchanged     a hop's way out
+//!    │       │
+//!    └────── seal ──► Replies, Counts
+//! ```
+//!
+//! A hop (`hop`) knows seats and layers and no dead drops; the exchange (`drops`) knows dead drops and
+//! neither seats nor layers nor rounds. One process holds both today; a chain of servers would hold one
+//! hop each and the exchange at its end.
+//!
+//! Invariants:
+//! - No IO, no clock, no random generator of its own: the caller passes them in. The generator is asked
+//!   in small pieces, so it should be one in user space, such as ChaCha20 with a fresh seed.
+//! - The mixer knows seats, never accounts.
+//! - The reply of a seat stands where its deposit stood, and has the same size, whatever any other seat
+//!   sent, spoiled or left out.
+//! - Nothing here grows with anything but the number of seats.
+
+mod collect;
+mod counts;
+pub mod drops;
+mod hop;
+mod key;
+mod order;
+mod reply;
+mod seat;
+
+pub use collect::{DepositError, Open};
+pub use counts::Counts;
+pub use hop::{Closed, Exchanged, Peeled, Returned, Shuffled};
+pub use key::MixerKey;
+pub use reply::{Replies, first_frame};
+pub use seat::{SEATS_MAX, Seat, Seats, SeatsFull};

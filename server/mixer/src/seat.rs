@@ -1,0 +1,121 @@
+//! Seats: who takes part in a round, as numbers with a layer each.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+use wire::ids::Round;
+use wire::layer::Layer;
+use wire::size::{SLOTS_MAX, SLOTS_MIN};
+
+/// Most seats of one mixer; times the most slots, they still count in 32 bits.
+pub const SEATS_MAX: u32 = 1 << 20;
+
+/// Number of a seat: one signed-in session in the rounds, counted from 0.
+///
+/// A removed seat's number is given out again, so whoever removes a seat forgets its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seat(pub u32);
+
+/// Every seat that [`SEATS_MAX`] allows is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("all {SEATS_MAX} seats are taken")]
+pub struct SeatsFull;
+
+/// The layers of all seats, each at the key of the next round.
+///
+/// The caller owns them between two rounds; who joins or leaves while a round runs is added or removed
+/// after it, and so starts or ends with the next one that opens.
+pub struct Seats {
+    slots: u8,
+    last: Round,
+    /// By seat number; the last one is always taken, so the length is bounded by the highest seat.
+    layers: Vec<Option<Layer>>,
+    /// The numbers below `layers.len()` that are not taken.
+    free: BTreeSet<u32>,
+}
+
+impl Seats {
+    /// Makes an empty room whose seats deposit `slots` slots each.
+    ///
+    /// # Panics
+    /// If there cannot be so many slots, 1 to 8, which is a bug of the caller.
+    pub fn new(slots: u8) -> Self {
+        assert!((SLOTS_MIN..=SLOTS_MAX).contains(&slots), "a deposit has 1 to 8 slots");
+        Self { slots, last: Round::NONE, layers: Vec::new(), free: BTreeSet::new() }
+    }
+
+    /// Seats a session at the lowest free number; its layer begins with the round that opens next.
+    ///
+    /// # Errors
+    /// [`SeatsFull`] if there are [`SEATS_MAX`] already.
+    pub fn add(&mut self, layer: Layer) -> Result<Seat, SeatsFull> {
+        if let Some(number) = self.free.pop_first() {
+            self.layers[number as usize] = Some(layer);
+            return Ok(Seat(number));
+        }
+        let number = self.numbers();
+        if number == SEATS_MAX {
+            return Err(SeatsFull);
+        }
+        self.layers.push(Some(layer));
+        Ok(Seat(number))
+    }
+
+    /// Removes a seat and erases its layer; does nothing if it is not taken.
+    pub fn remove(&mut self, seat: Seat) {
+        if !self.is_taken(seat) {
+            return;
+        }
+        self.layers[seat.0 as usize] = None;
+        self.free.insert(seat.0);
+        while self.layers.pop_if(|layer| layer.is_none()).is_some() {
+            self.free.remove(&self.numbers());
+        }
+    }
+
+    /// Returns how many seats are taken.
+    pub fn len(&self) -> u32 {
+        self.numbers() - u32::try_from(self.free.len()).expect("free numbers are fewer than seats")
+    }
+
+    /// Tells whether nobody is seated.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns how many slots a deposit has.
+    pub fn slots(&self) -> u8 {
+        self.slots
+    }
+
+    /// Tells whether somebody has this seat.
+    pub fn is_taken(&self, seat: Seat) -> bool {
+        matches!(self.layers.get(seat.0 as usize), Some(Some(_)))
+    }
+
+    /// Notes that `round` opens.
+    pub(crate) fn opens(&mut self, round: Round) {
+        assert!(round > self.last, "round numbers only grow");
+        self.last = round;
+    }
+
+    /// Returns one more than the highest number that is taken.
+    pub(crate) fn numbers(&self) -> u32 {
+        u32::try_from(self.layers.len()).expect("seats are at most SEATS_MAX")
+    }
+
+    /// Goes through all numbers, taken or not, in order.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = Option<&Layer>> {
+        self.layers.iter().map(Option::as_ref)
+    }
+
+    /// Goes through the taken seats in order.
+    pub(crate) fn taken_mut(&mut self) -> impl Iterator<Item = (Seat, &mut Layer)> {
+        (0..)
+            .map(Seat)
+            .zip(&mut self.layers)
+            .filter_map(|(seat, layer)| Some((seat, layer.as_mut()?)))
+    }
+}
+
+const _: () = assert!((SEATS_MAX as u64) * (SLOTS_MAX as u64) < u32::MAX as u64);
