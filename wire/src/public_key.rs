@@ -33,11 +33,15 @@ impl PublicKey {
         Self(point.as_bytes().try_into().expect("a compressed point has 33 bytes"))
     }
 
-    /// Decodes the point.
+    /// Decodes the point. The tag is 2 or 3: the decoder would also take 5, a second encoding of the same
+    /// point.
     ///
     /// # Errors
     /// [`NotOnCurve`] if there is none.
     pub fn parse(&self) -> Result<p256::PublicKey, NotOnCurve> {
+        if !matches!(self.0[0], 2 | 3) {
+            return Err(NotOnCurve);
+        }
         p256::PublicKey::from_sec1_bytes(&self.0).map_err(|_| NotOnCurve)
     }
 }
@@ -91,5 +95,19 @@ impl AgreementKey {
     fn of(secret: p256::SecretKey) -> Self {
         let public = PublicKey::of(&secret.public_key());
         Self { secret, public }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_has_one_encoding() {
+        let mut key = AgreementKey::from_bytes(&[0x33; 32]).unwrap().public();
+        for tag in 0..=u8::MAX {
+            key.0[0] = tag;
+            assert_eq!(key.parse().is_ok(), tag == 2 || tag == 3, "tag {tag}");
+        }
     }
 }
