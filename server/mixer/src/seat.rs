@@ -29,7 +29,8 @@ pub struct Seats {
     slots: u8,
     last: Round,
     /// By seat number; the last one is always taken, so the length is bounded by the highest seat.
-    layers: Vec<Option<Layer>>,
+    /// Boxed, because a growing vector would leave copies of its keys behind.
+    layers: Vec<Option<Box<Layer>>>,
     /// The numbers below `layers.len()` that are not taken.
     free: BTreeSet<u32>,
 }
@@ -50,14 +51,14 @@ impl Seats {
     /// [`SeatsFull`] if there are [`SEATS_MAX`] already.
     pub fn add(&mut self, layer: Layer) -> Result<Seat, SeatsFull> {
         if let Some(number) = self.free.pop_first() {
-            self.layers[number as usize] = Some(layer);
+            self.layers[number as usize] = Some(Box::new(layer));
             return Ok(Seat(number));
         }
         let number = self.numbers();
         if number == SEATS_MAX {
             return Err(SeatsFull);
         }
-        self.layers.push(Some(layer));
+        self.layers.push(Some(Box::new(layer)));
         Ok(Seat(number))
     }
 
@@ -106,7 +107,7 @@ impl Seats {
 
     /// Goes through all numbers, taken or not, in order.
     pub(crate) fn layers(&self) -> impl Iterator<Item = Option<&Layer>> {
-        self.layers.iter().map(Option::as_ref)
+        self.layers.iter().map(Option::as_deref)
     }
 
     /// Goes through the taken seats in order.
@@ -114,8 +115,66 @@ impl Seats {
         (0..)
             .map(Seat)
             .zip(&mut self.layers)
-            .filter_map(|(seat, layer)| Some((seat, layer.as_mut()?)))
+            .filter_map(|(seat, layer)| Some((seat, layer.as_deref_mut()?)))
     }
 }
 
 const _: () = assert!((SEATS_MAX as u64) * (SLOTS_MAX as u64) < u32::MAX as u64);
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+    use wire::public_key::AgreementKey;
+
+    use super::*;
+
+    fn layers() -> impl Iterator<Item = Layer> {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let client = AgreementKey::random(&mut rng);
+        let mixer = AgreementKey::random(&mut rng).public();
+        std::iter::repeat_with(move || Layer::for_client(&client, &mixer).unwrap())
+    }
+
+    fn taken(seats: &mut Seats) -> Vec<u32> {
+        seats.taken_mut().map(|(seat, _)| seat.0).collect()
+    }
+
+    #[test]
+    fn the_lowest_free_number_is_given_out_first() {
+        let mut seats = Seats::new(2);
+        for (number, layer) in (0..5).zip(layers()) {
+            assert_eq!(seats.add(layer), Ok(Seat(number)));
+        }
+        seats.remove(Seat(3));
+        seats.remove(Seat(1));
+        assert_eq!((seats.len(), taken(&mut seats)), (3, vec![0, 2, 4]));
+        for (number, layer) in [1, 3, 5].into_iter().zip(layers()) {
+            assert_eq!(seats.add(layer), Ok(Seat(number)));
+        }
+        assert_eq!(seats.len(), 6);
+    }
+
+    #[test]
+    fn numbers_that_nobody_has_at_the_end_are_given_back() {
+        let mut seats = Seats::new(2);
+        for (_, layer) in (0..5).zip(layers()) {
+            seats.add(layer).unwrap();
+        }
+        for number in [1, 3, 3, 4, 9] {
+            seats.remove(Seat(number));
+        }
+        assert_eq!((seats.numbers(), seats.len(), taken(&mut seats)), (3, 2, vec![0, 2]));
+        for number in [0, 2] {
+            seats.remove(Seat(number));
+        }
+        assert_eq!((seats.numbers(), seats.len(), seats.is_empty()), (0, 0, true));
+        assert_eq!(seats.add(layers().next().unwrap()), Ok(Seat(0)));
+    }
+
+    #[test]
+    #[should_panic(expected = "1 to 8 slots")]
+    fn a_deposit_has_not_nine_slots() {
+        Seats::new(9);
+    }
+}
