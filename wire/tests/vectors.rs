@@ -338,7 +338,7 @@ fn record(text: &str, fill: u8) -> Record {
 }
 
 fn name(text: &str) -> Name {
-    text.parse().unwrap()
+    text.parse().expect("vectors name allowed names")
 }
 
 fn key(tag: u8, fill: u8) -> PublicKey {
