@@ -2,5 +2,11 @@
 
 pub mod account;
 pub mod api;
+mod cell;
+mod conversation;
+mod epoch;
 pub mod identity;
+mod keys;
+mod receiving;
 pub mod record;
+mod sending;

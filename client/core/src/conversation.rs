@@ -1,0 +1,422 @@
+//! A conversation with one peer: wheel, epochs, delivery.
+
+use p256::ecdsa::VerifyingKey;
+use rand_core::CryptoRngCore;
+use wire::codec::{Reader, Wire, Writer};
+use wire::directory::{Head, Record};
+use wire::ids::{DropId, MessageId, Round};
+use wire::peer::{FLAG_UNSENT, Kind, Payload, PeerMessage};
+use wire::public_key::NotOnCurve;
+use wire::size::{CELL, HASH, SIGNATURE};
+
+use crate::cell::{self, Place};
+use crate::epoch::{Epochs, Heard, Opened, Stamp, Step};
+use crate::identity::Identity;
+use crate::keys::{Ends, Root, Seen};
+use crate::receiving::{Complete, Receiving};
+use crate::record::Outgoing;
+use crate::sending::{QUEUE_MAX, Sending};
+
+/// One conversation that is open on this side.
+pub(crate) struct Conversation {
+    peer: Record,
+    verifying: VerifyingKey,
+    ends: Ends,
+    root: Root,
+    epochs: Epochs,
+    sending: Sending,
+    receiving: Receiving,
+}
+
+/// Length and head of a directory, as idle cells carry it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DirectoryMark {
+    pub(crate) length: u32,
+    pub(crate) head: Head,
+}
+
+/// A cell to send, and what became of a message by it.
+pub(crate) struct Outward {
+    pub(crate) cell: [u8; CELL],
+    /// Message whose last fragment went out for the first time.
+    pub(crate) completes: Option<MessageId>,
+}
+
+/// What a round's reply brought.
+#[derive(Default)]
+pub(crate) struct Inward {
+    /// Messages that are new, in order; they are acknowledged once [`Conversation::durable`] is told.
+    pub(crate) complete: Vec<Complete>,
+    /// Messages of ours that are delivered, in order.
+    pub(crate) delivered: Vec<Outgoing>,
+    /// The peer's directory, if the cell was idle.
+    pub(crate) directory: Option<DirectoryMark>,
+    /// Whether a cell opened and was signed by somebody else, or contradicted the session.
+    pub(crate) refused: bool,
+}
+
+impl Conversation {
+    /// Opens a conversation, or takes it up again after a restart with what was saved.
+    ///
+    /// # Errors
+    /// [`NotOnCurve`] if a key of the peer's record is not a point.
+    pub(crate) fn new(
+        own: &Identity,
+        peer: Record,
+        received: Vec<MessageId>,
+        rng: &mut impl CryptoRngCore,
+    ) -> Result<Self, NotOnCurve> {
+        let ends = Ends { own: own.hash(), peer: peer.identity() };
+        let root = Root::of_long_term_keys(own, &peer.agreement, &ends)?;
+        let epochs = Epochs::new(ends, root.hello(), rng);
+        Ok(Self {
+            verifying: VerifyingKey::from(peer.signing.parse()?),
+            peer,
+            ends,
+            root,
+            epochs,
+            sending: Sending::default(),
+            receiving: Receiving::new(received),
+        })
+    }
+
+    /// Returns the peer's public record.
+    pub(crate) fn peer(&self) -> &Record {
+        &self.peer
+    }
+
+    /// Tells whether text can flow.
+    pub(crate) fn is_live(&self) -> bool {
+        self.epochs.is_live()
+    }
+
+    /// Counts messages that are not delivered.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.sending.len()
+    }
+
+    /// Tells whether another message may be queued.
+    pub(crate) fn has_room(&self) -> bool {
+        self.sending.len() < QUEUE_MAX
+    }
+
+    /// Queues a message that is durable.
+    pub(crate) fn send(&mut self, outgoing: Outgoing) {
+        self.sending.push(outgoing);
+    }
+
+    /// A received message is durable and may be acknowledged.
+    pub(crate) fn durable(&mut self, id: MessageId) {
+        self.receiving.durable(id);
+    }
+
+    /// Returns the dead drop of a round.
+    pub(crate) fn drop_id(&self, round: Round) -> DropId {
+        self.root.wheel(round).drop_id()
+    }
+
+    /// Returns the rank in a round's schedule, equal on both sides.
+    pub(crate) fn rank(&self, round: Round) -> u64 {
+        self.root.wheel(round).rank()
+    }
+
+    /// Makes the cell of a round.
+    pub(crate) fn outward(
+        &mut self,
+        round: Round,
+        own: &Identity,
+        directory: DirectoryMark,
+        rng: &mut impl CryptoRngCore,
+    ) -> Outward {
+        let stamp = self.epochs.stamp(round);
+        let mut message = self.blank(&stamp, directory);
+        let mut completes = None;
+        if stamp.kind == Kind::Data
+            && let Some(fragment) = self.sending.take(round)
+        {
+            completes = fragment.completes;
+            fragment.write_to(&mut message);
+        }
+        let place = Place {
+            round,
+            direction: self.ends.outward(),
+            ends: &self.ends,
+            transcript: stamp.transcript.as_ref(),
+        };
+        let cell = cell::seal(&message, place, own.signing(), &stamp.key, rng);
+        Outward { cell, completes }
+    }
+
+    /// Takes in the reply of a round in which a cell was sent.
+    pub(crate) fn inward(
+        &mut self,
+        round: Round,
+        cell: &[u8; CELL],
+        rng: &mut impl CryptoRngCore,
+    ) -> Inward {
+        let mut inward = Inward::default();
+        let heard = self.epochs.open(round, cell).is_some_and(|opened| {
+            let live = self.read(round, &opened, &mut inward, rng);
+            inward.refused = live.is_none();
+            live == Some(true)
+        });
+        if !heard {
+            self.unheard(rng);
+        }
+        inward
+    }
+
+    /// Counts a meeting in which nothing of the session was heard.
+    pub(crate) fn unheard(&mut self, rng: &mut impl CryptoRngCore) {
+        if self.epochs.unheard(rng) {
+            self.restart();
+        }
+    }
+
+    /// Returns whether data of the live session was heard; `None` if the cell is refused.
+    fn read(
+        &mut self,
+        round: Round,
+        opened: &Opened,
+        inward: &mut Inward,
+        rng: &mut impl CryptoRngCore,
+    ) -> Option<bool> {
+        let place = Place {
+            round,
+            direction: self.ends.outward().reverse(),
+            ends: &self.ends,
+            transcript: opened.transcript.as_ref(),
+        };
+        let message = cell::read(&opened.plain, place, &self.verifying)?;
+        let heard = Heard {
+            kind: message.kind,
+            epoch: message.epoch,
+            next: message.next,
+            seen: Seen(message.seen),
+        };
+        let live = match self.epochs.heard(opened, &heard, rng) {
+            Step::Refused => return None,
+            Step::Greeted => false,
+            Step::Ended | Step::StartedByHello => {
+                self.restart();
+                false
+            }
+            Step::Started => {
+                self.restart();
+                self.data(round, &message, inward);
+                true
+            }
+            Step::Data => {
+                self.data(round, &message, inward);
+                true
+            }
+        };
+        inward.directory = read_mark(&message);
+        Some(live)
+    }
+
+    fn data(&mut self, round: Round, message: &PeerMessage, inward: &mut Inward) {
+        inward.delivered = self.sending.acknowledged(round, message.ack, message.sack);
+        inward.complete = self.receiving.take(message);
+    }
+
+    fn restart(&mut self) {
+        self.sending.restart();
+        self.receiving.restart();
+    }
+
+    /// Makes a message without a fragment.
+    fn blank(&self, stamp: &Stamp, directory: DirectoryMark) -> PeerMessage {
+        let (ack, sack) = match stamp.kind {
+            Kind::Hello => (0, 0),
+            Kind::Data => self.receiving.acknowledgement(),
+        };
+        PeerMessage {
+            signature: [0; SIGNATURE],
+            kind: stamp.kind,
+            flags: if self.sending.len() > 0 { FLAG_UNSENT } else { 0 },
+            epoch: stamp.epoch,
+            next: stamp.next,
+            seen: stamp.seen.0,
+            seq: 0,
+            ack,
+            sack,
+            index: 0,
+            count: 0,
+            sent_ms: 0,
+            payload: write_mark(directory),
+        }
+    }
+}
+
+const MARK: usize = 4 + HASH;
+
+fn write_mark(directory: DirectoryMark) -> Payload {
+    let mut bytes = [0; MARK];
+    let mut out = Writer::new(&mut bytes);
+    out.u32(directory.length);
+    directory.head.write(&mut out);
+    Payload::new(&bytes).unwrap_or_else(Payload::empty)
+}
+
+fn read_mark(message: &PeerMessage) -> Option<DirectoryMark> {
+    let bytes = message.payload.as_bytes();
+    if message.count > 0 || bytes.len() != MARK {
+        return None;
+    }
+    let mut input = Reader::new(bytes);
+    let length = input.u32().ok()?;
+    Some(DirectoryMark { length, head: Head::read(&mut input).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::{RngCore, SeedableRng};
+
+    use super::*;
+
+    struct Side {
+        identity: Identity,
+        conversation: Conversation,
+        shown: Vec<String>,
+        delivered: Vec<String>,
+    }
+
+    struct World {
+        rng: ChaCha20Rng,
+        round: Round,
+        ann: Side,
+        bob: Side,
+    }
+
+    const DIRECTORY: DirectoryMark = DirectoryMark { length: 0, head: Head::EMPTY };
+
+    impl World {
+        fn new(seed: u64) -> Self {
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            let ann = Identity::random("ann".parse().unwrap(), &mut rng);
+            let bob = Identity::random("bob".parse().unwrap(), &mut rng);
+            let (at_ann, at_bob) = (*bob.record(), *ann.record());
+            let mut side = |identity: Identity, peer| {
+                let conversation = Conversation::new(&identity, peer, vec![], &mut rng).unwrap();
+                Side { identity, conversation, shown: vec![], delivered: vec![] }
+            };
+            let (ann, bob) = (side(ann, at_ann), side(bob, at_bob));
+            Self { rng, round: Round(1), ann, bob }
+        }
+
+        fn write(&mut self, text: &str) {
+            let id = MessageId::random(&mut self.rng);
+            let (peer, label) = (self.ann.conversation.ends.peer, String::new());
+            let text = text.to_owned();
+            self.ann.conversation.send(Outgoing { id, peer, label, text, sent_ms: 7, sent: None });
+        }
+
+        /// One meeting; the flags say whose cell arrives. What completes is durable at once.
+        fn meet(&mut self, to_bob: bool, to_ann: bool) {
+            let (round, rng) = (self.round, &mut self.rng);
+            self.round = round.next();
+            let from_ann = self.ann.conversation.outward(round, &self.ann.identity, DIRECTORY, rng);
+            let from_bob = self.bob.conversation.outward(round, &self.bob.identity, DIRECTORY, rng);
+            let mut noise = [0; CELL];
+            rng.fill_bytes(&mut noise);
+            self.bob.take(round, if to_bob { &from_ann.cell } else { &noise }, rng);
+            self.ann.take(round, if to_ann { &from_bob.cell } else { &noise }, rng);
+        }
+    }
+
+    impl Side {
+        fn take(&mut self, round: Round, cell: &[u8; CELL], rng: &mut ChaCha20Rng) {
+            let inward = self.conversation.inward(round, cell, rng);
+            assert!(!inward.refused);
+            self.delivered.extend(inward.delivered.into_iter().map(|it| it.text));
+            for complete in inward.complete {
+                self.conversation.durable(complete.id);
+                self.shown.push(complete.text);
+            }
+        }
+    }
+
+    #[test]
+    fn text_arrives_whole_once_and_in_order_through_loss() {
+        let texts = ["hi", &"長い話 🌙".repeat(400), "  spaces \n kept\t", &"x".repeat(16_384)];
+        for percent in [0, 20, 60] {
+            let mut world = World::new(percent);
+            let mut dice = ChaCha20Rng::seed_from_u64(percent + 9);
+            texts.iter().for_each(|text| world.write(text));
+            let mut chance = || u64::from(dice.next_u32() % 100) >= percent;
+            for _ in 0..3000 {
+                world.meet(chance(), chance());
+                if world.ann.delivered.len() == texts.len() {
+                    break;
+                }
+            }
+            assert_eq!(world.bob.shown, texts, "{percent} % loss");
+            assert_eq!(world.ann.delivered, texts, "{percent} % loss");
+        }
+    }
+
+    #[test]
+    fn without_loss_a_message_of_n_fragments_takes_n_rounds_and_four() {
+        let mut world = World::new(1);
+        world.write(&"x".repeat(16_384));
+        (0..57 + 4).for_each(|_| world.meet(true, true));
+        assert_eq!(world.ann.delivered.len(), 1);
+    }
+
+    #[test]
+    fn a_message_is_not_acknowledged_before_it_is_durable() {
+        let mut world = World::new(1);
+        (0..3).for_each(|_| world.meet(true, true));
+        world.write("hi");
+        let mut complete = Vec::new();
+        for _ in 0..10 {
+            let (round, rng) = (world.round, &mut world.rng);
+            world.round = round.next();
+            let ann = world.ann.conversation.outward(round, &world.ann.identity, DIRECTORY, rng);
+            let bob = world.bob.conversation.outward(round, &world.bob.identity, DIRECTORY, rng);
+            complete.extend(world.bob.conversation.inward(round, &ann.cell, rng).complete);
+            assert!(world.ann.conversation.inward(round, &bob.cell, rng).delivered.is_empty());
+        }
+        assert_eq!(complete.len(), 1, "it is shown once however often it comes");
+        world.bob.conversation.durable(complete[0].id);
+        (0..2).for_each(|_| world.meet(true, true));
+        assert_eq!(world.ann.delivered, ["hi"]);
+    }
+
+    #[test]
+    fn a_restarted_receiver_shows_no_message_twice() {
+        let mut world = World::new(1);
+        world.write("hi");
+        // Bob receives, but none of his acknowledgements arrive any more.
+        (0..2).for_each(|_| world.meet(true, true));
+        (0..2).for_each(|_| world.meet(true, false));
+        assert_eq!(world.bob.shown, ["hi"]);
+        let ids = world.bob.conversation.receiving_ids();
+        let peer = *world.ann.identity.record();
+        world.bob.conversation =
+            Conversation::new(&world.bob.identity, peer, ids, &mut world.rng).unwrap();
+        (0..8).for_each(|_| world.meet(true, true));
+        assert_eq!(world.ann.delivered, ["hi"]);
+        assert_eq!(world.bob.shown, ["hi"]);
+    }
+
+    #[test]
+    fn a_replayed_or_reflected_cell_opens_nothing() {
+        let mut world = World::new(1);
+        (0..4).for_each(|_| world.meet(true, true));
+        let (round, rng) = (world.round, &mut world.rng);
+        let cell = world.ann.conversation.outward(round, &world.ann.identity, DIRECTORY, rng).cell;
+        let reflected = world.ann.conversation.epochs.open(round, &cell);
+        assert!(reflected.is_none());
+        assert!(world.bob.conversation.epochs.open(round.next(), &cell).is_none());
+        assert!(world.bob.conversation.epochs.open(round, &cell).is_some());
+    }
+
+    impl Conversation {
+        fn receiving_ids(&self) -> Vec<MessageId> {
+            self.receiving.ids.order.iter().copied().collect()
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The sending half of a conversation: messages into fragments, a window of them, retransmission.
+//!
+//! Fragments wait as plain text and are signed and sealed anew at each send. Their numbers restart with
+//! a session; then the first message that is not wholly acknowledged is sent again from its start.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use wire::ids::{MessageId, Round};
+use wire::peer::{Payload, PeerMessage};
+use wire::size::PEER_PAYLOAD;
+use zeroize::Zeroizing;
+
+use crate::record::Outgoing;
+
+/// Fragments that may be on their way without acknowledgement.
+pub(crate) const WINDOW: u32 = 32;
+
+/// Messages that may wait in one conversation.
+pub(crate) const QUEUE_MAX: usize = 1024;
+
+/// Messages of which fragments may be on their way at once.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// What waits and what is on its way.
+#[derive(Default)]
+pub(crate) struct Sending {
+    /// Undelivered messages, oldest first; the first `begun` of them have fragments in this session.
+    messages: VecDeque<Message>,
+    begun: usize,
+    next_seq: u32,
+    /// Fragments without acknowledgement, by number.
+    window: BTreeMap<u32, InFlight>,
+}
+
+struct Message {
+    outgoing: Outgoing,
+    /// Id and text, in one piece, while fragments of it may go out.
+    bytes: Zeroizing<Vec<u8>>,
+    /// Fragments that were numbered in this session.
+    taken: u16,
+    /// Fragments that were acknowledged in this session.
+    acknowledged: u16,
+}
+
+struct InFlight {
+    id: MessageId,
+    index: u16,
+    /// Round in which it went out last; `None` once it is known to be lost.
+    sent: Option<Round>,
+}
+
+/// One piece of a message.
+pub(crate) struct Fragment {
+    pub(crate) seq: u32,
+    pub(crate) index: u16,
+    pub(crate) count: u16,
+    pub(crate) sent_ms: u64,
+    pub(crate) payload: Payload,
+    /// Set if with this piece the whole message went out for the first time.
+    pub(crate) completes: Option<MessageId>,
+}
+
+impl Sending {
+    /// Takes a message into the queue; the caller made it durable.
+    pub(crate) fn push(&mut self, outgoing: Outgoing) {
+        self.messages.push_back(Message::new(outgoing));
+    }
+
+    /// Counts undelivered messages.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Forgets the session: everything undelivered will be sent from its start.
+    pub(crate) fn restart(&mut self) {
+        self.window.clear();
+        self.next_seq = 0;
+        self.begun = 0;
+        for message in &mut self.messages {
+            message.taken = 0;
+            message.acknowledged = 0;
+        }
+    }
+
+    /// Chooses what goes out in a round: what was lost, else what is new, else what waits longest.
+    pub(crate) fn take(&mut self, round: Round) -> Option<Fragment> {
+        let lost = self.window.iter().find(|(_, it)| it.sent.is_none()).map(|(&seq, _)| seq);
+        let seq = lost.or_else(|| self.number_next()).or_else(|| self.longest_waiting())?;
+        let in_flight = self.window.get_mut(&seq)?;
+        in_flight.sent = Some(round);
+        let (id, index) = (in_flight.id, in_flight.index);
+        let message = self.messages.iter_mut().find(|it| it.outgoing.id == id)?;
+        let count = message.fragments();
+        let first_time = message.outgoing.sent.is_none() && message.taken == count;
+        if first_time {
+            message.outgoing.sent = Some(round);
+        }
+        Some(Fragment {
+            seq,
+            index,
+            count,
+            sent_ms: message.outgoing.sent_ms,
+            payload: message.payload(index),
+            completes: first_time.then_some(id),
+        })
+    }
+
+    /// Takes in acknowledgements of a cell of `round`; returns the messages that are delivered, in order.
+    ///
+    /// A fragment that went out in an earlier round and is not acknowledged is lost.
+    pub(crate) fn acknowledged(&mut self, round: Round, ack: u32, sack: u32) -> Vec<Outgoing> {
+        if ack > self.next_seq {
+            return Vec::new();
+        }
+        let is_acknowledged = |seq: u32| {
+            let ahead = seq.checked_sub(ack);
+            ahead.is_none_or(|ahead| (1..=32).contains(&ahead) && sack >> (ahead - 1) & 1 == 1)
+        };
+        let done: Vec<u32> =
+            self.window.keys().copied().filter(|&seq| is_acknowledged(seq)).collect();
+        for seq in done {
+            let Some(in_flight) = self.window.remove(&seq) else { continue };
+            let mut begun = self.messages.iter_mut().take(self.begun);
+            if let Some(message) = begun.find(|it| it.outgoing.id == in_flight.id) {
+                message.acknowledged += 1;
+            }
+        }
+        for in_flight in self.window.values_mut() {
+            if in_flight.sent.is_some_and(|sent| sent < round) {
+                in_flight.sent = None;
+            }
+        }
+        self.settle()
+    }
+
+    /// Numbers the next fragment of the first message that has one left.
+    fn number_next(&mut self) -> Option<u32> {
+        let oldest = self.window.keys().next().copied().unwrap_or(self.next_seq);
+        if self.next_seq - oldest >= WINDOW {
+            return None;
+        }
+        let last_begun_has_more = self
+            .begun
+            .checked_sub(1)
+            .and_then(|last| self.messages.get(last))
+            .is_some_and(|message| message.taken < message.fragments());
+        if !last_begun_has_more {
+            if self.begun == self.messages.len() || self.begun == IN_FLIGHT_MAX {
+                return None;
+            }
+            self.begun += 1;
+        }
+        let message = self.messages.get_mut(self.begun - 1)?;
+        let in_flight = InFlight { id: message.outgoing.id, index: message.taken, sent: None };
+        message.taken += 1;
+        let seq = self.next_seq;
+        self.next_seq = seq.checked_add(1)?;
+        self.window.insert(seq, in_flight);
+        Some(seq)
+    }
+
+    fn longest_waiting(&self) -> Option<u32> {
+        self.window.iter().min_by_key(|(_, it)| it.sent).map(|(&seq, _)| seq)
+    }
+
+    /// Takes wholly acknowledged messages off the front.
+    fn settle(&mut self) -> Vec<Outgoing> {
+        let mut delivered = Vec::new();
+        while self.begun > 0 {
+            let Some(front) = self.messages.front() else { break };
+            if front.acknowledged < front.fragments() {
+                break;
+            }
+            self.begun -= 1;
+            delivered.extend(self.messages.pop_front().map(|message| message.outgoing));
+        }
+        delivered
+    }
+}
+
+impl Message {
+    fn new(outgoing: Outgoing) -> Self {
+        let mut bytes = Vec::with_capacity(outgoing.id.0.len() + outgoing.text.len());
+        bytes.extend_from_slice(&outgoing.id.0);
+        bytes.extend_from_slice(outgoing.text.as_bytes());
+        Self { outgoing, bytes: Zeroizing::new(bytes), taken: 0, acknowledged: 0 }
+    }
+
+    fn fragments(&self) -> u16 {
+        u16::try_from(self.bytes.len().div_ceil(PEER_PAYLOAD)).unwrap_or(u16::MAX)
+    }
+
+    fn payload(&self, index: u16) -> Payload {
+        let piece = self.bytes.chunks(PEER_PAYLOAD).nth(usize::from(index)).unwrap_or(&[]);
+        Payload::new(piece).unwrap_or_else(Payload::empty)
+    }
+}
+
+impl Fragment {
+    /// Puts the piece into a message.
+    pub(crate) fn write_to(self, message: &mut PeerMessage) {
+        message.seq = self.seq;
+        message.index = self.index;
+        message.count = self.count;
+        message.sent_ms = self.sent_ms;
+        message.payload = self.payload;
+    }
+}
