@@ -65,7 +65,13 @@ impl Layer {
 
     /// Goes on to the next round; the key of the last one is erased.
     pub fn step(&mut self) {
-        self.0 = self.0.hmac(STEP, &[]);
+        *self = self.next();
+    }
+
+    /// Returns the layer of the next round beside this one, which the caller drops once it is answered.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self(self.0.hmac(STEP, &[]))
     }
 
     /// Puts the layer around `plain`; `out` is 16 bytes longer.
