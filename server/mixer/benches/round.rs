@@ -1,2 +1,343 @@
-//! Cost of a round.
-fn main() {}
+//! What a round costs, beside the same cryptographic primitives called bare over the same bytes.
+//!
+//! `cargo bench -p mixer` measures 1,000, 10,000 and 100,000 slots, `cargo bench -p mixer -- --million`
+//! a million as well (it takes some minutes, most of them for the key agreements, and 2 GB). All
+//! figures are nanoseconds per slot; a seat's deposit has two slots here, so a seat costs twice that.
+//!
+//! Bare and mixed samples alternate in one process. The bare one does, for every slot: HKDF-SHA-256 to
+//! 80 bytes, HMAC-SHA-256 over 508 bytes and AES-256-CBC decryption of 496 (in); the same
+//! HKDF, encryption of 480 bytes and HMAC over 492 (out). No layout, no shuffle, no dead drops.
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark asks the clock")]
+
+use std::hint::black_box;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use aes::Aes256;
+use aes::cipher::block_padding::NoPadding;
+use aes::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use mixer::{MixerKey, Open, Replies, Seat, Seats};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+use sha2::Sha256;
+use wire::ids::Round;
+use wire::layer::{Direction, Layer, Place};
+use wire::public_key::AgreementKey;
+use wire::round::{ClientFrame, ServerHeader, deposit_frame, deposit_slots_mut};
+use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, round_frame};
+
+const SLOTS: u8 = 2;
+const HOLD: Duration = Duration::from_secs(1);
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return eprintln!("measures nothing without --bench; run `cargo bench -p mixer`");
+    }
+    println!("ns per slot (a seat's deposit has {SLOTS}); bare and mixed rounds alternate\n");
+    let mut sizes = vec![(1_000, 101), (10_000, 31), (100_000, 9)];
+    if arguments.iter().any(|argument| argument == "--million") {
+        sizes.push((1_000_000, 5));
+    }
+    let ratios: Vec<_> =
+        sizes.into_iter().map(|(slots, samples)| measure(slots, samples)).collect();
+    println!("one whole round / the same primitives bare");
+    println!("{:>12}{:>10}{:>10}{:>10}", "slots", "median", "min", "max");
+    for (slots, ratio) in ratios {
+        println!("{slots:>12}{:>10.2}{:>10.2}{:>10.2}", ratio.median, ratio.min, ratio.max);
+    }
+}
+
+/// Measures one size, prints its table, and returns round over bare.
+fn measure(slots: usize, samples: usize) -> (usize, Spread) {
+    let mut room = Room::of(slots / usize::from(SLOTS));
+    let mut bare = Bare::of(slots);
+    let mut columns: [Vec<f64>; Step::ALL.len()] = Default::default();
+    let mut ratios = Vec::with_capacity(samples);
+    let mut shown = Instant::now();
+    // the first sample warms up
+    for sample in 0..=samples {
+        if shown.elapsed() > HOLD {
+            progress(&format!("{slots} slots: sample {sample} of {samples}"));
+            shown = Instant::now();
+        }
+        let mut times = [Duration::ZERO; Step::ALL.len()];
+        bare.run(&mut times);
+        room.run(&mut times);
+        let total =
+            |steps: &[Step]| steps.iter().map(|step| times[*step as usize]).sum::<Duration>();
+        times[Step::Bare as usize] = total(&[Step::BareIn, Step::BareOut]);
+        times[Step::Round as usize] = total(&Step::OF_ROUND);
+        if sample > 0 {
+            for (column, time) in columns.iter_mut().zip(times) {
+                column.push(time.as_secs_f64() * 1e9 / slots as f64);
+            }
+            let [round, bare] = [Step::Round, Step::Bare].map(|step| times[step as usize]);
+            ratios.push(round.as_secs_f64() / bare.as_secs_f64());
+        }
+    }
+    progress("");
+    println!("{slots} slots, {} seats, {samples} samples", slots / usize::from(SLOTS));
+    println!("{:>12}{:>10}{:>10}{:>10}", "", "median", "min", "max");
+    for (step, column) in Step::ALL.into_iter().zip(columns) {
+        let spread = Spread::of(column);
+        let Spread { median, min, max } = spread;
+        println!("{:>12}{median:>10.0}{min:>10.0}{max:>10.0}", step.name());
+    }
+    println!();
+    (slots, Spread::of(ratios))
+}
+
+/// What is timed.
+#[derive(Clone, Copy)]
+enum Step {
+    Collect,
+    Peel,
+    Shuffle,
+    Exchange,
+    Unshuffle,
+    Seal,
+    Round,
+    BareIn,
+    BareOut,
+    Bare,
+}
+
+impl Step {
+    const OF_ROUND: [Self; 6] =
+        [Self::Collect, Self::Peel, Self::Shuffle, Self::Exchange, Self::Unshuffle, Self::Seal];
+    const ALL: [Self; 10] = [
+        Self::Collect,
+        Self::Peel,
+        Self::Shuffle,
+        Self::Exchange,
+        Self::Unshuffle,
+        Self::Seal,
+        Self::Round,
+        Self::BareIn,
+        Self::BareOut,
+        Self::Bare,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Collect => "collect",
+            Self::Peel => "peel",
+            Self::Shuffle => "shuffle",
+            Self::Exchange => "exchange",
+            Self::Unshuffle => "unshuffle",
+            Self::Seal => "seal",
+            Self::Round => "whole round",
+            Self::BareIn => "bare in",
+            Self::BareOut => "bare out",
+            Self::Bare => "bare",
+        }
+    }
+}
+
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let last = values.len() - 1;
+        Self { median: values[last / 2], min: values[0], max: values[last] }
+    }
+}
+
+/// A mixer with its clients, the same from round to round.
+struct Room {
+    rng: ChaCha20Rng,
+    clients: Vec<Layer>,
+    seats: Seats,
+    next: Round,
+}
+
+impl Room {
+    fn of(clients: usize) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let key = MixerKey::random(&mut rng);
+        // one key for all, to spare its making; every layer costs its two agreements all the same
+        let own = AgreementKey::random(&mut rng);
+        let mut room = Self {
+            rng,
+            clients: Vec::with_capacity(clients),
+            seats: Seats::new(SLOTS),
+            next: Round(1),
+        };
+        let mut shown = Instant::now();
+        for done in 0..clients {
+            if shown.elapsed() > HOLD {
+                progress(&format!("agreeing on layers: {done} of {clients}"));
+                shown = Instant::now();
+            }
+            let layer = key.layer_for(&own.public()).expect("an own key is a point");
+            room.seats.add(layer).expect("seats for everybody");
+            let layer = Layer::for_client(&own, &key.public()).expect("an own key is a point");
+            room.clients.push(layer);
+        }
+        room
+    }
+
+    fn run(&mut self, times: &mut [Duration]) {
+        let frames = self.seal_deposits();
+        let header = ServerHeader {
+            slots: SLOTS,
+            closes_ms: 2000,
+            open: self.next.next(),
+            answered: self.next,
+            seats: self.seats.len(),
+            directory_length: 1,
+            buckets: 1,
+        };
+        let seats = std::mem::replace(&mut self.seats, Seats::new(SLOTS));
+        let rng = &mut self.rng;
+        let mut timed = Timed { times, began: Instant::now() };
+        let mut open = Open::new(self.next, seats);
+        for (seat, frame) in (0..).map(Seat).zip(frames.chunks_exact(round_frame(SLOTS))) {
+            let Ok(ClientFrame::Deposit(deposit)) = ClientFrame::decode(frame, SLOTS) else {
+                panic!("a client's frame is a deposit");
+            };
+            open.deposit(seat, &deposit).expect("one deposit a seat");
+        }
+        let closed = timed.step(Step::Collect, open.close());
+        let peeled = timed.step(Step::Peel, closed.peel(rng));
+        let shuffled = timed.step(Step::Shuffle, peeled.shuffle(rng));
+        let exchanged = timed.step(Step::Exchange, shuffled.exchange(rng));
+        let returned = timed.step(Step::Unshuffle, exchanged.unshuffle());
+        let (replies, seats, counts) = timed.step(Step::Seal, returned.seal(&header));
+        assert_eq!((counts.missing, counts.tampered), (0, 0), "every deposit is good");
+        self.check(&replies);
+        self.seats = seats;
+        self.next = self.next.next();
+        self.clients.iter_mut().for_each(Layer::step);
+    }
+
+    /// Half of the clients talk in their first slot, each with its neighbour, and have one slot of cover
+    /// alone; the others are silent, and their two slots meet each other.
+    fn seal_deposits(&mut self) -> Vec<u8> {
+        let mut frames = Vec::with_capacity(self.clients.len() * round_frame(SLOTS));
+        let mut drop = [[0; DROP_ID]; 2];
+        for (number, layer) in self.clients.iter().enumerate() {
+            if number % 2 == 0 {
+                self.rng.fill_bytes(&mut drop[0]);
+            }
+            let talks = number % 4 < 2;
+            if talks || number % 2 == 1 {
+                self.rng.fill_bytes(&mut drop[1]);
+            }
+            let mut frame = deposit_frame(self.next, SLOTS);
+            for (slot, layered) in (0..SLOTS).zip(deposit_slots_mut(&mut frame)) {
+                let mut deposit = [slot; DEPOSIT];
+                let meets = if talks { usize::from(slot) } else { number % 2 };
+                deposit[..DROP_ID].copy_from_slice(&drop[meets]);
+                let place = Place { direction: Direction::Deposit, slot, slots: SLOTS };
+                layer.seal(self.next, place, &deposit, layered);
+            }
+            frames.extend_from_slice(&frame);
+        }
+        frames
+    }
+
+    /// Looks whether the first two clients got each other's first cell.
+    fn check(&self, replies: &Replies) {
+        for (layer, (_, frame)) in self.clients.iter().zip(replies.iter()).take(2) {
+            let (_, slots) = ServerHeader::decode(frame, SLOTS).expect("a frame of the server");
+            let place = Place { direction: Direction::Reply, slot: 0, slots: SLOTS };
+            let mut cell = [1; CELL];
+            let reply = &slots[..slots.len() / usize::from(SLOTS)];
+            layer.open(self.next, place, reply, &mut cell).expect("the reply of this seat");
+            assert_eq!(cell, [0; CELL], "the neighbour's cell");
+        }
+    }
+}
+
+struct Timed<'a> {
+    times: &'a mut [Duration],
+    began: Instant,
+}
+
+impl Timed<'_> {
+    /// Notes what was spent since the last step.
+    fn step<T>(&mut self, step: Step, done: T) -> T {
+        let now = Instant::now();
+        self.times[step as usize] = now - self.began;
+        self.began = now;
+        done
+    }
+}
+
+/// The primitives alone, over as many bytes.
+struct Bare {
+    keys: Vec<[u8; 32]>,
+    layered: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl Bare {
+    const INFO: [u8; 30] = [3; 30];
+    const PLACE: [u8; 12] = [4; 12];
+
+    fn of(slots: usize) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let mut keys = vec![[0; 32]; slots / usize::from(SLOTS)];
+        keys.iter_mut().for_each(|key| rng.fill_bytes(key));
+        Self { keys, layered: vec![1; slots * DEPOSIT_SLOT], plain: vec![2; slots * DEPOSIT] }
+    }
+
+    fn run(&mut self, times: &mut [Duration]) {
+        let mut timed = Timed { times, began: Instant::now() };
+        let keys = || self.keys.iter().flat_map(|key| [key; SLOTS as usize]);
+        let slots = || keys().zip(self.layered.chunks_exact(DEPOSIT_SLOT));
+        for ((key, layered), plain) in slots().zip(self.plain.chunks_exact_mut(DEPOSIT)) {
+            let keys = expand(key);
+            black_box(mac(&keys, &layered[..DEPOSIT]));
+            cbc::Decryptor::<Aes256>::new_from_slices(&keys[..32], &keys[64..])
+                .expect("key has 32 bytes and IV 16")
+                .decrypt_padded_b2b_mut::<NoPadding>(&layered[..DEPOSIT], plain)
+                .expect("ciphertext is whole blocks");
+        }
+        timed.step(Step::BareIn, ());
+        let slots = self.layered.chunks_exact_mut(DEPOSIT_SLOT);
+        let seats = self.keys.iter().flat_map(|key| [key; SLOTS as usize]);
+        for ((key, layered), plain) in seats.zip(slots).zip(self.plain.chunks_exact(DEPOSIT)) {
+            let keys = expand(key);
+            cbc::Encryptor::<Aes256>::new_from_slices(&keys[..32], &keys[64..])
+                .expect("key has 32 bytes and IV 16")
+                .encrypt_padded_b2b_mut::<NoPadding>(&plain[DROP_ID..], &mut layered[..CELL])
+                .expect("plain text is whole blocks");
+            let tag = mac(&keys, &layered[..CELL]);
+            layered[CELL..][..tag.len()].copy_from_slice(&tag);
+        }
+        timed.step(Step::BareOut, ());
+    }
+}
+
+fn expand(key: &[u8; 32]) -> [u8; 80] {
+    let mut keys = [0; 80];
+    let kdf = Hkdf::<Sha256>::from_prk(key).expect("32 bytes are a SHA-256 PRK");
+    kdf.expand(&Bare::INFO, &mut keys).expect("length is far below 255 blocks");
+    keys
+}
+
+fn mac(keys: &[u8; 80], ciphertext: &[u8]) -> [u8; 32] {
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&keys[32..64])
+        .expect("HMAC takes keys of any length");
+    mac.update(&Bare::PLACE);
+    mac.update(ciphertext);
+    mac.finalize().into_bytes().into()
+}
+
+/// Shows what is going on in the last line of the terminal; the empty text clears it.
+fn progress(text: &str) {
+    eprint!("\r\x1b[2K{text}");
+    // only decoration: a closed terminal must not end the measurement
+    let _ = std::io::stderr().flush();
+}
