@@ -1,0 +1,323 @@
+//! Opens the data directory.
+//!
+//! ```text
+//! data directory   0700
+//!   lock           held while the store is open
+//!   store/         sled
+//!   store.new/     a store in the making; found at a start, its making was cut short
+//! ```
+//!
+//! Invariant: whatever is found wrong is left as it is and named, with what to do about it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sled::Db;
+
+use super::trees::Trees;
+use super::{StoreError, state};
+
+const LOCK: &str = "lock";
+const STORE: &str = "store";
+const NEW_STORE: &str = "store.new";
+
+/// sled's log and its configuration, inside the store's directory.
+const SLED_LOG: &str = "db";
+const SLED_CONF: &str = "conf";
+
+const CACHE_BYTES: u64 = 64 << 20;
+
+const DIR_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+const OTHERS: u32 = 0o077;
+
+/// How long sled's helper threads may keep a closed database locked.
+const SLED_CLOSES_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why a data directory was not opened. What is in it was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process, or another store of this one, has it open.
+    #[error(
+        "the data directory {} is in use by another server: stop that one, or give this one a \
+         directory of its own with --data-dir", path.display()
+    )]
+    InUse {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The directory is open to other users and holds things that are not ours.
+    #[error(
+        "the data directory {} holds other things and other users can enter it: give an empty \
+         directory with --data-dir, or close this one with chmod 700", path.display()
+    )]
+    NotPrivate {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} {}: {source}; {advice}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// The schema is newer, or not ours.
+    #[error("cannot open the store in {}: {error}", path.display())]
+    Schema {
+        /// The data directory.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        error: migrations::Error,
+    },
+    /// A part is missing or sled cannot read it.
+    #[error(
+        "the store in {} is damaged ({reason}): nothing was changed; put a backup of the directory \
+         in its place, or move it away to start with an empty one", path.display()
+    )]
+    Damaged {
+        /// The data directory.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The store could not start on a sound directory.
+    #[error("cannot start the store in {}: {error}", path.display())]
+    Failed {
+        /// The data directory.
+        path: PathBuf,
+        /// What failed, and what to do.
+        error: StoreError,
+    },
+}
+
+/// An open data directory.
+pub(super) struct OpenDirectory {
+    /// Held as long as the store is open.
+    pub(super) lock: File,
+    /// The database, of the newest schema.
+    pub(super) db: Db,
+    /// What the database was opened with; sled tells failures of its own threads through it.
+    pub(super) config: sled::Config,
+    /// sled's log through a descriptor of our own.
+    pub(super) log: File,
+}
+
+/// Locks the data directory, clears what a crash left, and opens the store, a new one if need be.
+pub(super) fn open_directory(data_dir: &Path, now_ms: u64) -> Result<OpenDirectory, OpenError> {
+    make_private(data_dir)?;
+    let lock = lock(data_dir)?;
+    let (store, new) = (data_dir.join(STORE), data_dir.join(NEW_STORE));
+    remove_if_there(&new)?;
+    if exists(&store)? {
+        remove_unfinished_snapshots(&store)?;
+    } else {
+        create(data_dir, &new, now_ms)?;
+        fs::rename(&new, &store).map_err(io_error("name", &store))?;
+        sync(data_dir)?;
+    }
+    let log_path = store.join(SLED_LOG);
+    for part in [store.join(SLED_CONF), log_path.clone()] {
+        if !exists(&part)? {
+            let reason = format!("{} is missing", part.display());
+            return Err(OpenError::Damaged { path: data_dir.into(), reason });
+        }
+    }
+    let (db, config) = open_sled(data_dir, &store)?;
+    migrate(data_dir, &db)?;
+    tighten(&store)?;
+    let log = File::open(&log_path).map_err(io_error("open", &log_path))?;
+    db.flush().map_err(|error| failed(data_dir, error))?;
+    log.sync_data().map_err(io_error("sync", &log_path))?;
+    Ok(OpenDirectory { lock, db, config, log })
+}
+
+/// Makes the data directory if there is none, and closes it to other users.
+fn make_private(data_dir: &Path) -> Result<(), OpenError> {
+    let make = DirBuilder::new().recursive(true).mode(DIR_MODE).create(data_dir);
+    make.map_err(io_error("make the data directory", data_dir))?;
+    let metadata = fs::metadata(data_dir).map_err(io_error("look at", data_dir))?;
+    if metadata.permissions().mode() & OTHERS == 0 {
+        return Ok(());
+    }
+    let entries = fs::read_dir(data_dir).map_err(io_error("read", data_dir))?;
+    let is_ours = exists(&data_dir.join(STORE))? || exists(&data_dir.join(LOCK))?;
+    if !is_ours && entries.count() > 0 {
+        return Err(OpenError::NotPrivate { path: data_dir.into() });
+    }
+    tracing::warn!("other users could enter the data directory; closed it to them (mode 0700)");
+    set_mode(data_dir, DIR_MODE)
+}
+
+fn lock(data_dir: &Path) -> Result<File, OpenError> {
+    let path = data_dir.join(LOCK);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(&path)
+        .map_err(io_error("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: data_dir.into() }),
+        Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
+    }
+}
+
+/// Makes a complete store under another name, closed and on the disk. sled writes its
+/// configuration in two unsynced steps: cut between them, the store could never be opened.
+fn create(data_dir: &Path, new: &Path, now_ms: u64) -> Result<(), OpenError> {
+    DirBuilder::new().mode(DIR_MODE).create(new).map_err(io_error("make", new))?;
+    let (db, _) = open_sled(data_dir, new)?;
+    migrations::open(&db).map_err(|error| wrong_schema(data_dir, error))?;
+    let trees = Trees::open(db).map_err(|error| failed(data_dir, error))?;
+    let genesis = state::set_genesis_ms(&trees, now_ms).and_then(|()| trees.flush());
+    genesis.map_err(|error| OpenError::Failed { path: data_dir.into(), error })?;
+    drop(trees);
+    tighten(new)?;
+    sync_tree(new)
+}
+
+/// A crash while sled opens leaves `snap.….generating`, which sled then takes for a damaged
+/// snapshot (its issues 1527 and 1533).
+fn remove_unfinished_snapshots(store: &Path) -> Result<(), OpenError> {
+    for entry in fs::read_dir(store).map_err(io_error("read", store))? {
+        let path = entry.map_err(io_error("read", store))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens sled. Its helper threads can hold a database a moment longer than its owner; nobody else
+/// can, under our lock.
+fn open_sled(data_dir: &Path, store: &Path) -> Result<(Db, sled::Config), OpenError> {
+    let deadline = Instant::now() + SLED_CLOSES_WITHIN;
+    loop {
+        let config = sled::Config::new().path(store).cache_capacity(CACHE_BYTES);
+        // sled panics on some damage.
+        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
+        match opened {
+            Ok(Ok(db)) => return Ok((db, config)),
+            Ok(Err(error)) if is_still_closing(&error) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(Err(error)) => return Err(failed(data_dir, error)),
+            Err(_) => {
+                let reason = "sled cannot read it".to_owned();
+                return Err(OpenError::Damaged { path: data_dir.into(), reason });
+            }
+        }
+    }
+}
+
+fn is_still_closing(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
+}
+
+/// Brings an existing store to the newest schema. An empty one is damage: it was never empty.
+fn migrate(data_dir: &Path, db: &Db) -> Result<(), OpenError> {
+    let wrong = |error| wrong_schema(data_dir, error);
+    if migrations::version(db).map_err(wrong)?.is_none() {
+        let reason = "it is empty".to_owned();
+        return Err(OpenError::Damaged { path: data_dir.into(), reason });
+    }
+    migrations::open(db).map_err(wrong)?;
+    Ok(())
+}
+
+fn wrong_schema(data_dir: &Path, error: migrations::Error) -> OpenError {
+    match error {
+        migrations::Error::Storage(error) => failed(data_dir, error),
+        migrations::Error::Newer { .. }
+        | migrations::Error::UnreadableVersion
+        | migrations::Error::NoVersion => OpenError::Schema { path: data_dir.into(), error },
+    }
+}
+
+fn failed(data_dir: &Path, error: sled::Error) -> OpenError {
+    match error {
+        sled::Error::Io(error) => io_error("open the store in", data_dir)(error),
+        sled::Error::Corruption { .. }
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::CollectionNotFound(_) => {
+            OpenError::Damaged { path: data_dir.into(), reason: error.to_string() }
+        }
+    }
+}
+
+/// Closes files and directories of the store to other users; sled makes them as the umask says.
+fn tighten(path: &Path) -> Result<(), OpenError> {
+    each_entry(path, &|entry, is_dir| set_mode(entry, if is_dir { DIR_MODE } else { FILE_MODE }))
+}
+
+/// Syncs all files and directories of the store.
+fn sync_tree(path: &Path) -> Result<(), OpenError> {
+    each_entry(path, &|entry, _| sync(entry))
+}
+
+fn each_entry(
+    path: &Path,
+    act: &impl Fn(&Path, bool) -> Result<(), OpenError>,
+) -> Result<(), OpenError> {
+    let is_dir = fs::symlink_metadata(path).map_err(io_error("look at", path))?.is_dir();
+    if is_dir {
+        for entry in fs::read_dir(path).map_err(io_error("read", path))? {
+            each_entry(&entry.map_err(io_error("read", path))?.path(), act)?;
+        }
+    }
+    act(path, is_dir)
+}
+
+fn sync(path: &Path) -> Result<(), OpenError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(io_error("sync", path))
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), OpenError> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io_error("close", path))
+}
+
+fn exists(path: &Path) -> Result<bool, OpenError> {
+    path.try_exists().map_err(io_error("look at", path))
+}
+
+fn remove_if_there(path: &Path) -> Result<(), OpenError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", path)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| {
+        let advice = match source.kind() {
+            ErrorKind::PermissionDenied => {
+                "run the server as the user who owns it, or choose another with --data-dir"
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "free space on the disk and start again"
+            }
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                "a file is in the way: choose a directory with --data-dir"
+            }
+            ErrorKind::ReadOnlyFilesystem => {
+                "mount the disk for writing, or choose another directory with --data-dir"
+            }
+            _ => "check the disk, or choose another directory with --data-dir",
+        };
+        OpenError::Io { doing, path, source, advice }
+    }
+}
