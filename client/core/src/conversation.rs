@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::keys::{Ends, Root, Seen};
 use crate::receiving::{Complete, Receiving};
 use crate::record::Outgoing;
-use crate::sending::{QUEUE_MAX, Sending};
+use crate::sending::Sending;
 
 /// One conversation that is open on this side.
 pub(crate) struct Conversation {
@@ -39,7 +39,7 @@ pub(crate) struct DirectoryMark {
 pub(crate) struct Outward {
     pub(crate) cell: [u8; CELL],
     /// Message whose last fragment went out for the first time.
-    pub(crate) completes: Option<MessageId>,
+    pub(crate) completes: Option<Outgoing>,
 }
 
 /// What a round's reply brought.
@@ -95,9 +95,9 @@ impl Conversation {
         self.sending.len()
     }
 
-    /// Tells whether another message may be queued.
-    pub(crate) fn has_room(&self) -> bool {
-        self.sending.len() < QUEUE_MAX
+    /// Closes the conversation: what is not delivered, and the ids that were received.
+    pub(crate) fn into_parts(self) -> (Vec<Outgoing>, Vec<MessageId>) {
+        (self.sending.into_undelivered(), self.receiving.into_ids())
     }
 
     /// Queues a message that is durable.
@@ -132,9 +132,9 @@ impl Conversation {
         let mut message = self.blank(&stamp, directory);
         let mut completes = None;
         if stamp.kind == Kind::Data
-            && let Some(fragment) = self.sending.take(round)
+            && let Some(mut fragment) = self.sending.take(round)
         {
-            completes = fragment.completes;
+            completes = fragment.completes.take();
             fragment.write_to(&mut message);
         }
         let place = Place {
@@ -393,10 +393,13 @@ mod tests {
         (0..2).for_each(|_| world.meet(true, true));
         (0..2).for_each(|_| world.meet(true, false));
         assert_eq!(world.bob.shown, ["hi"]);
-        let ids = world.bob.conversation.receiving_ids();
         let peer = *world.ann.identity.record();
-        world.bob.conversation =
-            Conversation::new(&world.bob.identity, peer, ids, &mut world.rng).unwrap();
+        let restart = |world: &mut World, ids| {
+            let fresh = Conversation::new(&world.bob.identity, peer, ids, &mut world.rng).unwrap();
+            std::mem::replace(&mut world.bob.conversation, fresh).into_parts().1
+        };
+        let ids = restart(&mut world, vec![]);
+        restart(&mut world, ids);
         (0..8).for_each(|_| world.meet(true, true));
         assert_eq!(world.ann.delivered, ["hi"]);
         assert_eq!(world.bob.shown, ["hi"]);
@@ -412,11 +415,5 @@ mod tests {
         assert!(reflected.is_none());
         assert!(world.bob.conversation.epochs.open(round.next(), &cell).is_none());
         assert!(world.bob.conversation.epochs.open(round, &cell).is_some());
-    }
-
-    impl Conversation {
-        fn receiving_ids(&self) -> Vec<MessageId> {
-            self.receiving.ids.order.iter().copied().collect()
-        }
     }
 }

@@ -464,6 +464,12 @@ mod tests {
             [at_ann, at_bob]
         }
 
+        fn meet_often(&mut self, times: u64) {
+            for _ in 0..times {
+                self.meet(true, true);
+            }
+        }
+
         fn understand_each_other(&self) -> bool {
             let round = Round(self.round);
             let mut rng = self.rng.clone();
@@ -506,11 +512,11 @@ mod tests {
     fn a_restart_on_either_side_starts_a_new_session() {
         for restarts_ann in [true, false] {
             let mut world = World::new(2);
-            (0..5).for_each(|_| drop(world.meet(true, true)));
+            world.meet_often(5);
             let old = world.ann.live().transcript;
             let side = if restarts_ann { &mut world.ann } else { &mut world.bob };
             side.restart(&mut world.rng);
-            (0..6).for_each(|_| drop(world.meet(true, true)));
+            world.meet_often(6);
             assert!(world.understand_each_other());
             assert_ne!(world.ann.live().transcript, old);
         }
@@ -519,7 +525,7 @@ mod tests {
     #[test]
     fn another_next_within_one_epoch_is_refused() {
         let mut world = World::new(3);
-        (0..3).for_each(|_| drop(world.meet(true, true)));
+        world.meet_often(3);
         let round = Round(world.round);
         let first = world.bob.send(round, &mut world.rng);
         let opened = world.ann.epochs.open(round, &first.cell).unwrap();
@@ -535,11 +541,11 @@ mod tests {
     #[test]
     fn the_secret_of_a_left_epoch_opens_nothing_that_came_before() {
         let mut world = World::new(4);
-        (0..4).for_each(|_| drop(world.meet(true, true)));
+        world.meet_often(4);
         let round = Round(world.round);
         let old = world.bob.send(round, &mut world.rng);
         assert!(world.ann.epochs.open(round, &old.cell).is_some());
-        (0..4).for_each(|_| drop(world.meet(true, true)));
+        world.meet_often(4);
         assert!(world.ann.epochs.open(round, &old.cell).is_none());
     }
 

@@ -3,10 +3,13 @@
 pub mod account;
 pub mod api;
 mod cell;
+pub mod client;
 mod conversation;
+pub mod directory;
 mod epoch;
 pub mod identity;
 mod keys;
 mod receiving;
 pub mod record;
+pub mod rounds;
 mod sending;

@@ -15,7 +15,7 @@ use crate::sending::WINDOW;
 
 /// What arrived in this session, and the ids that arrived ever.
 pub(crate) struct Receiving {
-    pub(crate) ids: RecentIds,
+    ids: RecentIds,
     /// Every fragment below this number has arrived.
     next: u32,
     /// Fragments that arrived out of order.
@@ -66,6 +66,12 @@ impl Receiving {
         self.ahead.clear();
         self.partial = None;
         self.withheld.clear();
+    }
+
+    /// Returns the ids that arrived ever, oldest first, without those that are not durable.
+    pub(crate) fn into_ids(self) -> Vec<MessageId> {
+        let Self { ids, undurable, .. } = self;
+        ids.order.into_iter().filter(|id| !undurable.contains(id)).collect()
     }
 
     /// Takes in the fragment of a message, if there is one; returns what it completes, in order.
@@ -151,8 +157,8 @@ impl Receiving {
 }
 
 /// The last ids of a peer's messages.
-pub(crate) struct RecentIds {
-    pub(crate) order: VecDeque<MessageId>,
+struct RecentIds {
+    order: VecDeque<MessageId>,
     set: BTreeSet<MessageId>,
 }
 

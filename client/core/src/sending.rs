@@ -57,7 +57,7 @@ pub(crate) struct Fragment {
     pub(crate) sent_ms: u64,
     pub(crate) payload: Payload,
     /// Set if with this piece the whole message went out for the first time.
-    pub(crate) completes: Option<MessageId>,
+    pub(crate) completes: Option<Outgoing>,
 }
 
 impl Sending {
@@ -69,6 +69,11 @@ impl Sending {
     /// Counts undelivered messages.
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// Returns what is not delivered, oldest first.
+    pub(crate) fn into_undelivered(self) -> Vec<Outgoing> {
+        self.messages.into_iter().map(|message| message.outgoing).collect()
     }
 
     /// Forgets the session: everything undelivered will be sent from its start.
@@ -101,7 +106,7 @@ impl Sending {
             count,
             sent_ms: message.outgoing.sent_ms,
             payload: message.payload(index),
-            completes: first_time.then_some(id),
+            completes: first_time.then(|| message.outgoing.clone()),
         })
     }
 

@@ -1,0 +1,201 @@
+//! What a program asks of the client.
+
+use wire::directory::Record;
+use wire::ids::{MessageId, Name};
+use wire::size::TEXT_MAX;
+
+use super::{CONVERSATIONS_MAX, Client, Kept, Now, Output, Parked};
+use crate::api::{Command, ErrorCode, Event};
+use crate::record::{Change, LABEL_MAX, Outgoing};
+use crate::sending::QUEUE_MAX;
+
+/// Rounds that a client stays after its last message was delivered, drawn at random.
+pub(super) const LINGER_ROUNDS: (u64, u64) = (30, 120);
+
+/// Names that may wait for the directory at once.
+const UNRESOLVED_MAX: usize = CONVERSATIONS_MAX;
+
+/// A name that was not in the directory when its conversation was opened, with what was sent since.
+pub(super) struct Unresolved {
+    name: Name,
+    sends: Vec<(String, String)>,
+}
+
+/// The client leaves once everything is delivered.
+pub(super) enum Leaving {
+    /// Waits until nothing is queued.
+    Draining { linger: bool },
+    /// Stays for so many rounds more.
+    Lingering { rounds: u64 },
+}
+
+impl Client {
+    /// Does what a program asks; answers and errors come as events.
+    pub fn handle_command(&mut self, now: Now, command: Command) {
+        match command {
+            Command::Open { peer } => self.open(&peer),
+            Command::Close { peer } => self.close(&peer),
+            Command::Send { peer, text, label } => self.send(now, &peer, text, label),
+            Command::Directory => {
+                let names = self.directory.names().map(Name::to_string).collect();
+                self.event(Event::Directory { names });
+            }
+            Command::Status => {
+                let status = self.status();
+                self.event(Event::Status(status));
+            }
+            Command::Drain { linger } => {
+                self.leaving = Some(Leaving::Draining { linger });
+                self.check_leaving();
+            }
+            Command::Quit => self.outputs.push_back(Output::Leave),
+        }
+    }
+
+    /// Looks names up that waited for the directory; it is in sync now.
+    pub(super) fn resolve(&mut self, now: Now) {
+        for Unresolved { name, sends } in std::mem::take(&mut self.unresolved) {
+            match self.directory.find(&name).copied() {
+                Some(record) => self.begin(record),
+                None => self.unknown(name.as_str()),
+            }
+            for (text, label) in sends {
+                self.send(now, name.as_str(), text, label);
+            }
+        }
+        self.check_leaving();
+    }
+
+    /// Leaves if everything is done that has to be done before.
+    pub(super) fn check_leaving(&mut self) {
+        let Some(Leaving::Draining { linger }) = self.leaving else { return };
+        let idle = |open: &super::Open| open.conversation.undelivered() + open.unkept == 0;
+        let done = self.unresolved.is_empty()
+            && self.batches.is_empty()
+            && self.conversations.values().all(idle);
+        if !done {
+            return;
+        }
+        if linger {
+            let rounds = self.draw_linger();
+            self.leaving = Some(Leaving::Lingering { rounds });
+        } else {
+            self.leaving = None;
+            self.outputs.push_back(Output::Leave);
+        }
+    }
+
+    /// Counts a round of those that the client stays.
+    pub(super) fn linger(&mut self) {
+        let Some(Leaving::Lingering { rounds }) = &mut self.leaving else { return };
+        *rounds -= 1;
+        if *rounds == 0 {
+            self.leaving = None;
+            self.outputs.push_back(Output::Leave);
+        }
+    }
+
+    fn open(&mut self, peer: &str) {
+        let Ok(name) = peer.parse::<Name>() else { return self.unknown(peer) };
+        if name == *self.own.name() {
+            return self.error(ErrorCode::SelfConversation, "nobody talks to himself here");
+        }
+        match self.directory.find(&name).copied() {
+            Some(record) => self.begin(record),
+            None if self.unresolved.len() == UNRESOLVED_MAX => self.unknown(peer),
+            None if self.unresolved.iter().any(|it| it.name == name) => (),
+            None => self.unresolved.push(Unresolved { name, sends: Vec::new() }),
+        }
+    }
+
+    /// Opens a conversation with an account of the directory.
+    fn begin(&mut self, record: Record) {
+        if self.conversations.contains_key(&record.identity()) {
+            return;
+        }
+        if self.conversations.len() == CONVERSATIONS_MAX {
+            let text = format!("{CONVERSATIONS_MAX} conversations are open; close one first");
+            return self.error(ErrorCode::TooManyConversations, text);
+        }
+        if record.verify().is_err() || !self.take_up(record) {
+            let text = format!("the server's record of {} is forged or damaged", record.name);
+            return self.error(ErrorCode::ServerProtocol, text);
+        }
+        self.keep(vec![Change::Opened(Box::new(record))], Vec::new());
+    }
+
+    fn close(&mut self, peer: &str) {
+        let Some(identity) = self.find_open(peer) else { return self.not_open(peer) };
+        let Some(open) = self.conversations.remove(&identity) else { return };
+        let name = open.conversation.peer().name;
+        let (outgoing, received) = open.conversation.into_parts();
+        self.parked.insert(identity, Parked { name: Some(name), outgoing, received });
+        self.keep(vec![Change::Closed(identity)], Vec::new());
+    }
+
+    fn send(&mut self, now: Now, peer: &str, text: String, label: String) {
+        if text.is_empty() {
+            return self.error(ErrorCode::TextEmpty, "an empty message is not sent");
+        }
+        if text.len() > TEXT_MAX {
+            let text = format!("the text has {} bytes, at most {TEXT_MAX} go", text.len());
+            return self.error(ErrorCode::TextTooLong, text);
+        }
+        if label.len() > LABEL_MAX {
+            let text = format!("the id has {} bytes, at most {LABEL_MAX} go", label.len());
+            return self.error(ErrorCode::LabelTooLong, text);
+        }
+        let Some(identity) = self.find_open(peer) else {
+            return self.send_later(peer, text, label);
+        };
+        let Some(open) = self.conversations.get_mut(&identity) else { return };
+        if open.conversation.undelivered() + open.unkept >= QUEUE_MAX {
+            return self.queue_full(peer);
+        }
+        open.unkept += 1;
+        let outgoing = Outgoing {
+            id: MessageId::random(&mut self.rng),
+            peer: identity,
+            label,
+            text,
+            sent_ms: now.unix_ms,
+            sent: None,
+        };
+        self.keep(vec![Change::Queued(outgoing.clone())], vec![Kept::Queued(outgoing)]);
+    }
+
+    /// Holds a message back while its peer's name waits for the directory.
+    fn send_later(&mut self, peer: &str, text: String, label: String) {
+        let name = peer.parse::<Name>().ok();
+        let waiting = self.unresolved.iter_mut().find(|it| Some(it.name) == name);
+        match waiting {
+            Some(unresolved) if unresolved.sends.len() < QUEUE_MAX => {
+                unresolved.sends.push((text, label));
+            }
+            Some(_) => self.queue_full(peer),
+            None => self.not_open(peer),
+        }
+    }
+
+    fn find_open(&self, peer: &str) -> Option<wire::ids::IdentityHash> {
+        let name = peer.parse::<Name>().ok()?;
+        let mut open = self.conversations.iter();
+        open.find(|(_, it)| it.conversation.peer().name == name).map(|(identity, _)| *identity)
+    }
+
+    fn unknown(&mut self, peer: &str) {
+        let text = format!("nobody is called {peer:?} here; ask for the directory to see who is");
+        self.error(ErrorCode::UnknownPeer, text);
+    }
+
+    fn not_open(&mut self, peer: &str) {
+        let text = format!("no conversation with {peer:?} is open; open it first");
+        self.error(ErrorCode::NotOpen, text);
+    }
+
+    fn queue_full(&mut self, peer: &str) {
+        let text =
+            format!("{QUEUE_MAX} messages for {peer:?} wait already; send more once some arrived");
+        self.error(ErrorCode::QueueFull, text);
+    }
+}

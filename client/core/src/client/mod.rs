@@ -1,0 +1,283 @@
+//! The whole client of one account: directory, conversations, rounds, and what is on its way to the disk.
+//!
+//! ```text
+//! commands ─► commands.rs ─► conversations ─► seal ─┐
+//! pages, control frames ─► directory                ├─► rounds ─► Output::Deposit
+//! round frames ─► rounds.rs ─► replies ─────────────┘
+//!                                 └─► Output::Keep ─► (disk) ─► kept.rs ─► Output::Event, acknowledgement
+//! ```
+
+mod commands;
+mod kept;
+mod turn;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use wire::codec::Wire;
+use wire::control::{ClientControl, Page, Pull, ServerControl, Session};
+use wire::directory::{Head, Record};
+use wire::ids::{IdentityHash, MessageId, Name, Round};
+use wire::layer::Layer;
+
+use crate::api::{ConnectionState, ConversationStatus, ErrorCode, Event, Status};
+use crate::conversation::{Conversation, DirectoryMark};
+use crate::directory::{Directory, PageError};
+use crate::identity::Identity;
+use crate::record::{Change, Outgoing, Saved};
+use crate::rounds::{RoundError, Rounds, Terms};
+
+use commands::{Leaving, Unresolved};
+use kept::Kept;
+
+/// Conversations that may be open at once.
+pub const CONVERSATIONS_MAX: usize = 120;
+
+/// The time, as the caller's clock says.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Since some moment that stays the same while the program runs.
+    pub at: Duration,
+    /// Milliseconds since 1970.
+    pub unix_ms: u64,
+}
+
+/// What the caller is to do.
+pub enum Output {
+    /// Send this frame over the round stream, now.
+    Deposit(Vec<u8>),
+    /// Send this frame over the control stream, now.
+    Control(Vec<u8>),
+    /// Keep these changes, then call [`Client::handle_kept`] with the number.
+    Keep(u64, Vec<Change>),
+    /// Tell the program.
+    Event(Event),
+    /// Leave: everything was done that had to be done before.
+    Leave,
+}
+
+/// One account's client.
+pub struct Client {
+    own: Identity,
+    rng: ChaCha20Rng,
+    directory: Directory,
+    conversations: BTreeMap<IdentityHash, Open>,
+    /// What closed conversations left undone.
+    parked: BTreeMap<IdentityHash, Parked>,
+    unresolved: Vec<Unresolved>,
+    leaving: Option<Leaving>,
+    rounds: Option<Rounds>,
+    connection: ConnectionState,
+    /// The highest round that was used.
+    mark: Round,
+    /// The last round that was answered, and its seats.
+    answered: (Round, u32),
+    missed: u64,
+    /// Whether a round was opened to this process.
+    has_joined: bool,
+    fork_told: bool,
+    next_batch: u64,
+    batches: BTreeMap<u64, Vec<Kept>>,
+    outputs: VecDeque<Output>,
+}
+
+/// An open conversation.
+struct Open {
+    conversation: Conversation,
+    /// Messages that were written and are not durable yet.
+    unkept: usize,
+}
+
+/// What a closed conversation leaves until it is opened again.
+#[derive(Default)]
+struct Parked {
+    /// The peer's name, if the conversation was open in this process.
+    name: Option<Name>,
+    outgoing: Vec<Outgoing>,
+    received: Vec<MessageId>,
+}
+
+impl Client {
+    /// Begins with what was saved; the caller then passes the directory's pages and joins.
+    pub fn new(own: Identity, saved: Saved, rng: ChaCha20Rng) -> Self {
+        let mut client = Self {
+            own,
+            rng,
+            directory: Directory::default(),
+            conversations: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            unresolved: Vec::new(),
+            leaving: None,
+            rounds: None,
+            connection: ConnectionState::Connecting,
+            mark: saved.mark,
+            answered: (Round::NONE, 0),
+            missed: 0,
+            has_joined: false,
+            fork_told: false,
+            next_batch: 0,
+            batches: BTreeMap::new(),
+            outputs: VecDeque::new(),
+        };
+        for outgoing in saved.outgoing {
+            client.parked.entry(outgoing.peer).or_default().outgoing.push(outgoing);
+        }
+        for (peer, received) in saved.received {
+            client.parked.entry(peer).or_default().received = received;
+        }
+        for record in saved.open {
+            client.take_up(record);
+        }
+        client
+    }
+
+    /// Returns what to do next, oldest first.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Returns when [`Self::handle_timeout`] is to be called.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.rounds.as_ref()?.poll_timeout()
+    }
+
+    /// Tells the account's name.
+    pub fn name(&self) -> &Name {
+        self.own.name()
+    }
+
+    /// Returns what to ask for to complete the directory of a session, before joining.
+    pub fn missing_pages(&self, session: &Session) -> Option<Pull> {
+        self.directory.missing(session.directory_length)
+    }
+
+    /// Takes in a page that was asked for.
+    ///
+    /// # Errors
+    /// [`PageError`]: the server's directory is not to be trusted, or too large.
+    pub fn handle_page(&mut self, page: &Page) -> Result<(), PageError> {
+        self.directory.append(page)
+    }
+
+    /// Tells that the directory is as long as the session says; names that wait are looked up.
+    pub fn handle_directory_synced(&mut self, now: Now, length: u32, head: Head) {
+        self.compare_directory(DirectoryMark { length, head });
+        self.resolve(now);
+    }
+
+    /// Begins the rounds of a stream whose `join` is on its way.
+    pub fn handle_joined(&mut self, terms: Terms, layer: Layer) {
+        self.rounds = Some(Rounds::new(terms, layer));
+    }
+
+    /// The connection is gone: nothing covers this client until it joins again.
+    pub fn handle_lost(&mut self) {
+        if self.rounds.take().is_some() {
+            self.set_connection(ConnectionState::Lost);
+        }
+    }
+
+    /// Takes in a frame of the round stream.
+    ///
+    /// # Errors
+    /// [`RoundError`]: the connection is to be closed.
+    pub fn handle_round(&mut self, now: Now, frame: &[u8]) -> Result<(), RoundError> {
+        self.turn(now, frame)
+    }
+
+    /// Takes in a control frame that came while in the rounds.
+    ///
+    /// # Errors
+    /// [`PageError`], as [`Self::handle_page`].
+    pub fn handle_control(&mut self, now: Now, control: &ServerControl) -> Result<(), PageError> {
+        let ServerControl::Page(page) = control else { return Ok(()) };
+        self.directory.append(page)?;
+        if self.directory.missing(page.length).is_none() {
+            self.resolve(now);
+        }
+        Ok(())
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.seal_if_due(now);
+        let due = self.rounds.as_mut().and_then(|rounds| rounds.due(now.at));
+        if let Some((round, frame)) = due {
+            self.deposit(round, frame);
+        }
+    }
+
+    /// Tells the state of everything, for a program that shows it.
+    pub fn status(&self) -> Status {
+        let conversations = self.conversations.values().map(|open| ConversationStatus {
+            peer: open.conversation.peer().name.to_string(),
+            live: open.conversation.is_live(),
+            queued: u32::try_from(open.conversation.undelivered() + open.unkept)
+                .unwrap_or(u32::MAX),
+        });
+        Status {
+            connection: self.connection,
+            round: self.answered.0.0,
+            seats: self.answered.1,
+            missed: self.missed,
+            conversations: conversations.collect(),
+        }
+    }
+
+    /// Opens a conversation with what it left when it was closed last.
+    fn take_up(&mut self, record: Record) -> bool {
+        let peer = record.identity();
+        let parked = self.parked.remove(&peer).unwrap_or_default();
+        let conversation = Conversation::new(&self.own, record, parked.received, &mut self.rng);
+        let Ok(mut conversation) = conversation else { return false };
+        for outgoing in parked.outgoing {
+            conversation.send(outgoing);
+        }
+        self.conversations.insert(peer, Open { conversation, unkept: 0 });
+        true
+    }
+
+    /// Compares a directory that a peer or the server claims with ours, and tells once if they differ.
+    fn compare_directory(&mut self, mark: DirectoryMark) {
+        if self.directory.contradicts(mark) && !self.fork_told {
+            self.fork_told = true;
+            self.error(
+                ErrorCode::DirectoryForked,
+                "this server showed different directories to different people; ask its operator why, \
+                 and trust no name until you know",
+            );
+        }
+    }
+
+    /// Sends a deposit, and in control rounds a control frame with it.
+    fn deposit(&mut self, round: Round, frame: Vec<u8>) {
+        self.outputs.push_back(Output::Deposit(frame));
+        if round.has_control() {
+            let pull = Pull { from: self.directory.mark().length, pages: 1 };
+            self.outputs.push_back(Output::Control(ClientControl::Pull(pull).encode()));
+        }
+    }
+
+    fn set_connection(&mut self, state: ConnectionState) {
+        if self.connection != state {
+            self.connection = state;
+            self.event(Event::Connection(state));
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn error(&mut self, code: ErrorCode, text: impl Into<String>) {
+        self.event(Event::Error { code, text: text.into() });
+    }
+
+    fn keep(&mut self, changes: Vec<Change>, then: Vec<Kept>) {
+        let batch = self.next_batch;
+        self.next_batch += 1;
+        self.batches.insert(batch, then);
+        self.outputs.push_back(Output::Keep(batch, changes));
+    }
+}

@@ -1,0 +1,148 @@
+//! One turn of the rounds: the last round's replies in, the next round's deposit out.
+
+use rand_core::RngCore;
+use wire::ids::{IdentityHash, Round};
+use wire::size::CELL;
+
+use super::{Client, Kept, Now};
+use crate::api::{ConnectionState, Event, MessageState};
+use crate::record::{Change, Incoming};
+use crate::rounds::{Answered, RoundError, SlotContent, SlotUse};
+
+/// Rounds between two times that the highest used one is kept.
+const MARK_EVERY: u64 = 16;
+
+impl Client {
+    pub(super) fn turn(&mut self, now: Now, frame: &[u8]) -> Result<(), RoundError> {
+        let Some(rounds) = &mut self.rounds else { return Ok(()) };
+        let overdue = rounds.overdue();
+        let above = self.mark;
+        let answer =
+            rounds.handle_frame(now.at, now.unix_ms, frame, above, &self.own, &mut self.rng);
+        if let Some((round, frame)) = overdue {
+            self.deposit(round, frame);
+        }
+        let answer = answer?;
+        self.opened(answer.header.open);
+        if let Some(answered) = answer.answered {
+            self.answered(answered);
+        }
+        Ok(())
+    }
+
+    /// Seals what is ready, if it is time.
+    pub(super) fn seal_if_due(&mut self, now: Now) {
+        let wanted = self.rounds.as_ref().and_then(|rounds| rounds.wants_content(now.at));
+        let Some(round) = wanted else { return };
+        let meetings = self.meet(round);
+        if let Some(rounds) = &mut self.rounds {
+            rounds.seal(meetings, &self.own, &mut self.rng);
+        }
+    }
+
+    /// A round opened: it is used from now on, and never again.
+    fn opened(&mut self, round: Round) {
+        if self.has_joined {
+            self.missed += round.0 - self.mark.0 - 1;
+        }
+        let next =
+            if self.has_joined { ConnectionState::Resumed } else { ConnectionState::Connected };
+        let was_out = !self.is_in_rounds();
+        self.has_joined = true;
+        if round.0 / MARK_EVERY > self.mark.0 / MARK_EVERY {
+            self.keep(vec![Change::Mark(round)], Vec::new());
+        }
+        self.mark = round;
+        if was_out {
+            self.set_connection(next);
+        }
+    }
+
+    fn is_in_rounds(&self) -> bool {
+        match self.connection {
+            ConnectionState::Connected | ConnectionState::Resumed => true,
+            ConnectionState::Connecting | ConnectionState::Lost => false,
+        }
+    }
+
+    /// Takes in the replies of a round.
+    fn answered(&mut self, answered: Answered) {
+        if answered.lost_probe() {
+            self.missed += 1;
+        }
+        let (mut changes, mut then) = (Vec::new(), Vec::new());
+        for (usage, cell) in answered.slots {
+            let SlotUse::Meeting(peer) = usage else { continue };
+            self.met(answered.round, peer, cell.as_ref(), &mut changes, &mut then);
+        }
+        if !changes.is_empty() {
+            self.keep(changes, then);
+        }
+        self.answered = (answered.round, answered.seats);
+        self.event(Event::Round {
+            number: answered.round.0,
+            seats: answered.seats,
+            missed: self.missed,
+        });
+        self.linger();
+    }
+
+    /// Takes in what came back from one meeting.
+    fn met(
+        &mut self,
+        round: Round,
+        peer: IdentityHash,
+        cell: Option<&[u8; CELL]>,
+        changes: &mut Vec<Change>,
+        then: &mut Vec<Kept>,
+    ) {
+        let Some(open) = self.conversations.get_mut(&peer) else { return };
+        let Some(cell) = cell else { return open.conversation.unheard(&mut self.rng) };
+        let inward = open.conversation.inward(round, cell, &mut self.rng);
+        for complete in inward.complete {
+            let (id, text, sent_ms) = (complete.id, complete.text, complete.sent_ms);
+            let incoming = Incoming { id, peer, text, sent_ms, round };
+            changes.push(Change::Received(incoming.clone()));
+            then.push(Kept::Received(incoming));
+        }
+        for outgoing in inward.delivered {
+            changes.push(Change::Delivered(outgoing.id, round));
+            then.push(Kept::Delivered(outgoing, round));
+        }
+        if let Some(mark) = inward.directory {
+            self.compare_directory(mark);
+        }
+    }
+
+    /// Chooses the conversations of a round by lowest rank and makes their cells.
+    fn meet(&mut self, round: Round) -> Vec<SlotContent> {
+        let Some(slots) = self.rounds.as_ref().map(|rounds| usize::from(rounds.slots())) else {
+            return Vec::new();
+        };
+        let ranked = self.conversations.iter();
+        let mut ranked: Vec<(u64, IdentityHash)> =
+            ranked.map(|(peer, open)| (open.conversation.rank(round), *peer)).collect();
+        ranked.sort_unstable();
+        ranked.truncate(slots);
+        ranked.into_iter().filter_map(|(_, peer)| self.cell_for(round, peer)).collect()
+    }
+
+    fn cell_for(&mut self, round: Round, peer: IdentityHash) -> Option<SlotContent> {
+        let directory = self.directory.mark();
+        let open = self.conversations.get_mut(&peer)?;
+        let drop_id = open.conversation.drop_id(round);
+        let outward = open.conversation.outward(round, &self.own, directory, &mut self.rng);
+        if let Some(outgoing) = outward.completes {
+            self.keep(vec![Change::Sent(outgoing.id, round)], Vec::new());
+            self.state(&outgoing, MessageState::Sent, Some(round));
+        }
+        let usage = SlotUse::Meeting(peer);
+        Some(SlotContent { usage, drop_id, cell: Box::new(outward.cell) })
+    }
+
+    /// Draws how many rounds to stay after the last acknowledgement.
+    pub(super) fn draw_linger(&mut self) -> u64 {
+        let (least, most) = super::commands::LINGER_ROUNDS;
+        least + self.rng.next_u64() % (most - least + 1)
+    }
+}

@@ -1,0 +1,314 @@
+//! The rounds on one stream: when a deposit goes, what its slots are for, and what comes back.
+//!
+//! The moment of a deposit is drawn before anything is processed. Cover for the whole frame is prepared
+//! at once; shortly before the moment what is ready replaces it. If processing is late the cover goes, at
+//! its moment: content never moves the send.
+
+use std::time::Duration;
+
+use rand_core::{CryptoRngCore, RngCore};
+use thiserror::Error;
+use wire::codec::DecodeError;
+use wire::ids::{DropId, IdentityHash, Round};
+use wire::layer::{Direction, Layer, Place};
+use wire::round::{ServerHeader, deposit_frame, deposit_slots_mut};
+use wire::size::{CELL, DEPOSIT, DROP_ID, REPLY_SLOT};
+
+use crate::cell;
+use crate::identity::Identity;
+
+/// What a session fixes for all its rounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Slots of every deposit.
+    pub slots: u8,
+    /// Length of a round in milliseconds.
+    pub round_ms: u32,
+    /// When round 0 would have begun, milliseconds since 1970.
+    pub genesis_ms: u64,
+}
+
+/// Furthest that a round may be from this machine's clock, in milliseconds: a day.
+pub const CLOCK_TOLERANCE_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Deposits go out in this part of the time until the round closes, in percent.
+const WINDOW_PERCENT: (u64, u64) = (10, 75);
+/// Time before the moment at which content is sealed, or a tenth of the window if that is less.
+const SEAL_BEFORE: Duration = Duration::from_millis(50);
+
+/// Why a frame of the server is refused; the connection is then closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RoundError {
+    /// It is no frame.
+    #[error("the server sent a malformed frame: {0}")]
+    Malformed(#[from] DecodeError),
+    /// A round that was used before.
+    #[error("the server opened round {0} again; it may have been restored from an old copy")]
+    Repeated(Round),
+    /// A round far from this machine's time.
+    #[error("the server's round {0} is more than a day from this machine's clock; check the clock")]
+    Clock(Round),
+    /// It answers another round than the last one.
+    #[error("the server answered round {0}, which is not the last one")]
+    Answer(Round),
+}
+
+/// The state of one round stream.
+pub(crate) struct Rounds {
+    terms: Terms,
+    layer: Layer,
+    open: Option<OpenRound>,
+}
+
+/// A round that waits for its deposit or its answer.
+struct OpenRound {
+    round: Round,
+    seats: u32,
+    seal_at: Duration,
+    send_at: Duration,
+    /// The frame, until it is sent.
+    frame: Option<Vec<u8>>,
+    sealed: bool,
+    uses: Vec<SlotUse>,
+}
+
+/// What a slot of a deposit is for.
+#[derive(Clone)]
+pub(crate) enum SlotUse {
+    /// Carries a conversation.
+    Meeting(IdentityHash),
+    /// Carries nothing.
+    Cover,
+    /// Carries nothing, and shares its drop with another slot of this deposit: this cell must come back.
+    Probe(Box<[u8; CELL]>),
+}
+
+/// A slot before its layer.
+pub(crate) struct SlotContent {
+    pub(crate) usage: SlotUse,
+    pub(crate) drop_id: DropId,
+    pub(crate) cell: Box<[u8; CELL]>,
+}
+
+/// What a server's frame said.
+pub(crate) struct Answer {
+    pub(crate) header: ServerHeader,
+    /// The round that it answers, unless it is the first frame of the stream.
+    pub(crate) answered: Option<Answered>,
+}
+
+/// The answer to a round.
+pub(crate) struct Answered {
+    pub(crate) round: Round,
+    pub(crate) seats: u32,
+    /// Each slot's use with the cell that came back, if its layer held.
+    pub(crate) slots: Vec<(SlotUse, Option<[u8; CELL]>)>,
+}
+
+impl Answered {
+    /// Tells whether cover that must come back did not: the deposit was late, or was dropped.
+    pub(crate) fn lost_probe(&self) -> bool {
+        self.slots.iter().any(|(usage, cell)| match usage {
+            SlotUse::Probe(expected) => cell.as_ref() != Some(&**expected),
+            SlotUse::Meeting(_) | SlotUse::Cover => false,
+        })
+    }
+}
+
+impl Rounds {
+    /// Begins on a stream whose `join` was sent.
+    pub(crate) fn new(terms: Terms, layer: Layer) -> Self {
+        Self { terms, layer, open: None }
+    }
+
+    /// Returns the slots of every deposit.
+    pub(crate) fn slots(&self) -> u8 {
+        self.terms.slots
+    }
+
+    /// Takes in a frame that answers the last round and opens the next one.
+    ///
+    /// `above` is the highest round that was used before.
+    ///
+    /// # Errors
+    /// [`RoundError`]; the stream is of no use any more.
+    pub(crate) fn handle_frame(
+        &mut self,
+        at: Duration,
+        unix_ms: u64,
+        frame: &[u8],
+        above: Round,
+        own: &Identity,
+        rng: &mut impl CryptoRngCore,
+    ) -> Result<Answer, RoundError> {
+        let (header, replies) = ServerHeader::decode(frame, self.terms.slots)?;
+        self.check(&header, above, unix_ms)?;
+        let last = self.open.take().map(|last| {
+            let next_layer = self.layer.next();
+            (last, std::mem::replace(&mut self.layer, next_layer))
+        });
+        self.open = Some(self.open_round(at, &header, own, rng));
+        let answered = last.map(|(last, layer)| Answered {
+            round: last.round,
+            seats: last.seats,
+            slots: open_replies(&last, &layer, self.terms.slots, replies),
+        });
+        Ok(Answer { header, answered })
+    }
+
+    /// Returns when something is to be done.
+    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        let open = self.open.as_ref().filter(|open| open.frame.is_some())?;
+        Some(if open.sealed { open.send_at } else { open.seal_at })
+    }
+
+    /// Returns the round whose content is to be sealed now, if it is time for that and not too late.
+    pub(crate) fn wants_content(&self, at: Duration) -> Option<Round> {
+        let open = self.open.as_ref()?;
+        let due = !open.sealed && open.frame.is_some() && at >= open.seal_at && at < open.send_at;
+        due.then_some(open.round)
+    }
+
+    /// Replaces the prepared cover by content; free slots are filled and all are put in random order.
+    pub(crate) fn seal(
+        &mut self,
+        meetings: Vec<SlotContent>,
+        own: &Identity,
+        rng: &mut impl CryptoRngCore,
+    ) {
+        let slots = self.terms.slots;
+        let Some(open) = &mut self.open else { return };
+        let contents = fill(meetings, open.round, slots, own, rng);
+        open.frame = Some(frame(&self.layer, open.round, slots, &contents));
+        open.uses = contents.into_iter().map(|slot| slot.usage).collect();
+        open.sealed = true;
+    }
+
+    /// Returns the frame whose moment has come, with its round.
+    pub(crate) fn due(&mut self, at: Duration) -> Option<(Round, Vec<u8>)> {
+        let open = self.open.as_mut().filter(|open| at >= open.send_at)?;
+        Some((open.round, open.frame.take()?))
+    }
+
+    /// Returns the frame that has not been sent although the next round opens: it goes at once, so that
+    /// there is one for each round.
+    pub(crate) fn overdue(&mut self) -> Option<(Round, Vec<u8>)> {
+        let open = self.open.as_mut()?;
+        Some((open.round, open.frame.take()?))
+    }
+
+    fn check(&self, header: &ServerHeader, above: Round, unix_ms: u64) -> Result<(), RoundError> {
+        if header.open <= above {
+            return Err(RoundError::Repeated(header.open));
+        }
+        let since_genesis = header.open.0.saturating_mul(u64::from(self.terms.round_ms));
+        let claimed_ms = self.terms.genesis_ms.saturating_add(since_genesis);
+        if claimed_ms.abs_diff(unix_ms) > CLOCK_TOLERANCE_MS {
+            return Err(RoundError::Clock(header.open));
+        }
+        let expected = self.open.as_ref().map_or(Round::NONE, |open| open.round);
+        if header.answered != expected {
+            return Err(RoundError::Answer(header.answered));
+        }
+        Ok(())
+    }
+
+    /// Draws the moment, then prepares cover.
+    fn open_round(
+        &self,
+        at: Duration,
+        header: &ServerHeader,
+        own: &Identity,
+        rng: &mut impl CryptoRngCore,
+    ) -> OpenRound {
+        let closes = Duration::from_millis(u64::from(header.closes_ms.min(self.terms.round_ms)));
+        let send_at = at + moment(closes, rng);
+        let seal_at = send_at - SEAL_BEFORE.min(closes / 10);
+        let round = header.open;
+        let contents = fill(Vec::new(), round, self.terms.slots, own, rng);
+        OpenRound {
+            round,
+            seats: header.seats,
+            seal_at,
+            send_at,
+            frame: Some(frame(&self.layer, round, self.terms.slots, &contents)),
+            sealed: false,
+            uses: contents.into_iter().map(|slot| slot.usage).collect(),
+        }
+    }
+}
+
+/// Takes the layer off the replies.
+fn open_replies(
+    last: &OpenRound,
+    layer: &Layer,
+    slots: u8,
+    replies: &[u8],
+) -> Vec<(SlotUse, Option<[u8; CELL]>)> {
+    let opened = last.uses.iter().zip(replies.chunks_exact(REPLY_SLOT)).zip(0..slots);
+    opened
+        .map(|((usage, reply), slot)| {
+            let place = Place { direction: Direction::Reply, slot, slots };
+            let mut cell = [0; CELL];
+            let held = layer.open(last.round, place, reply, &mut cell).is_ok();
+            (usage.clone(), held.then_some(cell))
+        })
+        .collect()
+}
+
+/// Draws how long after the opening a deposit goes.
+fn moment(closes: Duration, rng: &mut impl RngCore) -> Duration {
+    let micros = u64::try_from(closes.as_micros()).unwrap_or(u64::MAX / 100);
+    let (first, last) = (micros * WINDOW_PERCENT.0 / 100, micros * WINDOW_PERCENT.1 / 100);
+    Duration::from_micros(first + rng.next_u64() % (last - first + 1))
+}
+
+/// Adds cover for the free slots, two of which share a drop, and puts all in random order.
+fn fill(
+    mut contents: Vec<SlotContent>,
+    round: Round,
+    slots: u8,
+    own: &Identity,
+    rng: &mut impl CryptoRngCore,
+) -> Vec<SlotContent> {
+    let mut free = usize::from(slots).saturating_sub(contents.len());
+    if free >= 2 {
+        let drop_id = DropId::random(rng);
+        let cells = [(); 2].map(|()| Box::new(cell::cover(round, own.signing(), rng)));
+        let [first, second] = cells;
+        let probe = |expected: &[u8; CELL], cell: Box<[u8; CELL]>| SlotContent {
+            usage: SlotUse::Probe(Box::new(*expected)),
+            drop_id,
+            cell,
+        };
+        let (to_first, to_second) = (*second, *first);
+        contents.push(probe(&to_first, first));
+        contents.push(probe(&to_second, second));
+        free -= 2;
+    }
+    for _ in 0..free {
+        let cell = Box::new(cell::cover(round, own.signing(), rng));
+        contents.push(SlotContent { usage: SlotUse::Cover, drop_id: DropId::random(rng), cell });
+    }
+    shuffle(&mut contents, rng);
+    contents
+}
+
+/// Fisher–Yates; at most eight slots, so that the remainder's bias is below 2⁻⁶⁰.
+fn shuffle<T>(items: &mut [T], rng: &mut impl RngCore) {
+    for last in (1..items.len()).rev() {
+        let other = rng.next_u64() % (last as u64 + 1);
+        items.swap(last, other as usize);
+    }
+}
+
+fn frame(layer: &Layer, round: Round, slots: u8, contents: &[SlotContent]) -> Vec<u8> {
+    let mut frame = deposit_frame(round, slots);
+    for ((out, content), slot) in deposit_slots_mut(&mut frame).zip(contents).zip(0..slots) {
+        let mut plain = [0; DEPOSIT];
+        plain[..DROP_ID].copy_from_slice(&content.drop_id.0);
+        plain[DROP_ID..].copy_from_slice(&*content.cell);
+        layer.seal(round, Place { direction: Direction::Deposit, slot, slots }, &plain, out);
+    }
+    frame
+}
