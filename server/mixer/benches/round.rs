@@ -1,7 +1,7 @@
 //! What a round costs, beside the same cryptographic primitives called bare over the same bytes.
 //!
 //! `cargo bench -p mixer` measures 1,000, 10,000 and 100,000 slots, `cargo bench -p mixer -- --million`
-//! a million as well (it takes some minutes, most of them for the key agreements, and 2 GB). All
+//! a million as well (some minutes, most of them for the key agreements, and 3 GB). All
 //! figures are nanoseconds per slot; a seat's deposit has two slots here, so a seat costs twice that.
 //!
 //! Bare and mixed samples alternate in one process. The bare one does, for every slot: HKDF-SHA-256 to
@@ -67,10 +67,8 @@ fn measure(slots: usize, samples: usize) -> (usize, Spread) {
         let mut times = [Duration::ZERO; Step::ALL.len()];
         bare.run(&mut times);
         room.run(&mut times);
-        let total =
-            |steps: &[Step]| steps.iter().map(|step| times[*step as usize]).sum::<Duration>();
-        times[Step::Bare as usize] = total(&[Step::BareIn, Step::BareOut]);
-        times[Step::Round as usize] = total(&Step::OF_ROUND);
+        times[Step::Bare as usize] = total(&times, &[Step::BareIn, Step::BareOut]);
+        times[Step::Round as usize] = total(&times, &Step::OF_ROUND);
         if sample > 0 {
             for (column, time) in columns.iter_mut().zip(times) {
                 column.push(time.as_secs_f64() * 1e9 / slots as f64);
@@ -89,6 +87,10 @@ fn measure(slots: usize, samples: usize) -> (usize, Spread) {
     }
     println!();
     (slots, Spread::of(ratios))
+}
+
+fn total(times: &[Duration], steps: &[Step]) -> Duration {
+    steps.iter().map(|step| times[*step as usize]).sum()
 }
 
 /// What is timed.
