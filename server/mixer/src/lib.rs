@@ -2,18 +2,15 @@
 //! every seat, as a chain of structs in which each step consumes the one before.
 //!
 //! ```text
-//!             seats add, remove           one deposit a seat
-//!                    │                            │
-//!    ┌──► Seats ─────┴────► Open ─────────────────┴──► close
-//!    │                                                   │
-//!    │    Closed ──peel──► Peeled ──shuffle──► Shuffled  │  a hop's way in
-//!    │      ▲                                     │      │
-//!    │      └──────────────────────────────────── │ ─────┘
-//!    │                                         exchange     dead drops (`drops`)
-//!    │                                            │
-//!    │    Returned ◄──────unshuffle────────── Exchanged     a hop's way out
-//!    │       │
-//!    └────── seal ──► Replies, Counts
+//!        add, remove     one deposit a seat
+//!             │                 │                  ───────── hop, way in ─────────
+//! ┌───────► Seats ──new──► Open ┴─close─► Closed ──peel──► Peeled ──shuffle──► Shuffled
+//! │                                                                               │
+//! │                                                                 dead drops: exchange
+//! │                                                                               │
+//! └──┬─────────────────── seal ───────── Returned ◄──unshuffle── Exchanged ◄──────┘
+//!    │                             ─────────── hop, way out ──────────
+//!    └──► Replies, Counts
 //! ```
 //!
 //! A hop (`hop`) knows seats and layers and no dead drops; the exchange (`drops`) knows dead drops and
