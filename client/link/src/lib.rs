@@ -3,4 +3,5 @@
 pub mod api;
 pub mod engine;
 pub mod pin;
+pub mod profile;
 pub mod transport;

@@ -1,0 +1,154 @@
+//! What each change does to the rows.
+
+use client_core::record::{Change, Incoming, LABEL_MAX, Outgoing, RECEIVED_IDS_MAX};
+use wire::codec::Wire;
+use wire::directory::Record;
+use wire::ids::{IdentityHash, MessageId, Round};
+use wire::size::TEXT_MAX;
+
+use super::ProfileError;
+use super::data::{Data, Rows, damaged};
+use super::row::{HistoryRow, OpenRow, PendingRow, ReceivedRow, StateRow, history_key};
+
+const STATE_KEY: &[u8] = &[];
+
+/// Changes in one transaction.
+struct Batch<'d> {
+    rows: Rows<'d>,
+    state: StateRow,
+}
+
+/// Refuses a change that is longer than a profile keeps.
+pub(super) fn check(change: &Change) -> Result<(), ProfileError> {
+    let (label, text) = match change {
+        Change::Queued(message) => (message.label.len(), message.text.len()),
+        Change::Received(message) => (0, message.text.len()),
+        Change::Opened(_)
+        | Change::Closed(_)
+        | Change::Sent(..)
+        | Change::Delivered(..)
+        | Change::Mark(_)
+        | Change::Token(_) => (0, 0),
+    };
+    match (label, text) {
+        (..=LABEL_MAX, ..=TEXT_MAX) => Ok(()),
+        (..=LABEL_MAX, _) => Err(ProfileError::TooLong("text")),
+        (_, _) => Err(ProfileError::TooLong("label")),
+    }
+}
+
+/// Makes all changes in one transaction.
+pub(super) fn commit(data: &Data, changes: &[Change], durable: bool) -> Result<(), ProfileError> {
+    let rows = data.write(durable)?;
+    let state = rows.get(STATE_KEY)?.unwrap_or_default();
+    let mut batch = Batch { rows, state };
+    changes.iter().try_for_each(|change| batch.apply(change))?;
+    batch.rows.put(STATE_KEY, &batch.state)?;
+    batch.rows.commit()
+}
+
+impl Batch<'_> {
+    fn apply(&mut self, change: &Change) -> Result<(), ProfileError> {
+        match change {
+            Change::Opened(record) => self.opened(record),
+            Change::Closed(peer) => self.rows.remove::<OpenRow>(&self.rows.key().peer_tag(peer)),
+            Change::Queued(message) => self.queued(message),
+            Change::Sent(id, round) => self.sent(id, *round),
+            Change::Delivered(id, round) => self.delivered(id, *round),
+            Change::Received(message) => self.received(message),
+            Change::Mark(round) => {
+                self.state.mark = self.state.mark.max(round.0);
+                Ok(())
+            }
+            Change::Token(token) => {
+                self.state.token = token.as_ref().map(|token| *token.expose());
+                Ok(())
+            }
+        }
+    }
+
+    fn opened(&self, record: &Record) -> Result<(), ProfileError> {
+        let key = self.rows.key().peer_tag(&record.identity());
+        self.rows.put(&key, &OpenRow { record: record.encode() })
+    }
+
+    fn queued(&mut self, message: &Outgoing) -> Result<(), ProfileError> {
+        let key = self.rows.key().message_tag(&message.id);
+        if self.rows.get::<PendingRow>(&key)?.is_some() {
+            return Ok(());
+        }
+        let Outgoing { id, peer, label, text, sent_ms, sent } = message;
+        let row = HistoryRow::Ours {
+            peer: peer.0,
+            id: id.0,
+            label: label.clone(),
+            text: text.clone(),
+            sent_ms: *sent_ms,
+            sent: sent.map(|round| round.0),
+            delivered: None,
+        };
+        let order = self.append(peer, &row)?;
+        self.rows.put(&key, &PendingRow { peer: peer.0, order })
+    }
+
+    fn sent(&self, id: &MessageId, round: Round) -> Result<(), ProfileError> {
+        self.change_pending(id, |sent, _| *sent = sent.or(Some(round.0))).map(|_| ())
+    }
+
+    fn delivered(&self, id: &MessageId, round: Round) -> Result<(), ProfileError> {
+        if self.change_pending(id, |_, delivered| *delivered = Some(round.0))? {
+            self.rows.remove::<PendingRow>(&self.rows.key().message_tag(id))?;
+        }
+        Ok(())
+    }
+
+    /// Changes the rounds of a message that is not delivered; tells whether there is one.
+    ///
+    /// A delivered message is not found here, so that its state never goes back.
+    fn change_pending(
+        &self,
+        id: &MessageId,
+        change: impl FnOnce(&mut Option<u64>, &mut Option<u64>),
+    ) -> Result<bool, ProfileError> {
+        let key = self.rows.key().message_tag(id);
+        let Some(PendingRow { peer, order }) = self.rows.get(&key)? else { return Ok(false) };
+        let key = history_key(&self.rows.key().peer_tag(&IdentityHash(peer)), order);
+        let mut row = self.rows.get(&key)?.ok_or_else(damaged::<HistoryRow>)?;
+        let HistoryRow::Ours { sent, delivered, .. } = &mut row else {
+            return Err(damaged::<HistoryRow>());
+        };
+        change(sent, delivered);
+        self.rows.put(&key, &row)?;
+        Ok(true)
+    }
+
+    fn received(&mut self, message: &Incoming) -> Result<(), ProfileError> {
+        let Incoming { id, peer, text, sent_ms, round } = message;
+        let key = self.rows.key().peer_tag(peer);
+        let received = self.rows.get(&key)?;
+        let mut received = received.unwrap_or(ReceivedRow { peer: peer.0, ids: Vec::new() });
+        if received.ids.contains(&id.0) {
+            return Ok(());
+        }
+        let surplus = (received.ids.len() + 1).saturating_sub(RECEIVED_IDS_MAX);
+        received.ids.drain(..surplus);
+        received.ids.push(id.0);
+        self.rows.put(&key, &received)?;
+        let row = HistoryRow::Theirs {
+            peer: peer.0,
+            id: id.0,
+            text: text.clone(),
+            sent_ms: *sent_ms,
+            round: round.0,
+        };
+        self.append(peer, &row).map(|_| ())
+    }
+
+    /// Adds a message to the history; returns its order.
+    fn append(&mut self, peer: &IdentityHash, row: &HistoryRow) -> Result<u64, ProfileError> {
+        let order = self.state.next_order;
+        self.state.next_order += 1;
+        self.rows.put(&history_key(&self.rows.key().peer_tag(peer), order), row)?;
+        Ok(order)
+    }
+}

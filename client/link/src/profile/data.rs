@@ -1,0 +1,215 @@
+//! The data file: sealed rows in redb, which appears here only.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use client_core::record::{Outgoing, Saved};
+use redb::{
+    Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, WriteTransaction,
+};
+use wire::codec::Wire;
+use wire::directory::Record;
+use wire::ids::{IdentityHash, MessageId, Round, Token};
+
+use super::ProfileError;
+use super::directory::Lock;
+use super::error::of_redb;
+use super::key::ProfileKey;
+use super::row::{
+    HistoryRow, META, OpenRow, PendingRow, ReceivedRow, Row, SCHEMA_KEY, SCHEMA_VERSION, StateRow,
+    Table, history_key,
+};
+use super::value;
+
+/// Memory for pages of the database.
+const CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The open data file with the key of its values.
+pub(super) struct Data {
+    database: Database,
+    key: ProfileKey,
+    // dropped last, so that the next program finds the database closed
+    _lock: Lock,
+}
+
+/// Rows in a write transaction.
+pub(super) struct Rows<'d> {
+    transaction: WriteTransaction,
+    key: &'d ProfileKey,
+}
+
+impl Data {
+    /// Fills a new, empty file with empty tables.
+    pub(super) fn create(path: &Path) -> Result<(), ProfileError> {
+        let database = Database::create(path).map_err(of_redb)?;
+        let transaction = database.begin_write().map_err(of_redb)?;
+        {
+            let mut meta = transaction.open_table(META).map_err(of_redb)?;
+            meta.insert(SCHEMA_KEY, SCHEMA_VERSION).map_err(of_redb)?;
+        }
+        for table in Table::ALL {
+            transaction.open_table(table.definition()).map_err(of_redb)?;
+        }
+        transaction.commit().map_err(of_redb)?;
+        database.close().map_err(of_redb)
+    }
+
+    /// Opens a data file of this schema; every checksum in it is verified.
+    pub(super) fn open(path: &Path, key: ProfileKey, lock: Lock) -> Result<Self, ProfileError> {
+        if !path.exists() {
+            return Err(ProfileError::Damaged("data file is missing"));
+        }
+        let database = guarded(|| open_verified(path))?;
+        Ok(Self { database, key, _lock: lock })
+    }
+
+    /// Begins a transaction; it is undone unless it is committed.
+    pub(super) fn write(&self, durable: bool) -> Result<Rows<'_>, ProfileError> {
+        let mut transaction = self.database.begin_write().map_err(of_redb)?;
+        let durability = if durable { Durability::Immediate } else { Durability::None };
+        transaction
+            .set_durability(durability)
+            .expect("the database has no savepoint and no other process");
+        // with one phase, damage to the last commit would pass for a crash in the middle of it
+        transaction.set_two_phase_commit(true);
+        Ok(Rows { transaction, key: &self.key })
+    }
+
+    /// Gathers what a restart needs.
+    pub(super) fn saved(&self) -> Result<Saved, ProfileError> {
+        let state = self.get::<StateRow>(&[])?.unwrap_or_default();
+        let mut pending = self.all::<PendingRow>()?;
+        pending.sort_by_key(|row| row.order);
+        Ok(Saved {
+            open: self.all()?.iter().map(record).collect::<Result<_, _>>()?,
+            outgoing: pending.iter().map(|row| self.outgoing(row)).collect::<Result<_, _>>()?,
+            received: self.all()?.into_iter().map(received_ids).collect(),
+            mark: Round(state.mark),
+            token: state.token.map(Token::new),
+        })
+    }
+
+    /// Returns a peer's messages below this order, the last first, at most `max`, each with its order.
+    pub(super) fn history(
+        &self,
+        peer: &IdentityHash,
+        below: u64,
+        max: usize,
+    ) -> Result<Vec<(u64, HistoryRow)>, ProfileError> {
+        let tag = self.key.peer_tag(peer);
+        let (first, end) = (history_key(&tag, 0), history_key(&tag, below));
+        let table = self.table(HistoryRow::TABLE)?;
+        let range = table.range::<&[u8]>(first.as_slice()..end.as_slice()).map_err(of_redb)?;
+        let mut rows = Vec::new();
+        for entry in range.rev().take(max) {
+            let (key, value) = entry.map_err(of_redb)?;
+            let order = key.value().last_chunk().expect("the range has keys that end in an order");
+            rows.push((u64::from_be_bytes(*order), open(&self.key, key.value(), value.value())?));
+        }
+        Ok(rows)
+    }
+
+    fn outgoing(&self, pending: &PendingRow) -> Result<Outgoing, ProfileError> {
+        let peer = IdentityHash(pending.peer);
+        let key = history_key(&self.key.peer_tag(&peer), pending.order);
+        match self.get(&key)? {
+            Some(HistoryRow::Ours { id, label, text, sent_ms, sent, .. }) => {
+                let (id, sent) = (MessageId(id), sent.map(Round));
+                Ok(Outgoing { id, peer, label, text, sent_ms, sent })
+            }
+            Some(HistoryRow::Theirs { .. }) | None => Err(damaged::<PendingRow>()),
+        }
+    }
+
+    fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ProfileError> {
+        let value = self.table(R::TABLE)?.get(key).map_err(of_redb)?;
+        value.map(|value| open(&self.key, key, value.value())).transpose()
+    }
+
+    fn all<R: Row>(&self) -> Result<Vec<R>, ProfileError> {
+        let mut rows = Vec::new();
+        for entry in self.table(R::TABLE)?.iter().map_err(of_redb)? {
+            let (key, value) = entry.map_err(of_redb)?;
+            rows.push(open(&self.key, key.value(), value.value())?);
+        }
+        Ok(rows)
+    }
+
+    fn table(
+        &self,
+        table: Table,
+    ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, ProfileError> {
+        let transaction = self.database.begin_read().map_err(of_redb)?;
+        transaction.open_table(table.definition()).map_err(of_redb)
+    }
+}
+
+impl Rows<'_> {
+    pub(super) fn key(&self) -> &ProfileKey {
+        self.key
+    }
+
+    pub(super) fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ProfileError> {
+        let table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
+        let value = table.get(key).map_err(of_redb)?;
+        value.map(|value| open(self.key, key, value.value())).transpose()
+    }
+
+    pub(super) fn put<R: Row>(&self, key: &[u8], row: &R) -> Result<(), ProfileError> {
+        let sealed = value::seal(self.key, [&R::TABLE.tag(), key], row)?;
+        let mut table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
+        table.insert(key, sealed.as_slice()).map_err(of_redb)?;
+        Ok(())
+    }
+
+    pub(super) fn remove<R: Row>(&self, key: &[u8]) -> Result<(), ProfileError> {
+        let mut table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
+        table.remove(key).map_err(of_redb)?;
+        Ok(())
+    }
+
+    pub(super) fn commit(self) -> Result<(), ProfileError> {
+        self.transaction.commit().map_err(of_redb)
+    }
+}
+
+/// Runs what reads or writes the database, and returns its panics as damage.
+///
+/// redb verifies a file when it opens it, yet asserts some things about one that changes under it.
+pub(super) fn guarded<T>(
+    work: impl FnOnce() -> Result<T, ProfileError>,
+) -> Result<T, ProfileError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(ProfileError::Damaged("data file")))
+}
+
+/// Returns the error that a table's row is not what was written there.
+pub(super) fn damaged<R: Row>() -> ProfileError {
+    ProfileError::Damaged(R::TABLE.damaged())
+}
+
+fn open_verified(path: &Path) -> Result<Database, ProfileError> {
+    let database = Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(true)
+        .open(path)
+        .map_err(of_redb)?;
+    let meta = database.begin_read().map_err(of_redb)?.open_table(META).map_err(of_redb)?;
+    let version = meta.get(SCHEMA_KEY).map_err(of_redb)?.map(|version| version.value());
+    match version {
+        Some(SCHEMA_VERSION) => Ok(database),
+        Some(version) if version > SCHEMA_VERSION => Err(ProfileError::Newer),
+        Some(_) | None => Err(ProfileError::Damaged("schema version")),
+    }
+}
+
+fn open<R: Row>(key: &ProfileKey, row_key: &[u8], sealed: &[u8]) -> Result<R, ProfileError> {
+    value::open(key, [&R::TABLE.tag(), row_key], sealed).ok_or_else(damaged::<R>)
+}
+
+fn record(row: &OpenRow) -> Result<Record, ProfileError> {
+    Record::decode(&row.record).map_err(|_| damaged::<OpenRow>())
+}
+
+fn received_ids(row: ReceivedRow) -> (IdentityHash, Vec<MessageId>) {
+    (IdentityHash(row.peer), row.ids.into_iter().map(MessageId).collect())
+}

@@ -1,0 +1,60 @@
+//! Reading back what was written and received, page by page.
+
+use client_core::record::{Incoming, Outgoing};
+use wire::ids::{IdentityHash, MessageId, Round};
+
+use super::ProfileError;
+use super::data::{Data, guarded};
+use super::row::HistoryRow;
+
+/// The most entries of a page.
+pub const HISTORY_PAGE_MAX: usize = 256;
+
+/// Place of an entry in the history; later entries have higher ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(u64);
+
+/// A message in the history.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is; what is before it is older.
+    pub cursor: Cursor,
+    /// The message.
+    pub message: Message,
+}
+
+/// A message of ours or of the peer.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Message {
+    /// Ours, and the round in which it was known to be delivered.
+    Ours(Outgoing, Option<Round>),
+    /// The peer's.
+    Theirs(Incoming),
+}
+
+/// Reads one page; see [`super::Profile::history`].
+pub(super) fn page(
+    data: &Data,
+    peer: &IdentityHash,
+    before: Option<Cursor>,
+    max: usize,
+) -> Result<Vec<Entry>, ProfileError> {
+    let below = before.map_or(u64::MAX, |cursor| cursor.0);
+    let rows = guarded(|| data.history(peer, below, max.min(HISTORY_PAGE_MAX)))?;
+    Ok(rows.into_iter().map(|(order, row)| entry(order, row)).collect())
+}
+
+fn entry(order: u64, row: HistoryRow) -> Entry {
+    let message = match row {
+        HistoryRow::Ours { peer, id, label, text, sent_ms, sent, delivered } => {
+            let (id, peer, sent) = (MessageId(id), IdentityHash(peer), sent.map(Round));
+            let message = Outgoing { id, peer, label, text, sent_ms, sent };
+            Message::Ours(message, delivered.map(Round))
+        }
+        HistoryRow::Theirs { peer, id, text, sent_ms, round } => {
+            let (id, peer, round) = (MessageId(id), IdentityHash(peer), Round(round));
+            Message::Theirs(Incoming { id, peer, text, sent_ms, round })
+        }
+    };
+    Entry { cursor: Cursor(order), message }
+}

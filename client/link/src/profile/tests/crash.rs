@@ -1,0 +1,96 @@
+//! A process that is killed, and one whose disk is full; both are this program, started again.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+/// Tells a second process of this program which profile it is to write to.
+const CHILD_DIR: &str = "IIRS_TEST_PROFILE";
+
+/// The program of the second process: writes until it is killed or the disk is full, and says what
+/// was kept.
+#[test]
+fn child_writes_until_it_ends() {
+    let Some(dir) = env::var_os(CHILD_DIR) else { return };
+    let mut profile = unlock(Path::new(&dir)).ok().unwrap().profile;
+    let mut out = std::io::stdout();
+    for number in 0.. {
+        let batch = [
+            Change::Received(theirs(number, peer(1), &format!("text {number}"))),
+            Change::Mark(Round(number)),
+        ];
+        if let Err(error) = profile.apply(&batch) {
+            assert!(matches!(error, ProfileError::Disk(_)), "{error}");
+            assert!(matches!(profile.apply(&[]), Err(ProfileError::Stopped)));
+            writeln!(out, "\nfull").unwrap();
+            return;
+        }
+        writeln!(out, "\nkept {number}").unwrap();
+    }
+}
+
+/// Starts the second process, through a shell that runs `before` first.
+fn start(dir: &Path, before: &str) -> Child {
+    let child = format!("{}::child_writes_until_it_ends", module_path!());
+    let (_, child) = child.split_once("::").unwrap();
+    Command::new("sh")
+        .arg("-c")
+        .arg(format!("{before} exec \"$@\""))
+        .arg("sh")
+        .arg(env::current_exe().unwrap())
+        .args([child, "--exact", "--nocapture"])
+        .env(CHILD_DIR, dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Asserts that what was said to be kept is there, in order, and at most one batch more.
+fn assert_kept(dir: &Path, kept: u64) {
+    let Unlocked { profile, saved, .. } = unlock(dir).ok().unwrap();
+    let history = whole_history(&profile, &peer(1)).unwrap();
+    let found = history.len() as u64;
+    assert!((kept..=kept + 1).contains(&found), "{kept} were kept and {found} found");
+    let written = |number| Message::Theirs(theirs(number, peer(1), &format!("text {number}")));
+    assert!(history == (0..found).map(written).collect::<Vec<_>>());
+    assert_eq!(saved.mark, Round(found - 1));
+    assert_eq!(saved.received[0].1, (0..found).map(id).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_acknowledged_batch_survives_a_kill() {
+    let (dir, profile) = created();
+    drop(profile);
+    let mut child = start(dir.path(), "");
+    let mut kept = 0;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        if line.unwrap().starts_with("kept ") {
+            kept += 1;
+        }
+        if kept == 20 {
+            // SIGKILL; lines that were written before it are still read
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(kept >= 20);
+    assert_kept(dir.path(), kept);
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_loses_nothing_that_was_kept() {
+    let (dir, profile) = created();
+    drop(profile);
+    // files may grow to 200 KiB or so, and the signal for that is ignored
+    let mut child = start(dir.path(), "trap '' XFSZ; ulimit -f 400;");
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let lines: Vec<_> = lines.collect();
+    assert!(child.wait().unwrap().success());
+    assert!(lines.iter().any(|line| line == "full"));
+    let kept = lines.iter().filter(|line| line.starts_with("kept ")).count();
+    assert!(kept > 0);
+    assert_kept(dir.path(), kept as u64);
+}

@@ -1,0 +1,86 @@
+//! What a profile keeps, through restarts, damage, crashes and a full disk.
+
+mod crash;
+mod damage;
+mod keeping;
+mod opening;
+mod speed;
+
+use std::path::Path;
+
+use p256::ecdsa::SigningKey;
+use rand_core::OsRng;
+use tempfile::TempDir;
+use wire::directory::Record;
+use wire::ids::{MessageId, Round, Token};
+use wire::link::Pin;
+use wire::public_key::AgreementKey;
+
+use super::*;
+use client_core::record::{Incoming, Outgoing};
+
+const PASSWORD: &[u8] = b"correct horse";
+const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
+const MASTER: [u8; 32] = *b"the master key of ann's account.";
+const TOKEN: [u8; 32] = *b"a token that stands for sign-in.";
+const HOST: &str = "chat.example.org";
+
+fn account() -> ProfileAccount {
+    let link =
+        Link { host: HOST.into(), port: 4433, pin: Pin(*b"the pin of ann's server, 32 byte") };
+    ProfileAccount { link, user: "ann.of.the.hill".parse().unwrap() }
+}
+
+fn create(dir: &Path) -> Result<Profile, ProfileError> {
+    Profile::create(dir, PASSWORD, CHEAP, &account(), &Secret::new(MASTER))
+}
+
+fn created() -> (TempDir, Profile) {
+    let dir = TempDir::new().unwrap();
+    let profile = create(dir.path()).unwrap();
+    (dir, profile)
+}
+
+fn unlock(dir: &Path) -> Result<Unlocked, ProfileError> {
+    Profile::unlock(dir, PASSWORD, &CHEAP)
+}
+
+fn reopened(dir: &Path, profile: Profile) -> Unlocked {
+    drop(profile);
+    unlock(dir).ok().unwrap()
+}
+
+fn record(name: &str) -> Record {
+    let agreement = AgreementKey::random(&mut OsRng).public();
+    Record::new(name.parse().unwrap(), agreement, &SigningKey::random(&mut OsRng))
+}
+
+fn peer(byte: u8) -> IdentityHash {
+    IdentityHash([byte; 32])
+}
+
+fn id(number: u64) -> MessageId {
+    MessageId((0x1d1d_1d1d_0000_0000 + number).to_be_bytes())
+}
+
+fn ours(number: u64, peer: IdentityHash, text: &str) -> Outgoing {
+    let label = format!("label-{number}");
+    Outgoing { id: id(number), peer, label, text: text.into(), sent_ms: 7, sent: None }
+}
+
+fn theirs(number: u64, peer: IdentityHash, text: &str) -> Incoming {
+    Incoming { id: id(number), peer, text: text.into(), sent_ms: 8, round: Round(9) }
+}
+
+/// Every entry of the history, the oldest first, read in pages of three.
+fn whole_history(profile: &Profile, peer: &IdentityHash) -> Result<Vec<Message>, ProfileError> {
+    let (mut entries, mut before) = (Vec::new(), None);
+    loop {
+        let page = profile.history(peer, before, 3)?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.cursor);
+        entries.extend(page.into_iter().map(|entry| entry.message));
+    }
+    entries.reverse();
+    Ok(entries)
+}

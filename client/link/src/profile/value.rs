@@ -1,0 +1,114 @@
+//! How a row lies in the database: version byte, length, bincode, zeros, all in a sealed box.
+//!
+//! A box is 512 bytes, or 1, 2, 4, 8, 16 or 32 KiB long, whichever fits: a short message, a record
+//! and the token look alike, and of a longer one only the power of two shows.
+
+use bincode::Options;
+use rand_core::OsRng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wire::kdf::Label;
+use wire::sealed;
+use wire::size::SEALED_OVERHEAD;
+use zeroize::Zeroizing;
+
+use super::ProfileError;
+use super::key::ProfileKey;
+
+const VALUE: Label = Label("iirs 1 profile value");
+const VERSION: u8 = 1;
+/// Version byte and length.
+const PREFIX: usize = 1 + 4;
+const BOX_MIN: usize = 512;
+/// The longest box: a text of 16 KiB with its label and what belongs to it.
+const BOX_MAX: usize = 32 * 1024;
+/// The most bytes of bincode in a value.
+const BODY_MAX: usize = BOX_MAX - SEALED_OVERHEAD - PREFIX;
+
+/// Seals a row for one place: the table's tag and the key, whose length the tag fixes.
+pub(super) fn seal<R: Serialize>(
+    key: &ProfileKey,
+    place: [&[u8]; 2],
+    row: &R,
+) -> Result<Vec<u8>, ProfileError> {
+    let too_long = ProfileError::TooLong("entry");
+    let Ok(body) = options().serialize(row).map(Zeroizing::new) else { return Err(too_long) };
+    let length = u32::try_from(body.len()).expect("the limit is far below 4 GiB");
+    let size = (PREFIX + body.len() + SEALED_OVERHEAD).next_power_of_two().max(BOX_MIN);
+    let mut plain = Zeroizing::new(vec![0; size - SEALED_OVERHEAD]);
+    plain[0] = VERSION;
+    plain[1..PREFIX].copy_from_slice(&length.to_le_bytes());
+    plain[PREFIX..PREFIX + body.len()].copy_from_slice(&body);
+    Ok(sealed::seal(key.secret(), VALUE, &place, &plain, &mut OsRng))
+}
+
+/// Opens the row at one place; nothing where anything about it is not as it was sealed.
+pub(super) fn open<R: DeserializeOwned>(
+    key: &ProfileKey,
+    place: [&[u8]; 2],
+    value: &[u8],
+) -> Option<R> {
+    let plain = sealed::open(key.secret(), VALUE, &place, value).ok()?;
+    let (prefix, rest) = plain.split_first_chunk::<PREFIX>()?;
+    let [VERSION, length @ ..] = *prefix else { return None };
+    let length = usize::try_from(u32::from_le_bytes(length)).ok()?;
+    let (body, padding) = rest.split_at_checked(length)?;
+    if padding.iter().any(|&byte| byte != 0) {
+        return None;
+    }
+    options().deserialize(body).ok()
+}
+
+fn options() -> impl Options {
+    bincode::DefaultOptions::new()
+        .with_fixint_encoding()
+        .with_limit(BODY_MAX as u64)
+        .reject_trailing_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::kdf::Secret;
+
+    use super::*;
+
+    fn key() -> ProfileKey {
+        ProfileKey::new(&Secret::new([1; 32]), &[2; 16])
+    }
+
+    #[test]
+    fn boxes_come_in_seven_sizes_and_open() {
+        for (length, size) in [
+            (0, 512),
+            (451, 512),
+            (452, 1024),
+            (2500, 4096),
+            (16 * 1024, 32 * 1024),
+            (BODY_MAX - 8, BOX_MAX),
+        ] {
+            let text = "x".repeat(length);
+            let sealed = seal(&key(), [b"t", b"k"], &text).unwrap();
+            assert_eq!(sealed.len(), size);
+            assert!(open::<String>(&key(), [b"t", b"k"], &sealed) == Some(text));
+        }
+        let long = seal(&key(), [b"t", b"k"], &"x".repeat(BODY_MAX - 7));
+        assert!(matches!(long, Err(ProfileError::TooLong(_))));
+    }
+
+    #[test]
+    fn another_place_type_or_version_does_not_open() {
+        let sealed = seal(&key(), [b"t", b"k"], &7u64).unwrap();
+        assert_eq!(open::<u64>(&key(), [b"t", b"k"], &sealed), Some(7));
+        assert_eq!(open::<u64>(&key(), [b"t", b"l"], &sealed), None);
+        assert_eq!(open::<u64>(&key(), [b"u", b"k"], &sealed), None);
+        assert_eq!(open::<u32>(&key(), [b"t", b"k"], &sealed), None);
+        assert_eq!(open::<String>(&key(), [b"t", b"k"], &sealed), None);
+        let mut plain = sealed::open(key().secret(), VALUE, &[b"t", b"k"], &sealed).unwrap();
+        for at in [0, 1, 4, plain.len() - 1] {
+            plain[at] ^= 0x80;
+            let changed = sealed::seal(key().secret(), VALUE, &[b"t", b"k"], &plain, &mut OsRng);
+            assert_eq!(open::<u64>(&key(), [b"t", b"k"], &changed), None);
+            plain[at] ^= 0x80;
+        }
+    }
+}
