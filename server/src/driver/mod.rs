@@ -1,0 +1,249 @@
+//! The driver: closes and opens rounds on a fixed schedule.
+//!
+//! ```text
+//!  sessions ──join, leave, deposit──► room ◄──turn──┐
+//!     ▲                                │ take_open  │
+//!     │                                ▼            │
+//!     └───────── one frame a seat ── driver ──► mixer, on a thread of its own
+//! ```
+//!
+//! Invariants:
+//! - A round opens only when its number is reserved on the disk ([`numbers`]).
+//! - The schedule does not drift. After a stall, rounds are left out rather than crowded.
+//! - Key agreement, sign-in and sockets are the sessions' business; a round never waits for them.
+
+pub mod numbers;
+pub mod room;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mixer::{Counts, Open, Replies, Seats};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{OsRng, SeedableRng as _};
+use tokio::sync::watch;
+use wire::close::Close;
+use wire::ids::Round;
+use wire::layer::Layer;
+use wire::round::{Deposit, ServerHeader};
+
+use crate::accounts::Member;
+use crate::clock;
+use crate::store::{ReserveError, SledStore, Store as _, StoreError};
+use numbers::Reservation;
+use room::{Opening, Room, StayId, Taken, Tally, Totals};
+
+/// The longest that the last round is waited for when the server stops.
+pub const FINISH: Duration = Duration::from_secs(3);
+
+/// Buckets of invitations; one until calls exist.
+const BUCKETS: u32 = 1;
+
+/// Why the rounds cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// Round numbers could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Round numbers could not be reserved.
+    #[error(transparent)]
+    Reserve(#[from] ReserveError),
+}
+
+/// What the rounds are made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Length of a round.
+    pub period: Duration,
+    /// Slots of a deposit.
+    pub slots: u8,
+    /// Most seats.
+    pub seats_max: u32,
+}
+
+/// The sessions' way to the rounds.
+#[derive(Clone)]
+pub struct Rounds {
+    room: Arc<Mutex<Room>>,
+}
+
+/// A session's place in the rounds; left when dropped.
+pub struct Place {
+    rounds: Rounds,
+    id: StayId,
+}
+
+/// A session's frames, and why the server ends its stay.
+pub struct Feed {
+    /// Frames to send; it ends when the server stops.
+    pub frames: tokio::sync::mpsc::Receiver<Opening>,
+    /// Why the server ends the stay; without a message if it does not.
+    pub ended: tokio::sync::oneshot::Receiver<Close>,
+}
+
+impl Rounds {
+    /// Has a session seated when the next round opens.
+    pub fn join(&self, member: Member, layer: Layer) -> (Place, Feed) {
+        let room::Stay { id, frames, ended } = self.room().join(member, layer);
+        (Place { rounds: self.clone(), id }, Feed { frames, ended })
+    }
+
+    /// Changes how many seats there may be.
+    pub fn set_seats_max(&self, seats_max: u32) {
+        self.room().set_seats_max(seats_max);
+    }
+
+    /// Returns the sums, the last round that opened, and the seats in it.
+    pub fn state(&self) -> (Totals, Round, usize) {
+        self.room().state()
+    }
+
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Takes a deposit.
+    ///
+    /// # Errors
+    /// The code that the connection is to be closed with.
+    pub fn deposit(&self, deposit: &Deposit<'_>) -> Result<Taken, Close> {
+        self.rounds.room().deposit(self.id, deposit)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.rounds.room().leave(self.id);
+    }
+}
+
+/// The task that owns the rounds.
+pub struct Driver {
+    rounds: Rounds,
+    store: Arc<SledStore>,
+    pace: Pace,
+    genesis_ms: u64,
+    reservation: Reservation,
+    /// The round that is open.
+    round: Round,
+    /// When it closes.
+    closes: Instant,
+}
+
+impl Driver {
+    /// Reserves and opens the first round.
+    ///
+    /// # Errors
+    /// [`DriverError`]: no round was opened.
+    pub async fn start(store: Arc<SledStore>, pace: Pace) -> Result<(Self, Rounds), DriverError> {
+        let genesis_ms = store.genesis_ms()?;
+        let by_clock = numbers::by_clock(genesis_ms, clock::unix_ms(), pace.period);
+        let round = numbers::first(store.rounds_reserved()?, by_clock);
+        let mut reservation = Reservation::new(store.clone());
+        reservation.cover(round).await?;
+        let mut room = Room::new(pace.seats_max);
+        room.open_first(round, Seats::new(pace.slots));
+        let rounds = Rounds { room: Arc::new(Mutex::new(room)) };
+        let closes = clock::now() + pace.period;
+        let driver =
+            Self { rounds: rounds.clone(), store, pace, genesis_ms, reservation, round, closes };
+        Ok((driver, rounds))
+    }
+
+    /// Runs rounds until `stop` says true or its sender is gone; then finishes the open one, sends its
+    /// answers, and ends all frames.
+    ///
+    /// # Errors
+    /// [`DriverError`]: the server must end.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), DriverError> {
+        let outcome = self.run_rounds(&mut stop).await;
+        self.rounds.room().close();
+        outcome
+    }
+
+    async fn run_rounds(&mut self, stop: &mut watch::Receiver<bool>) -> Result<(), DriverError> {
+        loop {
+            let stopped = tokio::select! {
+                () = tokio::time::sleep_until(self.closes.into()) => false,
+                _ = stop.wait_for(|&stop| stop) => true,
+            };
+            if stopped && self.rounds.room().is_empty() {
+                return Ok(());
+            }
+            if stopped {
+                let latest = self.closes.min(clock::now() + FINISH);
+                tokio::time::sleep_until(latest.into()).await;
+                return self.turn().await;
+            }
+            self.turn().await?;
+        }
+    }
+
+    /// Closes the round, mixes it, and opens the next one with its answers.
+    async fn turn(&mut self) -> Result<(), DriverError> {
+        let by_clock = numbers::by_clock(self.genesis_ms, clock::unix_ms(), self.pace.period);
+        let next = numbers::next(self.round, by_clock);
+        let open = self.rounds.room().take_open();
+        let header = ServerHeader {
+            slots: self.pace.slots,
+            closes_ms: 0,
+            open: next,
+            answered: self.round,
+            seats: open.seats(),
+            directory_length: self.store.directory_len(),
+            buckets: BUCKETS,
+        };
+        let mixed = tokio::task::spawn_blocking(move || mix(open, &header));
+        let (replies, seats, counts, mut rng) = match mixed.await {
+            Ok(mixed) => mixed,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.reservation.cover(next).await?;
+        self.schedule();
+        let tally = {
+            let mut room = self.rounds.room();
+            let left = self.closes.saturating_duration_since(clock::now());
+            let header = ServerHeader { closes_ms: clock::millis(left), ..header };
+            room.turn(replies, seats, header, &mut rng);
+            room.tally(counts)
+        };
+        log(self.round, &tally);
+        self.round = next;
+        self.reservation.ahead(next);
+        Ok(())
+    }
+
+    /// Sets when the next round closes: one period after the last, or as many more as leave it at least
+    /// half a period.
+    fn schedule(&mut self) {
+        self.closes += self.pace.period;
+        let earliest = clock::now() + self.pace.period / 2;
+        if let Some(behind) = earliest.checked_duration_since(self.closes) {
+            let periods = behind.as_nanos().div_ceil(self.pace.period.as_nanos());
+            let periods = u32::try_from(periods).unwrap_or(u32::MAX);
+            self.closes += self.pace.period.saturating_mul(periods);
+            tracing::warn!(periods, "the server could not keep up and left out rounds");
+        }
+    }
+}
+
+/// Takes a round through the mixer.
+fn mix(open: Open, header: &ServerHeader) -> (Replies, Seats, Counts, ChaCha20Rng) {
+    let mut rng = ChaCha20Rng::from_rng(OsRng).expect("the system's generator works or panics");
+    let exchanged = open.close().peel(&mut rng).shuffle(&mut rng).exchange(&mut rng);
+    let (replies, seats, counts) = exchanged.unshuffle().seal(header);
+    (replies, seats, counts, rng)
+}
+
+/// One line a round, with counts that name nobody and say nothing of who met whom.
+fn log(round: Round, tally: &Tally) {
+    let Tally { counts: Counts { seats, deposits, missing, tampered, .. }, late } = *tally;
+    if seats + late > 0 {
+        tracing::info!(round = round.0, seats, deposits, missing, late, tampered, "round");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,319 @@
+//! The room: who has a seat, who comes and who goes, and the round that is open, shared between the
+//! driver and the sessions.
+//!
+//! Invariant: nobody comes or goes while a round is open. [`Room::turn`] seats and removes between two
+//! rounds, and opens the next one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use mixer::{Counts, DepositError, Open, Replies, Seat, Seats, first_frame};
+use rand_core::CryptoRngCore;
+use tokio::sync::{mpsc, oneshot};
+use wire::close::Close;
+use wire::ids::{AccountIndex, Round};
+use wire::layer::Layer;
+use wire::round::{Deposit, ServerHeader};
+use wire::size::round_frame;
+
+use crate::accounts::Member;
+
+/// Frames that wait for a client that does not take them; with one more it is closed.
+pub const FRAMES_WAITING_MAX: usize = 2;
+
+/// Names one stay in the room; never used twice, unlike the numbers of seats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StayId(u64);
+
+/// A frame for one seat: it answers the last round and opens the next.
+pub struct Opening {
+    /// The round that it opens.
+    pub round: Round,
+    /// The frame.
+    pub frame: Bytes,
+}
+
+/// What became of a deposit that is no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is in the round.
+    InTime,
+    /// The round had closed, or the seat is gone: dropped.
+    Late,
+}
+
+/// Sums since the start of the process, of things that name nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Rounds that were answered.
+    pub rounds: u64,
+    /// Deposits that came in time.
+    pub deposits: u64,
+    /// Deposits that did not come in time, or not at all.
+    pub missing: u64,
+    /// Deposits that came after their round.
+    pub late: u64,
+    /// Slots whose tag did not fit.
+    pub tampered: u64,
+    /// Clients that did not keep up.
+    pub lagging: u64,
+}
+
+/// What one round came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The mixer's counts.
+    pub counts: Counts,
+    /// Deposits that came after their round, since the last tally.
+    pub late: u32,
+}
+
+/// What the sessions share with the driver.
+pub struct Room {
+    open: Option<Open>,
+    last: Round,
+    seats_max: u32,
+    stays: u64,
+    seated: BTreeMap<Seat, Seated>,
+    by_stay: HashMap<StayId, Seat>,
+    by_account: HashMap<AccountIndex, Seat>,
+    joining: Vec<Joining>,
+    leaving: Vec<StayId>,
+    late: u32,
+    totals: Totals,
+}
+
+/// A session that waits for the next round.
+struct Joining {
+    layer: Layer,
+    seated: Seated,
+}
+
+/// A session with a seat.
+struct Seated {
+    stay: StayId,
+    member: Member,
+    frames: mpsc::Sender<Opening>,
+    ended: Option<oneshot::Sender<Close>>,
+    /// Whether it has been sent a frame.
+    opened: bool,
+}
+
+/// A session's ends of its channels.
+pub struct Stay {
+    /// The stay's name.
+    pub id: StayId,
+    /// Frames to send; it ends when the server stops.
+    pub frames: mpsc::Receiver<Opening>,
+    /// Why the server ends the stay; without a message if it does not.
+    pub ended: oneshot::Receiver<Close>,
+}
+
+impl Room {
+    /// Makes an empty room with no round open.
+    pub fn new(seats_max: u32) -> Self {
+        Self {
+            open: None,
+            last: Round::NONE,
+            seats_max,
+            stays: 0,
+            seated: BTreeMap::new(),
+            by_stay: HashMap::new(),
+            by_account: HashMap::new(),
+            joining: Vec::new(),
+            leaving: Vec::new(),
+            late: 0,
+            totals: Totals::default(),
+        }
+    }
+
+    /// Tells whether nobody has a seat or waits for one.
+    pub fn is_empty(&self) -> bool {
+        self.seated.is_empty() && self.joining.is_empty()
+    }
+
+    /// Changes how many seats there may be; nobody is put out.
+    pub fn set_seats_max(&mut self, seats_max: u32) {
+        self.seats_max = seats_max;
+    }
+
+    /// Has a session seated when the next round opens.
+    pub fn join(&mut self, member: Member, layer: Layer) -> Stay {
+        self.stays += 1;
+        let stay = StayId(self.stays);
+        let (to_session, frames) = mpsc::channel(FRAMES_WAITING_MAX);
+        let (end, ended) = oneshot::channel();
+        let seated = Seated { stay, member, frames: to_session, ended: Some(end), opened: false };
+        self.joining.push(Joining { layer, seated });
+        Stay { id: stay, frames, ended }
+    }
+
+    /// Has a session's seat removed before the next round opens; its deposit of this round stands.
+    pub fn leave(&mut self, stay: StayId) {
+        if self.by_stay.contains_key(&stay) {
+            self.leaving.push(stay);
+        } else {
+            self.joining.retain(|joining| joining.seated.stay != stay);
+        }
+    }
+
+    /// Takes a deposit.
+    ///
+    /// # Errors
+    /// The code that the connection is to be closed with.
+    pub fn deposit(&mut self, stay: StayId, deposit: &Deposit<'_>) -> Result<Taken, Close> {
+        if deposit.round > self.last {
+            return Err(Close::UnknownRound);
+        }
+        let seat = self.by_stay.get(&stay);
+        let (Some(open), Some(&seat)) = (self.open.as_mut(), seat) else {
+            self.late += 1;
+            return Ok(Taken::Late);
+        };
+        match open.deposit(seat, deposit) {
+            Ok(()) => Ok(Taken::InTime),
+            Err(DepositError::Late { .. } | DepositError::NotSeated) => {
+                self.late += 1;
+                Ok(Taken::Late)
+            }
+            Err(DepositError::Unopened { .. }) => Err(Close::UnknownRound),
+            Err(DepositError::Doubled) => Err(Close::Protocol),
+        }
+    }
+
+    /// Opens the first round, with nobody seated.
+    pub fn open_first(&mut self, round: Round, seats: Seats) {
+        self.last = round;
+        self.open = Some(Open::new(round, seats));
+    }
+
+    /// Takes out the open round. Until [`Self::turn`] every deposit is late.
+    ///
+    /// # Panics
+    /// If no round is open, which is a bug of the driver.
+    pub fn take_open(&mut self) -> Open {
+        self.open.take().expect("the driver takes out each round once")
+    }
+
+    /// Removes who leaves, seats who joins, opens the header's round and sends each seat its frame, in
+    /// seat order. Writes the count of seats and each seat's answered round into `header`.
+    pub fn turn(
+        &mut self,
+        replies: Replies,
+        mut seats: Seats,
+        header: ServerHeader,
+        rng: &mut impl CryptoRngCore,
+    ) {
+        for stay in std::mem::take(&mut self.leaving) {
+            self.remove(stay, &mut seats);
+        }
+        for joining in std::mem::take(&mut self.joining) {
+            self.seat(joining, &mut seats);
+        }
+        let header = ServerHeader { seats: seats.len(), ..header };
+        self.last = header.open;
+        self.open = Some(Open::new(header.open, seats));
+        self.send(replies, &header, rng);
+    }
+
+    /// Ends all frames, so that the sessions close.
+    pub fn close(&mut self) {
+        self.open = None;
+        self.seated.clear();
+        self.by_stay.clear();
+        self.by_account.clear();
+        self.joining.clear();
+    }
+
+    /// Adds a round's counts to the sums.
+    pub fn tally(&mut self, counts: Counts) -> Tally {
+        let late = std::mem::take(&mut self.late);
+        self.totals.rounds += 1;
+        self.totals.deposits += u64::from(counts.deposits);
+        self.totals.missing += u64::from(counts.missing);
+        self.totals.tampered += u64::from(counts.tampered);
+        self.totals.late += u64::from(late);
+        Tally { counts, late }
+    }
+
+    /// Returns the sums, the last round that opened, and the seats in it.
+    pub fn state(&self) -> (Totals, Round, usize) {
+        (self.totals, self.last, self.seated.len())
+    }
+
+    fn remove(&mut self, stay: StayId, seats: &mut Seats) {
+        let Some(seat) = self.by_stay.remove(&stay) else { return };
+        seats.remove(seat);
+        if let Some(seated) = self.seated.remove(&seat) {
+            self.by_account.remove(&seated.member.account);
+        }
+    }
+
+    /// Seats a session, in place of an older one of the same account.
+    fn seat(&mut self, joining: Joining, seats: &mut Seats) {
+        let Joining { layer, mut seated } = joining;
+        let Member { account, token, sign_in } = seated.member;
+        if let Some(older) =
+            self.by_account.get(&account).and_then(|seat| self.seated.get_mut(seat))
+        {
+            // Who comes back with the same token is the same client: nobody signed in elsewhere.
+            let why = if older.member.token == token { Close::Done } else { Close::TakenOver };
+            if older.member.sign_in > sign_in {
+                return seated.end(why);
+            }
+            older.end(why);
+            let stay = older.stay;
+            self.remove(stay, seats);
+        }
+        if seats.len() >= self.seats_max {
+            return seated.end(Close::Full);
+        }
+        match seats.add(layer) {
+            Ok(seat) => {
+                self.by_stay.insert(seated.stay, seat);
+                self.by_account.insert(account, seat);
+                self.seated.insert(seat, seated);
+            }
+            Err(mixer::SeatsFull) => seated.end(Close::Full),
+        }
+    }
+
+    fn send(&mut self, replies: Replies, header: &ServerHeader, rng: &mut impl CryptoRngCore) {
+        let frame_bytes = round_frame(header.slots);
+        let (answered, mut frames) = replies.into_parts();
+        for frame in frames.chunks_exact_mut(frame_bytes) {
+            header.write_to(frame);
+        }
+        let frames = Bytes::from(frames);
+        let first = ServerHeader { answered: Round::NONE, ..*header };
+        for (seat, seated) in &mut self.seated {
+            let frame = if seated.opened {
+                let at = answered.binary_search(seat).expect("who had a seat has a reply");
+                frames.slice(at * frame_bytes..(at + 1) * frame_bytes)
+            } else {
+                first_frame(&first, rng).into()
+            };
+            seated.opened = true;
+            match seated.frames.try_send(Opening { round: header.open, frame }) {
+                Ok(()) => (),
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    self.totals.lagging += 1;
+                    seated.end(Close::Lagging);
+                    self.leaving.push(seated.stay);
+                }
+                // The session has ended, and has left or is about to.
+                Err(mpsc::error::TrySendError::Closed(_)) => (),
+            }
+        }
+    }
+}
+
+impl Seated {
+    /// Tells the session why its stay ends; the first reason counts.
+    fn end(&mut self, why: Close) {
+        if let Some(ended) = self.ended.take() {
+            // The session may have ended by itself.
+            let _ = ended.send(why);
+        }
+    }
+}

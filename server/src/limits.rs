@@ -1,0 +1,303 @@
+//! Limits on guessing: failed sign-ins per name and per address, with growing delays.
+//!
+//! In OPAQUE the client learns from the server's first answer whether its guess was right, and need not
+//! come back. So an attempt counts as failed from its start, and is taken back when it succeeds.
+//! Nothing is locked for good: after the delay one attempt is free.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use wire::ids::Name;
+
+use crate::clock;
+
+/// Failures per name before delays begin, and how they grow.
+pub const PER_NAME: Policy =
+    Policy { free: 5, first: Duration::from_secs(1), most: Duration::from_secs(60) };
+
+/// Failures per address before delays begin: many people may sit behind one address.
+pub const PER_ADDRESS: Policy =
+    Policy { free: 256, first: Duration::from_secs(1), most: Duration::from_secs(16) };
+
+/// How long failures are remembered after the last one, at least; at most twice as long.
+pub const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+
+/// Names and addresses that are remembered, at most twice as many; beyond, the oldest are forgotten.
+pub const ENTRIES_MAX: usize = 32 * 1024;
+
+/// How long to wait when other attempts for the same name or address are running.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// How many failures are free, and how long to wait after the further ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Failures without a delay.
+    pub free: u32,
+    /// Delay after the first failure that is not free; it doubles with each further one.
+    pub first: Duration,
+    /// The longest delay.
+    pub most: Duration,
+}
+
+impl Policy {
+    fn delay(&self, failures: u32) -> Duration {
+        let Some(beyond) = failures.checked_sub(self.free) else { return Duration::ZERO };
+        self.first.saturating_mul(1 << beyond.min(16)).min(self.most)
+    }
+}
+
+/// The failures of all names and addresses.
+pub struct Limits {
+    names: Mutex<Failures<Name>>,
+    addresses: Mutex<Failures<IpAddr>>,
+}
+
+/// One attempt to sign in, or to find a free name; dropped without [`Attempt::succeed`] it failed.
+pub struct Attempt {
+    limits: Arc<Limits>,
+    name: Option<Name>,
+    address: IpAddr,
+    succeeded: bool,
+}
+
+impl Limits {
+    /// Starts without failures.
+    pub fn new() -> Self {
+        let now = clock::now();
+        Self {
+            names: Mutex::new(Failures::new(PER_NAME, now)),
+            addresses: Mutex::new(Failures::new(PER_ADDRESS, now)),
+        }
+    }
+
+    /// Begins an attempt to sign in under a name, or without one to find a free name: failures at that
+    /// must not slow down whoever has the name.
+    ///
+    /// # Errors
+    /// How long to wait, if there were too many failures.
+    pub fn attempt(
+        self: &Arc<Self>,
+        name: Option<Name>,
+        address: IpAddr,
+    ) -> Result<Attempt, Duration> {
+        let (now, address) = (clock::now(), network(address));
+        let mut addresses = lock(&self.addresses);
+        addresses.begin(address, now)?;
+        let begun = name.map_or(Ok(()), |name| lock(&self.names).begin(name, now));
+        if let Err(wait) = begun {
+            addresses.take_back(address);
+            return Err(wait);
+        }
+        Ok(Attempt { limits: self.clone(), name, address, succeeded: false })
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Attempt {
+    /// Ends the attempt well: the name's failures are forgotten. Those of the address stay, or whoever
+    /// has one account could guess at others for ever.
+    pub fn succeed(mut self) {
+        self.succeeded = true;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let now = clock::now();
+        if let Some(name) = self.name {
+            let mut names = lock(&self.limits.names);
+            if self.succeeded { names.forget(&name) } else { names.fail(name, now) }
+        }
+        let mut addresses = lock(&self.limits.addresses);
+        if self.succeeded {
+            addresses.take_back(self.address);
+        } else {
+            addresses.fail(self.address, now);
+        }
+    }
+}
+
+/// What counts as one address: an IPv4 address, or the /64 that one IPv6 host has to itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Failures by key, in two generations: the older one is dropped whole, so that remembering costs the
+/// same for each entry and the table is bounded.
+struct Failures<K> {
+    policy: Policy,
+    young: HashMap<K, Entry>,
+    old: HashMap<K, Entry>,
+    turned: Instant,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    failures: u32,
+    running: u32,
+    until: Option<Instant>,
+}
+
+impl<K: Copy + Eq + Hash> Failures<K> {
+    fn new(policy: Policy, now: Instant) -> Self {
+        Self { policy, young: HashMap::new(), old: HashMap::new(), turned: now }
+    }
+
+    fn begin(&mut self, key: K, now: Instant) -> Result<(), Duration> {
+        self.turn(now);
+        let policy = self.policy;
+        let entry = self.entry(key);
+        if entry.failures.saturating_add(entry.running) >= policy.free {
+            let wait = entry.until.map_or(Duration::ZERO, |until| until.duration_since(now));
+            if !wait.is_zero() {
+                return Err(wait);
+            }
+            if entry.running > 0 {
+                return Err(BUSY);
+            }
+        }
+        entry.running += 1;
+        Ok(())
+    }
+
+    fn fail(&mut self, key: K, now: Instant) {
+        let policy = self.policy;
+        let entry = self.entry(key);
+        entry.running = entry.running.saturating_sub(1);
+        entry.failures = entry.failures.saturating_add(1);
+        entry.until = Some(now + policy.delay(entry.failures));
+    }
+
+    fn take_back(&mut self, key: K) {
+        let entry = self.entry(key);
+        entry.running = entry.running.saturating_sub(1);
+    }
+
+    fn forget(&mut self, key: &K) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
+    fn entry(&mut self, key: K) -> &mut Entry {
+        let old = self.old.remove(&key);
+        self.young.entry(key).or_insert_with(|| old.unwrap_or_default())
+    }
+
+    fn turn(&mut self, now: Instant) {
+        if self.young.len() >= ENTRIES_MAX || now.duration_since(self.turned) >= REMEMBERED {
+            self.old = std::mem::take(&mut self.young);
+            self.turned = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy =
+        Policy { free: 3, first: Duration::from_secs(1), most: Duration::from_secs(4) };
+
+    fn after_failures(count: u32) -> (Failures<u32>, Instant) {
+        let mut now = clock::now();
+        let mut failures = Failures::new(POLICY, now);
+        for _ in 0..count {
+            if let Err(wait) = failures.begin(7, now) {
+                now += wait;
+                failures.begin(7, now).unwrap();
+            }
+            failures.fail(7, now);
+        }
+        (failures, now)
+    }
+
+    #[test]
+    fn delays_begin_after_the_free_failures_grow_and_end() {
+        let waits = [0, 0, 0, 1, 2, 4, 4];
+        for (count, wait) in (0..).zip(waits) {
+            let (mut failures, now) = after_failures(count);
+            let expected = Duration::from_secs(wait);
+            assert_eq!(failures.begin(7, now).err().unwrap_or_default(), expected, "{count}");
+            let later = now + expected;
+            if wait > 0 {
+                assert!(failures.begin(7, later).is_ok(), "one attempt is free after the delay");
+                assert_eq!(failures.begin(7, later), Err(BUSY), "and only one");
+            }
+            assert!(failures.begin(8, now).is_ok(), "others do not wait");
+        }
+    }
+
+    #[test]
+    fn attempts_that_run_count_before_they_fail() {
+        let (mut failures, now) = after_failures(1);
+        assert!(failures.begin(7, now).is_ok());
+        assert!(failures.begin(7, now).is_ok());
+        assert_eq!(failures.begin(7, now), Err(BUSY));
+        failures.take_back(7);
+        assert!(failures.begin(7, now).is_ok());
+    }
+
+    #[test]
+    fn failures_are_forgotten_with_time_and_the_table_is_bounded() {
+        let (mut failures, now) = after_failures(6);
+        assert!(failures.begin(7, now).is_err());
+        failures.begin(1, now + REMEMBERED).unwrap();
+        failures.begin(1, now + 2 * REMEMBERED).unwrap();
+        assert_eq!(failures.entry(7).failures, 0);
+        for key in 0..u32::try_from(3 * ENTRIES_MAX).unwrap() {
+            let _ = failures.begin(key, now + 2 * REMEMBERED);
+        }
+        assert!(failures.young.len() + failures.old.len() <= 2 * ENTRIES_MAX);
+    }
+
+    #[test]
+    fn success_clears_the_name_but_not_the_address() {
+        let limits = Arc::new(Limits::new());
+        let (ann, here) = ("ann".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        for _ in 0..4 {
+            drop(limits.attempt(Some(ann), here));
+        }
+        limits.attempt(Some(ann), here).ok().unwrap().succeed();
+        assert_eq!(lock(&limits.names).entry(ann).failures, 0);
+        assert_eq!(lock(&limits.addresses).entry(here).failures, 4);
+        assert_eq!(lock(&limits.addresses).entry(here).running, 0);
+    }
+
+    #[test]
+    fn a_refused_attempt_leaves_nothing_running() {
+        let limits = Arc::new(Limits::new());
+        let (ann, here) = ("ann".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        for _ in 0..PER_NAME.free {
+            drop(limits.attempt(Some(ann), here));
+        }
+        assert!(limits.attempt(Some(ann), here).is_err());
+        assert_eq!(lock(&limits.addresses).entry(here).running, 0);
+        assert!(limits.attempt(Some("bob".parse().unwrap()), here).is_ok());
+    }
+
+    #[test]
+    fn one_host_is_one_address() {
+        let same = |a: &str, b: &str| network(a.parse().unwrap()) == network(b.parse().unwrap());
+        assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
+        assert!(same("2001:db8::1", "2001:db8::ffff:2"));
+        assert!(!same("2001:db8:0:1::1", "2001:db8:0:2::1"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Takes connections, as many as there may be, and has each one served.
+
+use std::sync::Arc;
+
+use quinn::{Endpoint, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::session::{Hub, serve};
+
+/// Connections beyond one for each seat: people who sign in, and old ones of people who came back.
+pub const CONNECTIONS_SPARE: usize = 1024;
+
+/// Handshakes under way, above which an address must prove first that it takes answers.
+pub const HANDSHAKES_RETRY: usize = 64;
+
+/// Most handshakes under way; more attempts wait in the endpoint.
+pub const HANDSHAKES_MAX: usize = 256;
+
+/// The longest that a handshake may take.
+pub const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Returns how many connections a server with this many seats takes.
+pub fn connections_max(seats_max: u32) -> usize {
+    2 * seats_max as usize + CONNECTIONS_SPARE
+}
+
+/// Takes connections until `stop` says true or its sender is gone; then waits for the sessions to end.
+pub async fn listen(
+    endpoint: Endpoint,
+    hub: Arc<Hub>,
+    connections_max: usize,
+    mut stop: watch::Receiver<bool>,
+) {
+    let connections = Arc::new(Semaphore::new(connections_max));
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let mut sessions = JoinSet::new();
+    loop {
+        let room = handshakes.clone().acquire_owned();
+        let accepted = async {
+            let room = room.await.expect("nobody closes the semaphore");
+            Some((endpoint.accept().await?, room))
+        };
+        let (incoming, room) = tokio::select! {
+            accepted = accepted => match accepted {
+                Some(accepted) => accepted,
+                None => break,
+            },
+            Some(_) = sessions.join_next() => continue,
+            _ = stop.wait_for(|&stop| stop) => break,
+        };
+        let under_way = HANDSHAKES_MAX - handshakes.available_permits();
+        if under_way > HANDSHAKES_RETRY && incoming.may_retry() {
+            // Cannot fail: it may retry.
+            let _ = incoming.retry();
+            continue;
+        }
+        match connections.clone().try_acquire_owned() {
+            Ok(permit) => {
+                sessions.spawn(connection(incoming, hub.clone(), room, permit));
+            }
+            Err(_) => incoming.refuse(),
+        }
+    }
+    endpoint.set_server_config(None);
+    while sessions.join_next().await.is_some() {}
+}
+
+async fn connection(
+    incoming: Incoming,
+    hub: Arc<Hub>,
+    room: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
+) {
+    // An attempt that fails or takes too long is the client's affair.
+    let Ok(connecting) = incoming.accept() else { return };
+    let Ok(Ok(connection)) = timeout(HANDSHAKE, connecting).await else { return };
+    drop(room);
+    serve(connection, hub).await;
+    drop(permit);
+}

@@ -1,0 +1,324 @@
+//! The program `iirs-server`: arguments, what they ask for, and exit codes.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
+
+use crate::admin::{self, AdminError, Answer, Request, Status, USERS_MAX, User};
+use crate::clock;
+use crate::config::{Config, Settings};
+use crate::run::{Running, Server, link_of};
+use crate::store::SledStore;
+
+/// Server of iirs, a private chat for a group that runs its own server.
+#[derive(Parser)]
+#[command(name = "iirs-server", version, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  iirs-server run --data-dir /var/lib/iirs --public chat.example.org:4433
+  iirs-server link --data-dir /var/lib/iirs      what to give to the people of the group
+  iirs-server config default > iirs.toml         a configuration file that explains itself
+
+Flags beat IIRS_… variables, these beat the file of --config, and that beats defaults.
+Exit codes: 0 done, 1 failed, 2 wrong use.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or Ctrl-C; makes all it needs in an empty data directory
+    #[command(after_help = "Prints `listening ADDRESS` and `link iirs://…` once it serves; \
+        logs go to standard error.\n\
+        SIGTERM and SIGINT finish the round and stop; SIGHUP reads the configuration again (log, \
+        seats_max, token_days and sign_in_ms change at once, the rest at the next start).")]
+    Run(Common),
+    /// Print the link that clients take
+    #[command(
+        after_help = "Works while the server runs and when it does not. The link carries the \
+        server's identity: hand it out over a way that you trust."
+    )]
+    Link(Common),
+    /// List accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Print or check a configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print how the running server is; exit code 1 if none is running
+    Status {
+        #[command(flatten)]
+        common: Common,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Print every account: place in the directory, name, day of registration, state
+    List(Common),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Print a configuration file with all keys at their defaults
+    Default,
+    /// Check a file; print the configuration that it leads to, environment included
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Common {
+    /// TOML file with the settings below
+    #[arg(long, value_name = "FILE", env = "IIRS_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Common {
+    fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(&self.settings, self.config.as_deref())?)
+    }
+}
+
+/// Runs the program with the process's arguments: 0 done, 1 failed, 2 wrong use.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be said if standard error is closed.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match execute(&cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("iirs-server: {}", explained(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Joins an error and its causes, but for those whose text the error has already.
+fn explained(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.contains(&cause) {
+            return text;
+        }
+        if text.is_empty() { cause } else { format!("{text}: {cause}") }
+    })
+}
+
+fn execute(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(common) => run(common),
+        Command::Link(common) => print(&format!("{}\n", link(&common.load()?)?)),
+        Command::User(UserCommand::List(common)) => list_users(&common.load()?),
+        Command::Config(ConfigCommand::Default) => {
+            print(&Config::load(&Settings::default(), None)?.to_string())
+        }
+        Command::Config(ConfigCommand::Check { file }) => {
+            // The environment is taken in where there are no flags.
+            let common = Cli::try_parse_from(["iirs-server", "link"])?.command;
+            let Command::Link(common) = common else { unreachable!("`link` was parsed") };
+            print(&Config::load(&common.settings, Some(file))?.to_string())
+        }
+        Command::Status { common, json } => status(&common.load()?, *json),
+    }
+}
+
+fn run(common: &Common) -> anyhow::Result<()> {
+    let config = common.load()?;
+    let (filter, level) = reload::Layer::new(EnvFilter::try_new(&config.log)?);
+    let to_stderr = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(to_stderr)
+        .try_init()
+        .context("logging was set up already; report this")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("cannot start threads; raise the limit of processes")?;
+    let outcome = runtime.block_on(serve(common, config, &level));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(
+    common: &Common,
+    config: Config,
+    level: &reload::Handle<EnvFilter, Registry>,
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut running = Server::start(config).await?;
+    print(&format!("listening {}\nlink {}\n", running.local_addr, running.link))?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => reload(common, &mut running, level),
+            error = running.failed() => {
+                running.abandon().await;
+                return Err(error.into());
+            }
+        }
+    }
+    tracing::info!("stopping: the round is finished first");
+    running.stop().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Reads the configuration again; one with an error changes nothing.
+fn reload(common: &Common, running: &mut Running, level: &reload::Handle<EnvFilter, Registry>) {
+    let config = match common.load() {
+        Ok(config) => config,
+        Err(error) => {
+            return tracing::error!("the configuration stays as it is: {}", explained(&error));
+        }
+    };
+    let filter = EnvFilter::new(&config.log);
+    if let Err(error) = level.reload(filter) {
+        tracing::error!("the log level stays as it is: {error}");
+    }
+    let waiting = running.reload(config);
+    if waiting.is_empty() {
+        tracing::info!("the configuration was read again");
+    } else {
+        let keys = waiting.join(", ");
+        tracing::warn!("the configuration was read again; restart the server to change {keys}");
+    }
+}
+
+fn link(config: &Config) -> anyhow::Result<String> {
+    match admin::ask(&config.data_dir, Request::Link) {
+        Ok(Answer::Link { link }) => Ok(link),
+        Ok(_) => Err(AdminError::Answer.into()),
+        Err(AdminError::NotRunning(_)) => {
+            let store = open_existing(&config.data_dir)?;
+            if config.public.is_none() && config.listen.port() == 0 {
+                anyhow::bail!("the port is chosen at each start; give --public HOST:PORT");
+            }
+            Ok(link_of(&store, config)?.to_string())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn list_users(config: &Config) -> anyhow::Result<()> {
+    let mut store = None;
+    let mut from = 0;
+    loop {
+        let users = match (&store, admin_users(config, from)) {
+            (Some(store), _) => admin::users(store, from)?,
+            (None, Ok(users)) => users,
+            (None, Err(AdminError::NotRunning(_))) => {
+                store = Some(open_existing(&config.data_dir)?);
+                continue;
+            }
+            (None, Err(error)) => return Err(error.into()),
+        };
+        let lines = users.iter().map(user_line);
+        print(&lines.collect::<String>())?;
+        match users.last() {
+            Some(last) if users.len() == USERS_MAX as usize => from = last.index + 1,
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
+fn admin_users(config: &Config, from: u32) -> Result<Vec<User>, AdminError> {
+    match admin::ask(&config.data_dir, Request::Users { from })? {
+        Answer::Users { users } => Ok(users),
+        Answer::Status(_) | Answer::Link { .. } | Answer::Error { .. } => Err(AdminError::Answer),
+    }
+}
+
+fn user_line(user: &User) -> String {
+    let state = if user.disabled { "disabled" } else { "active" };
+    let day = day_of(user.created_ms);
+    format!("{:>7}  {:<32}  {day}  {state}\n", user.index, user.name)
+}
+
+/// Returns the UTC date of a time, as `YYYY-MM-DD` (civil-from-days, Howard Hinnant).
+fn day_of(unix_ms: u64) -> String {
+    let days = unix_ms / 86_400_000 + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + 400 * era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+fn status(config: &Config, json: bool) -> anyhow::Result<()> {
+    let Answer::Status(status) = admin::ask(&config.data_dir, Request::Status)? else {
+        return Err(AdminError::Answer.into());
+    };
+    if json {
+        return print(&format!("{}\n", serde_json::to_string(&status)?));
+    }
+    let Status { version, uptime_s, round, round_ms, seats, connections, accounts, .. } = &status;
+    let Status { rounds, deposits, missing, late, tampered, lagging, .. } = &status;
+    let up = format!(
+        "{}d {:02}:{:02}:{:02}",
+        uptime_s / 86_400,
+        uptime_s / 3600 % 24,
+        uptime_s / 60 % 60,
+        uptime_s % 60
+    );
+    print(&format!(
+        "version      {version}\n\
+         uptime       {up}\n\
+         round        {round} (every {round_ms} ms)\n\
+         seats        {seats}\n\
+         connections  {connections}\n\
+         accounts     {accounts}\n\
+         since start  {rounds} rounds\n\
+         \x20            {deposits} deposits\n\
+         \x20            {missing} missing\n\
+         \x20            {late} late\n\
+         \x20            {tampered} slots tampered with\n\
+         \x20            {lagging} clients closed for lagging\n"
+    ))
+}
+
+/// Opens the store of a server that does not run; makes none.
+fn open_existing(data_dir: &Path) -> anyhow::Result<SledStore> {
+    let entries = std::fs::read_dir(data_dir);
+    match entries.map(|mut entries| entries.next().is_none()) {
+        Ok(false) => Ok(SledStore::open(data_dir, clock::unix_ms())?),
+        Ok(true) => anyhow::bail!(
+            "{} is empty; start a server on it with `iirs-server run`",
+            data_dir.display()
+        ),
+        Err(error) => anyhow::bail!(
+            "cannot read {}: {error}; give the data directory of the server with --data-dir",
+            data_dir.display()
+        ),
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot print")
+}

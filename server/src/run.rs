@@ -1,0 +1,328 @@
+//! A running server: everything put together, and taken down in order.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mixer::MixerKey;
+use rand_core::OsRng;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use wire::close::Close;
+use wire::control::Session;
+use wire::link::{Link, Pin};
+use wire::login::{LoginError, LoginServer};
+use zeroize::Zeroizing;
+
+use crate::accounts::Accounts;
+use crate::admin::{self, Office};
+use crate::config::{Config, ConfigError, Public};
+use crate::driver::{Driver, DriverError, Pace, Rounds};
+use crate::identity::{IdentityError, Leaf, RootKey};
+use crate::session::{Hub, Offer};
+use crate::store::{OpenError, SecretKind, SledStore, Store as _, StoreError};
+use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
+use crate::workers::Workers;
+use crate::{clock, listen};
+
+/// How long clients may take to acknowledge that their connections are closed.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Bytes of the reset key among the transport's keys; the rest is the connection-id key.
+const RESET_KEY_BYTES: usize = 64;
+
+/// The server; see [`Server::start`].
+pub struct Server;
+
+/// Why the server did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data directory could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A kept key is none.
+    #[error("the stored {0} is damaged; restore the data directory from a backup")]
+    Key(&'static str),
+    /// The identity could not be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The socket could not be opened.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The rounds could not begin.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The socket for admin commands could not be opened.
+    #[error("cannot make the socket for admin commands in the data directory: {0}; check the disk")]
+    Admin(std::io::Error),
+    /// The system did not say what address the socket has.
+    #[error("cannot read the address of the socket: {0}; try again")]
+    Address(std::io::Error),
+}
+
+/// Why a running server ended by itself.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The storage failed.
+    #[error("the store failed: {0}")]
+    Storage(String),
+    /// The rounds cannot go on.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// A part of the server ended, which is a bug.
+    #[error("a part of the server ended unexpectedly ({0}); start it again and report this")]
+    Part(String),
+}
+
+/// A server that serves. Dropping it stops it, too, without waiting.
+pub struct Running {
+    /// Address of the socket.
+    pub local_addr: SocketAddr,
+    /// Link that clients take.
+    pub link: Link,
+    config: Config,
+    hub: Arc<Hub>,
+    store: Arc<SledStore>,
+    endpoint: quinn::Endpoint,
+    stop: watch::Sender<bool>,
+    driver: JoinHandle<Result<(), DriverError>>,
+    listener: JoinHandle<()>,
+    admin: JoinHandle<()>,
+}
+
+/// The keys that the store keeps for the server.
+struct Keys {
+    root: RootKey,
+    login: LoginServer,
+    transport: TransportKeys,
+}
+
+impl Server {
+    /// Starts a server in this process and its tokio runtime; makes all that is missing in an empty data
+    /// directory. When it returns, clients can connect.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then, and nothing that was there before is overwritten.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        config.check()?;
+        let data_dir = config.data_dir.clone();
+        let store = blocking(move || SledStore::open(&data_dir, clock::unix_ms())).await?;
+        let store = Arc::new(store);
+        let Keys { root, login, transport } = Keys::of(&store).await?;
+        let Public { host, .. } = config.public_for(config.listen);
+        let leaf = Leaf::new(&root, &host, clock::wall())?;
+        let connections_max = listen::connections_max(config.seats_max);
+        let limits = Limits { incoming_max: connections_max };
+        let bound = transport::bind(config.listen, &leaf, &transport, limits)?;
+        let local_addr = bound.endpoint.local_addr().map_err(StartError::Address)?;
+        let Public { host, port } = config.public_for(local_addr);
+        let link = Link { host, port, pin: Pin(root.pin()) };
+        warn(&config, &bound);
+
+        let pace =
+            Pace { period: config.round(), slots: config.slots, seats_max: config.seats_max };
+        let (driver, rounds) = Driver::start(store.clone(), pace).await?;
+        let (stop, stopped) = watch::channel(false);
+        let accounts = Accounts::new(store.clone(), login, link.pin);
+        let hub = Hub::new(&config, accounts, rounds.clone(), &leaf, store.genesis_ms()?, &stopped);
+        let office = Office {
+            store: store.clone(),
+            rounds,
+            endpoint: bound.endpoint.clone(),
+            link: link.clone(),
+            round_ms: config.round_ms,
+            started: clock::now(),
+        };
+        let socket = admin::bind(&config.data_dir).map_err(StartError::Admin)?;
+        let (endpoint, hub) = (bound.endpoint, Arc::new(hub));
+        let listening =
+            listen::listen(endpoint.clone(), hub.clone(), connections_max, stopped.clone());
+        Ok(Running {
+            driver: tokio::spawn(driver.run(stopped.clone())),
+            listener: tokio::spawn(listening),
+            admin: tokio::spawn(admin::serve(socket, Arc::new(office), stopped)),
+            local_addr,
+            link,
+            config,
+            hub,
+            store,
+            endpoint,
+            stop,
+        })
+    }
+}
+
+impl Running {
+    /// Waits until the server cannot go on by itself.
+    pub async fn failed(&mut self) -> RunError {
+        let part = |ended: Result<(), tokio::task::JoinError>| {
+            RunError::Part(ended.err().map_or_else(|| "no reason".to_owned(), |it| it.to_string()))
+        };
+        tokio::select! {
+            reason = self.store.fatal() => RunError::Storage(reason),
+            ended = &mut self.driver => match ended {
+                Ok(Err(error)) => error.into(),
+                Ok(Ok(())) => part(Ok(())),
+                Err(error) => part(Err(error)),
+            },
+            ended = &mut self.listener => part(ended),
+            ended = &mut self.admin => part(ended),
+        }
+    }
+
+    /// Puts a changed configuration in force, as far as a running server can; returns the keys of
+    /// changes that wait for a restart.
+    pub fn reload(&mut self, config: Config) -> Vec<&'static str> {
+        let waiting = self.config.fixed_keys_changed(&config);
+        self.hub.rounds.set_seats_max(config.seats_max);
+        self.hub.token_ms.store(config.token_ms(), Ordering::Relaxed);
+        self.hub.sign_in_ms.store(config.sign_in_ms.into(), Ordering::Relaxed);
+        waiting
+    }
+
+    /// Stops: takes no more connections, finishes the round, closes the connections with a code that
+    /// says to come back, and closes the store. Takes at most about 4 s.
+    ///
+    /// # Errors
+    /// [`RunError`] if something failed meanwhile; the server has ended all the same.
+    pub async fn stop(self) -> Result<(), RunError> {
+        let Self { hub, store, endpoint, stop, driver, listener, admin, .. } = self;
+        // The receivers are in the tasks that are waited for below.
+        let _ = stop.send(true);
+        let part = |error: tokio::task::JoinError| RunError::Part(error.to_string());
+        let outcome = driver.await.map_err(part).and_then(|driven| Ok(driven?));
+        let outcome = outcome.and(listener.await.map_err(part));
+        let outcome = outcome.and(admin.await.map_err(part));
+        Self::close(&endpoint).await;
+        drop((endpoint, hub));
+        close_store(store).await.map_err(|error| RunError::Storage(error.to_string()))?;
+        outcome
+    }
+
+    /// Ends at once after a failure: nothing that was acknowledged is lost.
+    pub async fn abandon(self) {
+        Self::close(&self.endpoint).await;
+    }
+
+    async fn close(endpoint: &quinn::Endpoint) {
+        let restarting = Close::Restarting;
+        endpoint.close(restarting.code().into(), restarting.to_string().as_bytes());
+        // Clients that do not answer find out by themselves.
+        let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;
+    }
+}
+
+impl Keys {
+    /// Reads the server's keys, and makes those of a new store.
+    async fn of(store: &Arc<SledStore>) -> Result<Self, StartError> {
+        use SecretKind::{ConnectionIdKey, OpaqueSetup, ResetKey, RootKey as Root};
+
+        if store.secret(Root)?.is_none() {
+            let transport = TransportKeys::generate().to_bytes();
+            let (reset, connection_id) = transport.split_at(RESET_KEY_BYTES);
+            let secrets = vec![
+                (Root, RootKey::generate().to_pkcs8()),
+                (OpaqueSetup, LoginServer::random(&mut OsRng).expose()),
+                (ResetKey, Zeroizing::new(reset.to_vec())),
+                (ConnectionIdKey, Zeroizing::new(connection_id.to_vec())),
+            ];
+            store.put_secrets(secrets).await?;
+        }
+        let missing = |kind| move || StartError::Key(kind);
+        let login = store.secret(OpaqueSetup)?.ok_or_else(missing("login key"))?;
+        let login = LoginServer::from_bytes(&login, &mut OsRng)
+            .map_err(|_: LoginError| StartError::Key("login key"))?;
+        let reset = store.secret(ResetKey)?.ok_or_else(missing("reset key"))?;
+        let id = store.secret(ConnectionIdKey)?.ok_or_else(missing("connection-id key"))?;
+        let bytes = Zeroizing::new([&reset[..], &id[..]].concat());
+        let bytes = Zeroizing::new(
+            <[u8; TransportKeys::BYTES]>::try_from(bytes.as_slice())
+                .map_err(|_| StartError::Key("reset key"))?,
+        );
+        Ok(Self { root: root_key(store)?, login, transport: TransportKeys::from_bytes(&bytes) })
+    }
+}
+
+/// Returns the link of a server that does not run, from its store.
+///
+/// # Errors
+/// [`StartError`] if the store has no identity yet or cannot be read.
+pub fn link_of(store: &SledStore, config: &Config) -> Result<Link, StartError> {
+    let Public { host, port } = config.public_for(config.listen);
+    Ok(Link { host, port, pin: Pin(root_key(store)?.pin()) })
+}
+
+fn root_key(store: &SledStore) -> Result<RootKey, StartError> {
+    let der = store.secret(SecretKind::RootKey)?.ok_or(StartError::Key("root key"))?;
+    Ok(RootKey::from_pkcs8(&der)?)
+}
+
+impl Hub {
+    fn new(
+        config: &Config,
+        accounts: Accounts,
+        rounds: Rounds,
+        leaf: &Leaf,
+        genesis_ms: u64,
+        stop: &watch::Receiver<bool>,
+    ) -> Self {
+        let mixer = MixerKey::random(&mut OsRng);
+        let offer = Offer {
+            slots: config.slots,
+            round_ms: config.round_ms,
+            genesis_ms,
+            mixer: mixer.public(),
+            mixer_signature: leaf.sign(&Session::mixer_signed(&mixer.public())),
+        };
+        Self {
+            accounts,
+            rounds,
+            mixer,
+            offer,
+            workers: Workers::new(),
+            token_ms: AtomicU64::new(config.token_ms()),
+            sign_in_ms: AtomicU64::new(config.sign_in_ms.into()),
+            stop: stop.clone(),
+        }
+    }
+}
+
+/// Closes the store and frees the data directory, once the last computations let go of it.
+async fn close_store(store: Arc<SledStore>) -> Result<(), StoreError> {
+    let deadline = clock::now() + FAREWELL;
+    while Arc::strong_count(&store) > 1 && clock::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    blocking(move || store.close()).await
+}
+
+/// Says what will not work as the operator may think.
+fn warn(config: &Config, bound: &Bound) {
+    let is_local = |host: &str| host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if config.listen.ip().is_unspecified() && config.public.is_none() {
+        tracing::warn!("the link leads to this machine only: set --public HOST:PORT for others");
+    } else if !is_local(&config.public_for(config.listen).host) && bound.buffers.is_short() {
+        let SocketBuffers { receive_bytes, send_bytes } = bound.buffers;
+        tracing::warn!(
+            receive_bytes,
+            send_bytes,
+            "the system gives small socket buffers, and large groups will lose packets: raise \
+             net.core.rmem_max and net.core.wmem_max to 16777216"
+        );
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,132 @@
+//! Frames of one fixed size on a QUIC stream.
+
+use bytes::Bytes;
+use quinn::{ConnectionError, ReadError, RecvStream, SendStream, WriteError};
+use wire::close::Close;
+use wire::codec::{DecodeError, Wire as _};
+use wire::control::{ClientControl, ServerControl};
+use wire::size::CONTROL_FRAME;
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// Why a session ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The server closes the connection with this code and reason.
+    Close(Close, String),
+    /// The connection is gone already.
+    Gone,
+}
+
+impl End {
+    /// Ends the session because the client broke the protocol.
+    pub(super) fn protocol(what: impl std::fmt::Display) -> Self {
+        Self::Close(Close::Protocol, format!("{}: {what}", Close::Protocol))
+    }
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close, close.to_string())
+    }
+}
+
+impl From<DecodeError> for End {
+    fn from(error: DecodeError) -> Self {
+        Self::protocol(error)
+    }
+}
+
+impl From<ConnectionError> for End {
+    fn from(_: ConnectionError) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<ReadError> for End {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::ConnectionLost(_) => Self::Gone,
+            ReadError::Reset(_)
+            | ReadError::ClosedStream
+            | ReadError::IllegalOrderedRead
+            | ReadError::ZeroRttRejected => Self::protocol("a stream was given up"),
+        }
+    }
+}
+
+impl From<WriteError> for End {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::ConnectionLost(_) => Self::Gone,
+            WriteError::Stopped(_) | WriteError::ClosedStream | WriteError::ZeroRttRejected => {
+                Self::protocol("a stream was given up")
+            }
+        }
+    }
+}
+
+/// Reads frames of one size; erased on drop, since some hold tokens.
+pub(super) struct FrameReader {
+    stream: RecvStream,
+    buffer: Zeroizing<Vec<u8>>,
+    filled: usize,
+}
+
+impl FrameReader {
+    pub(super) fn new(stream: RecvStream, frame_bytes: usize) -> Self {
+        Self { stream, buffer: Zeroizing::new(vec![0; frame_bytes]), filled: 0 }
+    }
+
+    /// Returns the next frame. Dropping the future loses nothing.
+    ///
+    /// The end of the stream is how a client leaves; within a frame it is an error.
+    pub(super) async fn next(&mut self) -> Result<&[u8], End> {
+        if self.filled == self.buffer.len() {
+            self.filled = 0;
+        }
+        while self.filled < self.buffer.len() {
+            match self.stream.read(&mut self.buffer[self.filled..]).await? {
+                Some(count) => self.filled += count,
+                None if self.filled == 0 => return Err(Close::Done.into()),
+                None => return Err(End::protocol("a frame was cut off")),
+            }
+        }
+        Ok(&self.buffer)
+    }
+
+    /// Returns the next frame as a control frame, and erases its bytes.
+    pub(super) async fn next_control(&mut self) -> Result<ClientControl, End> {
+        let control = ClientControl::decode(self.next().await?)?;
+        self.buffer.as_mut_slice().zeroize();
+        Ok(control)
+    }
+}
+
+/// Writes frames.
+pub(super) struct FrameWriter(SendStream);
+
+impl FrameWriter {
+    pub(super) fn new(stream: SendStream) -> Self {
+        Self(stream)
+    }
+
+    /// Writes a control frame.
+    pub(super) async fn control(&mut self, control: &ServerControl) -> Result<(), End> {
+        let mut frame = Zeroizing::new([0; CONTROL_FRAME]);
+        control.encode_into(frame.as_mut());
+        Ok(self.0.write_all(frame.as_ref()).await?)
+    }
+
+    /// Writes a frame without copying it.
+    pub(super) async fn frame(&mut self, frame: Bytes) -> Result<(), End> {
+        Ok(self.0.write_chunk(frame).await?)
+    }
+
+    /// Waits until the client has everything that was written.
+    pub(super) async fn flushed(&mut self) {
+        // Fails if the stream is gone: then there is nothing to wait for.
+        if self.0.finish().is_ok() {
+            let _ = self.0.stopped().await;
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A session: one connection, from its first frame to its end.
+//!
+//! ```text
+//! sign_in ──► Session frame ──► before_join (pages) ──► Join ──► rounds
+//!  ▲    │
+//!  └────┘ registrations, refusals
+//! ```
+//!
+//! The client opens the first stream for control frames and the second one for the rounds.
+//!
+//! Invariant: whatever a client sends, only its own connection suffers.
+
+mod frames;
+mod rounds;
+mod sign_in;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use quinn::{Connection, RecvStream, SendStream};
+use tokio::sync::watch;
+use tokio::time::timeout_at;
+use wire::close::Close;
+use wire::control::{ClientControl, Pull, ServerControl, Session};
+use wire::public_key::PublicKey;
+use wire::round::ClientFrame;
+use wire::size::{CONTROL_FRAME, PAGE_RECORDS, SIGNATURE, round_frame};
+
+use crate::accounts::{Accounts, SignedIn};
+use crate::clock;
+use crate::driver::Rounds;
+use crate::store::ACCOUNTS_MAX;
+use crate::transport::login_exporter;
+use crate::workers::Workers;
+use frames::{End, FrameReader, FrameWriter};
+
+/// The longest that a signed-in client may take for its next step before it has a seat.
+pub const STEP: Duration = Duration::from_secs(30);
+
+/// Requests for pages before a client has a seat: enough for the longest directory.
+pub const PULLS_MAX: u32 =
+    ACCOUNTS_MAX.div_ceil(PAGE_RECORDS as u32 * wire::control::PULL_PAGES_MAX as u32) + 64;
+
+/// How long the last frames may take to reach the client when the server stops.
+pub const FLUSH: Duration = Duration::from_millis(500);
+
+/// How long a client that signed out may take to close the connection.
+pub const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What all sessions share.
+pub struct Hub {
+    /// Accounts and their sessions.
+    pub accounts: Accounts,
+    /// The rounds.
+    pub rounds: Rounds,
+    /// The mixer's key for layers.
+    pub mixer: mixer::MixerKey,
+    /// What every session is told of the server.
+    pub offer: Offer,
+    /// Where sign-ins are computed.
+    pub workers: Workers,
+    /// How long a token lives, in milliseconds.
+    pub token_ms: AtomicU64,
+    /// How long a sign-in may take, in milliseconds.
+    pub sign_in_ms: AtomicU64,
+    /// Says true when the server stops.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// What every session is told of the server.
+pub struct Offer {
+    /// Slots of a deposit.
+    pub slots: u8,
+    /// Length of a round in milliseconds.
+    pub round_ms: u32,
+    /// When round 0 would have begun, in Unix milliseconds.
+    pub genesis_ms: u64,
+    /// The mixer's public key.
+    pub mixer: PublicKey,
+    /// The leaf's signature over it.
+    pub mixer_signature: [u8; SIGNATURE],
+}
+
+/// The control stream.
+struct Control {
+    reader: FrameReader,
+    writer: FrameWriter,
+}
+
+/// Serves a connection to its end.
+pub async fn serve(connection: Connection, hub: Arc<Hub>) {
+    let end = match session(&connection, &hub).await {
+        Err(end) => end,
+        Ok(never) => match never {},
+    };
+    match end {
+        End::Close(close, reason) => {
+            tracing::debug!(code = close.code(), reason, "closing a connection");
+            connection.close(close.code().into(), reason.as_bytes());
+        }
+        End::Gone => (),
+    }
+}
+
+async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<std::convert::Infallible, End> {
+    let deadline = clock::now() + hub.sign_in_time();
+    let mut stop = hub.stop.clone();
+    let begun = async {
+        let accepted = timeout_at(deadline.into(), connection.accept_bi()).await;
+        let (writer, reader) = accepted.map_err(|_| Close::SignInTimeout)??;
+        let mut control = Control {
+            reader: FrameReader::new(reader, CONTROL_FRAME),
+            writer: FrameWriter::new(writer),
+        };
+        let signed_in = sign_in(connection, hub, &mut control, deadline).await?;
+        let member = signed_in.member;
+        let session = hub.offer(signed_in)?;
+        control.writer.control(&ServerControl::Session(session)).await?;
+        let stream = before_join(connection, hub, &mut control, &member).await?;
+        Ok::<_, End>((control, member, stream))
+    };
+    let (control, member, (writer, reader)) = tokio::select! {
+        begun = begun => begun?,
+        _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
+    };
+    let mut deposits = FrameReader::new(reader, round_frame(hub.offer.slots));
+    let key = match timeout_at((clock::now() + STEP).into(), deposits.next()).await {
+        Ok(frame) => match ClientFrame::decode(frame?, hub.offer.slots)? {
+            ClientFrame::Join(join) => join.key,
+            ClientFrame::Deposit(_) => return Err(End::protocol("a deposit before `join`")),
+        },
+        Err(_) => return Err(Close::SignInTimeout.into()),
+    };
+    let agreeing = hub.clone();
+    let layer = hub.workers.run(move || agreeing.mixer.layer_for(&key)).await;
+    let layer = layer.map_err(End::protocol)?;
+    let (place, feed) = hub.rounds.join(member, layer);
+    rounds::run(hub, member, place, feed, control, deposits, FrameWriter::new(writer)).await
+}
+
+async fn sign_in(
+    connection: &Connection,
+    hub: &Arc<Hub>,
+    control: &mut Control,
+    deadline: Instant,
+) -> Result<SignedIn, End> {
+    let address: IpAddr = connection.remote_address().ip();
+    let exporter = login_exporter(connection).ok_or(End::Gone)?;
+    let context = Arc::new(hub.accounts.context(&exporter));
+    sign_in::run(&mut sign_in::SignIn { hub, control, address, context, deadline }).await
+}
+
+/// Serves pages of the directory until the client opens the stream of the rounds.
+async fn before_join(
+    connection: &Connection,
+    hub: &Arc<Hub>,
+    control: &mut Control,
+    member: &crate::accounts::Member,
+) -> Result<(SendStream, RecvStream), End> {
+    for _ in 0..=PULLS_MAX {
+        let deadline = clock::now() + STEP;
+        let request = tokio::select! {
+            request = control.reader.next_control() => request?,
+            stream = connection.accept_bi() => return Ok(stream?),
+            () = tokio::time::sleep_until(deadline.into()) => {
+                return Err(Close::SignInTimeout.into());
+            }
+        };
+        match request {
+            ClientControl::Pull(pull) => {
+                for page in hub.pages(pull).await? {
+                    control.writer.control(&page).await?;
+                }
+            }
+            ClientControl::SignOut => {
+                hub.accounts.sign_out(member).await.map_err(|error| failed(&error))?;
+                control.writer.control(&ServerControl::SignedOut).await?;
+                let _ = tokio::time::timeout(FAREWELL, connection.closed()).await;
+                return Err(Close::Done.into());
+            }
+            ClientControl::Idle
+            | ClientControl::RegisterStart(_)
+            | ClientControl::RegisterFinish(_)
+            | ClientControl::LoginStart(_)
+            | ClientControl::LoginFinish(_)
+            | ClientControl::Resume(_) => {
+                return Err(End::protocol("only pages can be asked for before `join`"));
+            }
+        }
+    }
+    Err(End::protocol("too many requests before `join`"))
+}
+
+impl Hub {
+    /// Reads pages where the disk holds up nobody.
+    async fn pages(self: &Arc<Self>, pull: Pull) -> Result<Vec<ServerControl>, End> {
+        let hub = self.clone();
+        let pages = self.workers.run(move || hub.accounts.pages(pull)).await;
+        let pages = pages.map_err(|error| failed(&error))?;
+        Ok(pages.into_iter().map(ServerControl::Page).collect())
+    }
+
+    fn sign_in_time(&self) -> Duration {
+        Duration::from_millis(self.sign_in_ms.load(Ordering::Relaxed))
+    }
+
+    fn offer(&self, signed_in: SignedIn) -> Result<Box<Session>, End> {
+        let SignedIn { member, token, expires_ms, master, identity } = signed_in;
+        let (directory_length, directory_head) =
+            self.accounts.directory().map_err(|error| failed(&error))?;
+        let Offer { slots, round_ms, genesis_ms, mixer, mixer_signature } = self.offer;
+        Ok(Box::new(Session {
+            token,
+            expires_ms,
+            index: member.account,
+            slots,
+            round_ms,
+            genesis_ms,
+            mixer,
+            mixer_signature,
+            master,
+            identity,
+            directory_length,
+            directory_head,
+        }))
+    }
+}
+
+/// The store failed: the server is about to end, and clients come back to the next one.
+fn failed(error: &impl std::fmt::Display) -> End {
+    tracing::error!("a request was not served: {error}");
+    Close::Restarting.into()
+}
