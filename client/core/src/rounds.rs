@@ -3,9 +3,13 @@
 //! The moment of a deposit is drawn before anything is processed. Cover for the whole frame is prepared
 //! at once; shortly before the moment what is ready replaces it. If processing is late the cover goes, at
 //! its moment: content never moves the send.
+//!
+//! Invariant: moments come from a generator of their own, from which nothing else draws, one number a
+//! round; so they do not depend on how many random bytes content takes.
 
 use std::time::Duration;
 
+use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRngCore, RngCore};
 use thiserror::Error;
 use wire::codec::DecodeError;
@@ -57,6 +61,8 @@ pub enum RoundError {
 pub(crate) struct Rounds {
     terms: Terms,
     layer: Layer,
+    /// Draws the moments, and nothing else.
+    schedule: ChaCha20Rng,
     open: Option<OpenRound>,
 }
 
@@ -64,6 +70,7 @@ pub(crate) struct Rounds {
 struct OpenRound {
     round: Round,
     seats: u32,
+    closes_at: Duration,
     seal_at: Duration,
     send_at: Duration,
     /// The frame, until it is sent.
@@ -116,9 +123,9 @@ impl Answered {
 }
 
 impl Rounds {
-    /// Begins on a stream whose `join` was sent.
-    pub(crate) fn new(terms: Terms, layer: Layer) -> Self {
-        Self { terms, layer, open: None }
+    /// Begins on a stream whose `join` was sent; `schedule` draws its moments and nothing else.
+    pub(crate) fn new(terms: Terms, layer: Layer, schedule: ChaCha20Rng) -> Self {
+        Self { terms, layer, schedule, open: None }
     }
 
     /// Returns the slots of every deposit.
@@ -154,6 +161,11 @@ impl Rounds {
             slots: open_replies(&last, &layer, self.terms.slots, replies),
         });
         Ok(Answer { header, answered })
+    }
+
+    /// Returns when the open round closes; its answer comes soon after.
+    pub(crate) fn closes_at(&self) -> Option<Duration> {
+        self.open.as_ref().map(|open| open.closes_at)
     }
 
     /// Returns when something is to be done.
@@ -215,20 +227,21 @@ impl Rounds {
 
     /// Draws the moment, then prepares cover.
     fn open_round(
-        &self,
+        &mut self,
         at: Duration,
         header: &ServerHeader,
         own: &Identity,
         rng: &mut impl CryptoRngCore,
     ) -> OpenRound {
         let closes = Duration::from_millis(u64::from(header.closes_ms.min(self.terms.round_ms)));
-        let send_at = at + moment(closes, rng);
+        let send_at = at + moment(closes, &mut self.schedule);
         let seal_at = send_at - SEAL_BEFORE.min(closes / 10);
         let round = header.open;
         let contents = fill(Vec::new(), round, self.terms.slots, own, rng);
         OpenRound {
             round,
             seats: header.seats,
+            closes_at: at + closes,
             seal_at,
             send_at,
             frame: Some(frame(&self.layer, round, self.terms.slots, &contents)),
@@ -257,10 +270,10 @@ fn open_replies(
 }
 
 /// Draws how long after the opening a deposit goes.
-fn moment(closes: Duration, rng: &mut impl RngCore) -> Duration {
+fn moment(closes: Duration, schedule: &mut ChaCha20Rng) -> Duration {
     let micros = u64::try_from(closes.as_micros()).unwrap_or(u64::MAX / 100);
     let (first, last) = (micros * WINDOW_PERCENT.0 / 100, micros * WINDOW_PERCENT.1 / 100);
-    Duration::from_micros(first + rng.next_u64() % (last - first + 1))
+    Duration::from_micros(first + schedule.next_u64() % (last - first + 1))
 }
 
 /// Adds cover for the free slots, two of which share a drop, and puts all in random order.

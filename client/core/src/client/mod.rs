@@ -15,11 +15,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
 use wire::codec::Wire;
 use wire::control::{ClientControl, Page, Pull, ServerControl, Session};
 use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, MessageId, Name, Round};
 use wire::layer::Layer;
+use zeroize::Zeroizing;
 
 use crate::api::{ConnectionState, ConversationStatus, ErrorCode, Event, Status};
 use crate::conversation::{Conversation, DirectoryMark};
@@ -60,7 +62,10 @@ pub enum Output {
 /// One account's client.
 pub struct Client {
     own: Identity,
+    /// For keys, cells and ids: how much is drawn depends on what this client does.
     rng: ChaCha20Rng,
+    /// Seeds the moments of each stream, and nothing else: what this client does must not move them.
+    schedule: ChaCha20Rng,
     directory: Directory,
     conversations: BTreeMap<IdentityHash, Open>,
     /// What closed conversations left undone.
@@ -100,10 +105,14 @@ struct Parked {
 
 impl Client {
     /// Begins with what was saved; the caller then passes the directory's pages and joins.
-    pub fn new(own: Identity, saved: Saved, rng: ChaCha20Rng) -> Self {
+    ///
+    /// From `rng` come two generators, one for the moments of deposits and one for all else.
+    pub fn new(own: Identity, saved: Saved, mut rng: ChaCha20Rng) -> Self {
+        let schedule = split(&mut rng);
         let mut client = Self {
             own,
             rng,
+            schedule,
             directory: Directory::default(),
             conversations: BTreeMap::new(),
             parked: BTreeMap::new(),
@@ -142,6 +151,21 @@ impl Client {
         self.rounds.as_ref()?.poll_timeout()
     }
 
+    /// Returns when the open round closes, if there is one; its answer comes soon after.
+    pub fn round_closes_at(&self) -> Option<Duration> {
+        self.rounds.as_ref()?.closes_at()
+    }
+
+    /// Returns how many records of the directory are here.
+    pub fn directory_length(&self) -> u32 {
+        self.directory.mark().length
+    }
+
+    /// Tells whether the directory shows this account with its own keys.
+    pub fn is_listed(&self) -> bool {
+        self.directory.find(self.own.name()).is_some_and(|it| it.identity() == self.own.hash())
+    }
+
     /// Tells the account's name.
     pub fn name(&self) -> &Name {
         self.own.name()
@@ -168,7 +192,7 @@ impl Client {
 
     /// Begins the rounds of a stream whose `join` is on its way.
     pub fn handle_joined(&mut self, terms: Terms, layer: Layer) {
-        self.rounds = Some(Rounds::new(terms, layer));
+        self.rounds = Some(Rounds::new(terms, layer, split(&mut self.schedule)));
     }
 
     /// The connection is gone: nothing covers this client until it joins again.
@@ -280,4 +304,11 @@ impl Client {
         self.batches.insert(batch, then);
         self.outputs.push_back(Output::Keep(batch, changes));
     }
+}
+
+/// Seeds a generator by another one, so that what is drawn from it moves nothing else.
+fn split(rng: &mut ChaCha20Rng) -> ChaCha20Rng {
+    let mut seed = Zeroizing::new([0; 32]);
+    rng.fill_bytes(&mut *seed);
+    ChaCha20Rng::from_seed(*seed)
 }
