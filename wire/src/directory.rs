@@ -37,10 +37,12 @@ impl Record {
     pub fn new(name: Name, agreement: PublicKey, key: &SigningKey) -> Self {
         let signing = PublicKey::of(&p256::PublicKey::from(key.verifying_key()));
         let signature: Signature = key.sign(&signed(&name, &signing, &agreement));
+        let signature = signature.normalize_s().unwrap_or(signature);
         Self { name, signing, agreement, signature: signature.to_bytes().into() }
     }
 
-    /// Checks that both keys are points and that the record is signed by its own key.
+    /// Checks that both keys are points and that the record is signed by its own key, with the smaller
+    /// of the two equal values of s, so that a record has one form and the log one head.
     ///
     /// # Errors
     /// [`BadRecord`] otherwise.
@@ -48,6 +50,9 @@ impl Record {
         self.agreement.parse().map_err(|_| BadRecord)?;
         let key = VerifyingKey::from(self.signing.parse().map_err(|_| BadRecord)?);
         let signature = Signature::from_slice(&self.signature).map_err(|_| BadRecord)?;
+        if signature.normalize_s().is_some() {
+            return Err(BadRecord);
+        }
         let message = signed(&self.name, &self.signing, &self.agreement);
         key.verify(&message, &signature).map_err(|_| BadRecord)
     }
@@ -127,6 +132,15 @@ mod tests {
             changed[byte] ^= 1;
             assert!(Record::decode(&changed).map_or(Err(BadRecord), |r| r.verify()).is_err());
         }
+    }
+
+    #[test]
+    fn the_other_form_of_a_signature_is_refused() {
+        let mut record = record();
+        let (r, s) = Signature::from_slice(&record.signature).unwrap().split_scalars();
+        let other = Signature::from_scalars(*r, -*s).unwrap();
+        record.signature = other.to_bytes().into();
+        assert_eq!(record.verify(), Err(BadRecord));
     }
 
     #[test]

@@ -76,6 +76,8 @@ impl Layer {
 
     /// Puts the layer around `plain`; `out` is 16 bytes longer.
     ///
+    /// Key and IV follow from the place: of all that is sealed for one place, only one may be sent.
+    ///
     /// # Panics
     /// On lengths that do not fit, which are bugs of the caller.
     pub fn seal(&self, round: Round, place: Place, plain: &[u8], out: &mut [u8]) {

@@ -19,15 +19,17 @@ use crate::account::Stretching;
 use crate::ids::Name;
 use crate::kdf::{Label, Secret, hash};
 use crate::link::Pin;
+use crate::public_key::PublicKey;
 use crate::size::{
-    CREDENTIAL_FINALIZATION, CREDENTIAL_REQUEST, CREDENTIAL_RESPONSE, HASH, KEY,
+    CREDENTIAL_FINALIZATION, CREDENTIAL_REQUEST, CREDENTIAL_RESPONSE, HASH, KEY, PUBLIC_KEY,
     REGISTRATION_REQUEST, REGISTRATION_RESPONSE, REGISTRATION_UPLOAD,
 };
 
 const LOGIN_CONTEXT: Label = Label("iirs 1 login context");
 const LOCAL_SALT: usize = 16;
 
-/// Label and context of the TLS exporter (RFC 8446, 7.5) that login is bound to, 32 bytes out.
+/// Label of the TLS exporter (RFC 8446, section 7.5) that login is bound to; its context is empty, its
+/// output 32 bytes.
 pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-iirs-1-login";
 
 struct Suite;
@@ -170,7 +172,7 @@ impl LoginState {
 /// The server's OPAQUE secrets: OPRF seed and key pair; and a record that stands in for unknown names.
 pub struct LoginServer {
     setup: ServerSetup<Suite>,
-    decoy: ServerRegistration<Suite>,
+    decoy: [u8; REGISTRATION_UPLOAD],
 }
 
 /// What the server keeps between its two login steps.
@@ -243,10 +245,8 @@ impl LoginServer {
     ) -> Result<(ServerLoginState, [u8; CREDENTIAL_RESPONSE]), LoginError> {
         let malformed = |_| LoginError::Malformed;
         let request = CredentialRequest::deserialize(request).map_err(malformed)?;
-        let password = match record {
-            Some(bytes) => ServerRegistration::deserialize(bytes).map_err(malformed)?,
-            None => self.decoy.clone(),
-        };
+        let password = ServerRegistration::deserialize(record.unwrap_or(&self.decoy));
+        let password = password.map_err(malformed)?;
         let identifier = name.as_str().as_bytes();
         let parameters = server_parameters(name, context);
         let start =
@@ -258,12 +258,9 @@ impl LoginServer {
 
     fn with_decoy(setup: ServerSetup<Suite>, rng: &mut impl CryptoRngCore) -> Self {
         let key = p256::SecretKey::random(rng).public_key();
-        let mut record = [0; REGISTRATION_UPLOAD];
-        rng.fill_bytes(&mut record);
-        record[..crate::size::PUBLIC_KEY]
-            .copy_from_slice(&crate::public_key::PublicKey::of(&key).0);
-        let decoy = ServerRegistration::deserialize(&record)
-            .expect("any point, masking key and envelope are a record");
+        let mut decoy = [0; REGISTRATION_UPLOAD];
+        rng.fill_bytes(&mut decoy);
+        decoy[..PUBLIC_KEY].copy_from_slice(&PublicKey::of(&key).0);
         Self { setup, decoy }
     }
 }

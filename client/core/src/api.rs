@@ -199,6 +199,8 @@ pub enum ErrorCode {
     ProfileDamaged,
     /// The disk failed.
     Disk,
+    /// The session's token is of no use any more.
+    SessionEnded,
     /// A newer sign-in took this session's place.
     SignedInElsewhere,
     /// The operator disabled the account.
@@ -245,6 +247,7 @@ impl ErrorCode {
             Self::ProfileNewer => "profile-newer",
             Self::ProfileDamaged => "profile-damaged",
             Self::Disk => "disk",
+            Self::SessionEnded => "session-ended",
             Self::SignedInElsewhere => "signed-in-elsewhere",
             Self::Disabled => "disabled",
             Self::SlowDown => "slow-down",

@@ -1,6 +1,7 @@
 //! The client's shell around the core: QUIC, reconnects, the clock and the profile on disk.
 
 pub mod api;
+mod clock;
 pub mod engine;
 pub mod pin;
 pub mod profile;

@@ -1,0 +1,154 @@
+//! The beginning: from options to a client that has signed in.
+
+use std::sync::Arc;
+
+use client_core::client::Client;
+use client_core::identity::{Identity, MasterKey};
+use client_core::record::{Change, Saved};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{OsRng, SeedableRng};
+use tokio::sync::mpsc;
+use wire::ids::Token;
+use wire::link::Link;
+use zeroize::Zeroizing;
+
+use super::Teller;
+use super::entry::{Entry, Gate, Person, blocking};
+use super::trouble::{Failure, Trouble};
+use crate::api::{ErrorCode, Event, Options, PASSWORD_MAX};
+use crate::profile::{Completion, Profile, ProfileAccount, ProfileThread, Unlocked};
+
+/// Everything that the rounds need.
+pub(super) struct Beginning {
+    pub(super) link: Link,
+    pub(super) token: Token,
+    pub(super) client: Client,
+    pub(super) entry: Entry,
+    pub(super) profile: ProfileThread,
+    pub(super) completions: mpsc::Receiver<Completion>,
+}
+
+/// A session with the keys that it opens, and the profile that goes with it.
+struct Opened {
+    entry: Entry,
+    identity: Identity,
+    profile: Profile,
+    saved: Saved,
+}
+
+impl Beginning {
+    /// Unlocks the profile or makes one, connects, registers if asked to, and signs in.
+    pub(super) async fn make(options: Options, teller: &Teller) -> Result<Self, Failure> {
+        let Options { link, user, password, register, profile: dir, stretching } = options;
+        let length = password.expose().len();
+        if length == 0 || length > PASSWORD_MAX {
+            let text = format!("a password has 1 to {PASSWORD_MAX} bytes");
+            return Err(Failure::new(ErrorCode::PasswordInvalid, text));
+        }
+        let person = Person { user, password: Arc::new(password), stretching };
+        let account = ProfileAccount { link: link.clone(), user };
+        let unlocked = unlock(dir.clone(), &person, &account).await?;
+        let opened = async {
+            let mut gate = Gate::open(&link).await?;
+            if register {
+                gate.register(&link, &person).await?;
+                teller.tell(Event::Registered { user: user.to_string() });
+            }
+            match unlocked {
+                Some(unlocked) => come_again(gate, &link, &person, unlocked).await,
+                None => come_first(gate, &link, &person, dir, account).await,
+            }
+        };
+        let opened = opened.await.map_err(Trouble::into_failure)?;
+        teller.tell(Event::SignedIn { user: user.to_string() });
+        opened.begin(link)
+    }
+}
+
+impl Opened {
+    fn begin(self, link: Link) -> Result<Beginning, Failure> {
+        let Self { entry, identity, profile, saved } = self;
+        let mut seed = Zeroizing::new([0; 32]);
+        rand_core::RngCore::fill_bytes(&mut OsRng, &mut *seed);
+        let client = Client::new(identity, saved, ChaCha20Rng::from_seed(*seed));
+        let (profile, completions) = ProfileThread::start(profile)
+            .map_err(|error| Failure::new(ErrorCode::Disk, error.to_string()))?;
+        let token = entry.session.token.duplicate();
+        Ok(Beginning { link, token, client, entry, profile, completions })
+    }
+}
+
+/// Opens the profile if there is one; it must be this account's.
+async fn unlock(
+    dir: std::path::PathBuf,
+    person: &Person,
+    account: &ProfileAccount,
+) -> Result<Option<Unlocked>, Failure> {
+    let Person { password, stretching, .. } = person.clone();
+    let unlock = move || {
+        let exists = Profile::exists(&dir);
+        exists.then(|| Profile::unlock(&dir, password.expose(), &stretching)).transpose()
+    };
+    let Some(unlocked) = blocking(unlock).await?? else { return Ok(None) };
+    if unlocked.account.user == account.user && unlocked.account.link.pin == account.link.pin {
+        return Ok(Some(unlocked));
+    }
+    let text = "this profile belongs to another account or server; choose another directory";
+    Err(Failure::new(ErrorCode::ProfileOtherAccount, text))
+}
+
+/// Signs in on a machine that has no profile of the account, and makes one.
+async fn come_first(
+    mut gate: Gate,
+    link: &Link,
+    person: &Person,
+    dir: std::path::PathBuf,
+    account: ProfileAccount,
+) -> Result<Opened, Trouble> {
+    let (session, master, identity) = gate.sign_in(link, person).await?;
+    let token = session.token.duplicate();
+    let Person { password, stretching, .. } = person.clone();
+    let create = move || {
+        let master = master.expose();
+        let mut profile = Profile::create(&dir, password.expose(), stretching, &account, master)?;
+        profile.apply(&[Change::Token(Some(token))])?;
+        Ok::<_, crate::profile::ProfileError>(profile)
+    };
+    let profile = blocking(create).await?.map_err(Failure::from)?;
+    let pages = gate.pull(0, &session).await?;
+    let entry = Entry { gate, session, pages };
+    Ok(Opened { entry, identity, profile, saved: Saved::default() })
+}
+
+/// Takes the profile's session up again, or signs in anew if its token is of no use any more.
+async fn come_again(
+    mut gate: Gate,
+    link: &Link,
+    person: &Person,
+    unlocked: Unlocked,
+) -> Result<Opened, Trouble> {
+    let Unlocked { mut profile, master, mut saved, .. } = unlocked;
+    let resumed = match saved.token.take() {
+        Some(token) => gate.resume(token).await.map(Some),
+        None => Ok(None),
+    };
+    let (session, identity) = match resumed {
+        Ok(Some(session)) => {
+            let identity = Identity::open(person.user, &MasterKey::new(master), &session.identity)
+                .map_err(Failure::protocol)?;
+            (session, identity)
+        }
+        Ok(None) | Err(Trouble::TokenRefused(_)) => {
+            let (session, _, identity) = gate.sign_in(link, person).await?;
+            let token = session.token.duplicate();
+            profile =
+                blocking(move || profile.apply(&[Change::Token(Some(token))]).map(|()| profile))
+                    .await?
+                    .map_err(Failure::from)?;
+            (session, identity)
+        }
+        Err(trouble) => return Err(trouble),
+    };
+    let pages = gate.pull(0, &session).await?;
+    Ok(Opened { entry: Entry { gate, session, pages }, identity, profile, saved })
+}

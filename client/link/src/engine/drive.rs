@@ -1,0 +1,292 @@
+//! The rounds: the core, its streams, its disk and its program, in one loop.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use client_core::client::{Client, Output};
+use client_core::record::Change;
+use client_core::rounds::Terms;
+use rand_core::{OsRng, RngCore};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use wire::close::Close;
+use wire::codec::Wire;
+use wire::control::ServerControl;
+use wire::ids::Token;
+use wire::layer::Layer;
+use wire::link::Link;
+use wire::public_key::AgreementKey;
+
+use super::begin::Beginning;
+use super::entry::{Entry, come_back};
+use super::stream::{Frame, Streams};
+use super::trouble::{Failure, Trouble};
+use super::{Commands, End, Teller};
+use crate::api::{Command, ErrorCode};
+use crate::clock::Clock;
+use crate::profile::{BATCHES_WAITING_MAX, Completion, ProfileThread};
+
+/// How long after a round's announced close its answer may come; then the connection counts as lost.
+const ANSWER_GRACE: Duration = Duration::from_secs(1);
+
+/// First and longest pause between attempts to come back; each is drawn from the half of it to the whole.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+
+/// Batches of changes that may wait in front of the profile's own queue.
+const BACKLOG_MAX: usize = 4096;
+
+/// Batches handed to the profile at once.
+const SUBMITTED_MAX: usize = BATCHES_WAITING_MAX / 2;
+
+type ComingBack = Pin<Box<dyn Future<Output = Result<Entry, Trouble>> + Send>>;
+
+/// The loop and what it holds.
+pub(super) struct Drive {
+    clock: Clock,
+    link: Link,
+    token: Token,
+    client: Client,
+    commands: Commands,
+    teller: Teller,
+    profile: ProfileThread,
+    completions: mpsc::Receiver<Completion>,
+    backlog: VecDeque<(u64, Vec<Change>)>,
+    submitted: usize,
+    way: Way,
+    pause: Duration,
+    leaving: bool,
+}
+
+/// How the server is reached now.
+enum Way {
+    /// In the rounds; the moment by which the next frame must come.
+    In(Box<Streams>, Instant),
+    /// On the way back.
+    Back(ComingBack),
+    /// To be joined with this entry.
+    Entered(Box<Entry>),
+}
+
+/// What woke the loop.
+enum Wake {
+    Command(Command),
+    Frame(Result<Frame, Trouble>),
+    Timer,
+    Silence,
+    Kept(Option<Completion>),
+    Entry(Result<Entry, Trouble>),
+}
+
+impl Drive {
+    pub(super) fn new(beginning: Beginning, commands: Commands, teller: Teller) -> Self {
+        let Beginning { link, token, client, entry, profile, completions } = beginning;
+        Self {
+            clock: Clock::start(),
+            link,
+            token,
+            client,
+            commands,
+            teller,
+            profile,
+            completions,
+            backlog: VecDeque::new(),
+            submitted: 0,
+            way: Way::Entered(Box::new(entry)),
+            pause: PAUSES.0,
+            leaving: false,
+        }
+    }
+
+    /// Runs until the program leaves or nothing can go on.
+    pub(super) async fn run(mut self) -> End {
+        let failure = loop {
+            match self.turn().await {
+                Ok(()) if self.leaving => break None,
+                Ok(()) => (),
+                Err(Trouble::Fatal(failure)) => break Some(failure),
+                Err(Trouble::Lost(reason)) => self.lost(&reason),
+                Err(refused @ Trouble::TokenRefused(_)) => break Some(refused.into_failure()),
+            }
+        };
+        let kept = self.finish().await;
+        match failure.or(kept.err()) {
+            None => End::Left,
+            Some(failure) => End::Failed(failure),
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), Trouble> {
+        if matches!(self.way, Way::Entered(_)) {
+            self.join().await?;
+        } else {
+            let wake = self.wait().await;
+            self.handle(wake)?;
+        }
+        self.flush().await
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let timer = self.client.poll_timeout().map(|at| self.clock.instant(at));
+        let takes_commands = self.backlog.is_empty();
+        let way = async {
+            match &mut self.way {
+                Way::In(streams, silent_at) => tokio::select! {
+                    frame = streams.next() => Wake::Frame(frame),
+                    () = tokio::time::sleep_until(*silent_at) => Wake::Silence,
+                },
+                Way::Back(coming) => Wake::Entry(coming.await),
+                Way::Entered(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = sleep_until(timer) => Wake::Timer,
+            wake = way => wake,
+            kept = self.completions.recv() => Wake::Kept(kept),
+            command = self.commands.next(), if takes_commands => Wake::Command(command),
+        }
+    }
+
+    fn handle(&mut self, wake: Wake) -> Result<(), Trouble> {
+        let now = self.clock.now();
+        match wake {
+            Wake::Command(command) => self.client.handle_command(now, command),
+            Wake::Timer => self.client.handle_timeout(now),
+            Wake::Silence => return Err(Trouble::Lost("the server fell silent".into())),
+            Wake::Entry(entry) => self.way = Way::Entered(Box::new(entry?)),
+            Wake::Frame(frame) => match frame? {
+                Frame::Round(frame) => {
+                    self.client.handle_round(now, &frame)?;
+                    self.heard();
+                }
+                Frame::Control(frame) => {
+                    let control = ServerControl::decode(&frame).map_err(Failure::protocol)?;
+                    self.client.handle_control(now, &control)?;
+                }
+            },
+            Wake::Kept(Some(Completion::Saved { batch })) => {
+                self.submitted = self.submitted.saturating_sub(1);
+                self.client.handle_kept(batch);
+            }
+            Wake::Kept(Some(Completion::Failed { error })) => {
+                return Err(Failure::from(error).into());
+            }
+            Wake::Kept(None) => return Err(disk_stopped().into()),
+        }
+        Ok(())
+    }
+
+    /// Does what the core asks for.
+    async fn flush(&mut self) -> Result<(), Trouble> {
+        let mut sent = Ok(());
+        while let Some(output) = self.client.poll_output() {
+            match (output, &mut self.way) {
+                (Output::Deposit(frame), Way::In(streams, _)) if sent.is_ok() => {
+                    sent = streams.deposit(&frame).await;
+                }
+                (Output::Control(frame), Way::In(streams, _)) if sent.is_ok() => {
+                    sent = streams.control(&frame).await;
+                }
+                // the connection is gone: these frames belonged to it
+                (Output::Deposit(_) | Output::Control(_), _) => (),
+                (Output::Keep(batch, changes), _) => self.backlog.push_back((batch, changes)),
+                (Output::Event(event), _) => self.teller.tell(event),
+                (Output::Leave, _) => self.leaving = true,
+            }
+        }
+        self.submit()?;
+        sent
+    }
+
+    /// Hands batches to the profile, a bounded number at once.
+    fn submit(&mut self) -> Result<(), Failure> {
+        while self.submitted < SUBMITTED_MAX
+            && let Some((batch, changes)) = self.backlog.pop_front()
+        {
+            self.profile.submit(batch, changes)?;
+            self.submitted += 1;
+        }
+        if self.backlog.len() > BACKLOG_MAX { Err(disk_stopped()) } else { Ok(()) }
+    }
+
+    /// Takes a session's entry: its pages, its keys, its seat.
+    async fn join(&mut self) -> Result<(), Trouble> {
+        let away = Way::Back(Box::pin(std::future::pending()));
+        let Way::Entered(entry) = std::mem::replace(&mut self.way, away) else { return Ok(()) };
+        let Entry { gate, session, pages } = *entry;
+        for page in &pages {
+            self.client.handle_page(page)?;
+        }
+        if !self.client.is_listed() {
+            let text = "the server's directory does not show this account with its own keys; ask \
+                        whoever runs the server why";
+            return Err(Failure::new(ErrorCode::ServerProtocol, text).into());
+        }
+        let now = self.clock.now();
+        let (length, head) = (session.directory_length, session.directory_head);
+        self.client.handle_directory_synced(now, length, head);
+        let own = AgreementKey::random(&mut OsRng);
+        let layer = Layer::for_client(&own, &session.mixer).map_err(Failure::protocol)?;
+        let streams = Streams::join(gate, session.slots, own.public()).await?;
+        let round = Duration::from_millis(u64::from(session.round_ms));
+        self.way = Way::In(Box::new(streams), Instant::now() + 2 * round + ANSWER_GRACE);
+        let terms = Terms {
+            slots: session.slots,
+            round_ms: session.round_ms,
+            genesis_ms: session.genesis_ms,
+        };
+        self.client.handle_joined(terms, layer);
+        Ok(())
+    }
+
+    /// A round opened: the next frame is due soon after its close.
+    fn heard(&mut self) {
+        self.pause = PAUSES.0;
+        let Some(closes_at) = self.client.round_closes_at() else { return };
+        if let Way::In(_, silent_at) = &mut self.way {
+            *silent_at = self.clock.instant(closes_at) + ANSWER_GRACE;
+        }
+    }
+
+    /// Starts the next attempt to come back, after a pause that grows and is drawn.
+    fn lost(&mut self, reason: &str) {
+        tracing::info!("out of the rounds: {reason}");
+        self.client.handle_lost();
+        let half_micros = u64::try_from(self.pause.as_micros() / 2).unwrap_or(u64::MAX / 4);
+        let pause = Duration::from_micros(half_micros + OsRng.next_u64() % (half_micros + 1));
+        self.pause = (2 * self.pause).min(PAUSES.1);
+        let (link, token) = (self.link.clone(), self.token.duplicate());
+        let length = self.client.directory_length();
+        self.way = Way::Back(Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            come_back(link, token, length).await
+        }));
+    }
+
+    /// Leaves the server and closes the profile with everything that was handed to it.
+    async fn finish(self) -> Result<(), Failure> {
+        if let Way::In(streams, _) = self.way {
+            streams.close(Close::Done).await;
+        }
+        for (batch, changes) in self.backlog {
+            self.profile.submit(batch, changes)?;
+        }
+        self.profile.close(self.completions).await.map_err(Failure::from)
+    }
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn disk_stopped() -> Failure {
+    Failure::new(
+        ErrorCode::Disk,
+        "the profile's disk does not answer; check the disk, then start again",
+    )
+}

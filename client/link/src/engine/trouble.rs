@@ -1,0 +1,205 @@
+//! What goes wrong between the engine and its server: for good, or until the next try.
+
+use client_core::account::AccountError;
+use client_core::directory::PageError;
+use client_core::rounds::RoundError;
+use quinn::ConnectionError;
+use wire::close::Close;
+use wire::control::{Refusal, Refused};
+use wire::login::LoginError;
+
+use crate::api::ErrorCode;
+use crate::profile::{ProfileError, SubmitError};
+use crate::transport::ConnectError;
+
+/// The end of an engine, told as one error.
+pub(super) struct Failure {
+    pub(super) code: ErrorCode,
+    pub(super) text: String,
+}
+
+/// Why a connection is of no use.
+pub(super) enum Trouble {
+    /// Trying again does not help.
+    Fatal(Failure),
+    /// The connection is gone; the reason is for the log.
+    Lost(String),
+    /// The server does not take the session's token any more.
+    TokenRefused(Refusal),
+}
+
+impl Failure {
+    pub(super) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+
+    /// The server said something that no server says at this point.
+    pub(super) fn protocol(what: impl std::fmt::Display) -> Self {
+        let text = format!("{what}; update iirs, or ask whoever runs the server to");
+        Self::new(ErrorCode::ServerProtocol, text)
+    }
+
+    pub(super) fn signed_in_elsewhere() -> Self {
+        let text = "this account signed in on another machine, which holds its seat now; \
+                    sign in again here to take it back";
+        Self::new(ErrorCode::SignedInElsewhere, text)
+    }
+}
+
+impl Trouble {
+    /// Turns what ends a first sign-in into its one error.
+    pub(super) fn into_failure(self) -> Failure {
+        match self {
+            Self::Fatal(failure) => failure,
+            Self::Lost(reason) => {
+                let text = format!("the connection to the server was lost ({reason}); try again");
+                Failure::new(ErrorCode::NoServer, text)
+            }
+            Self::TokenRefused(Refusal::TokenSuperseded) => Failure::signed_in_elsewhere(),
+            Self::TokenRefused(_) => {
+                Failure::new(ErrorCode::SessionEnded, "the session has ended; sign in again")
+            }
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Fatal(failure)
+    }
+}
+
+impl From<ConnectionError> for Trouble {
+    fn from(error: ConnectionError) -> Self {
+        let ConnectionError::ApplicationClosed(close) = &error else {
+            return Self::Lost(error.to_string());
+        };
+        match Close::from_code(close.error_code.into_inner()) {
+            Some(Close::TakenOver) => Failure::signed_in_elsewhere().into(),
+            Some(Close::Disabled) => disabled().into(),
+            Some(
+                reason @ (Close::Done
+                | Close::Restarting
+                | Close::Protocol
+                | Close::UnknownRound
+                | Close::SignInTimeout
+                | Close::Lagging
+                | Close::Full),
+            ) => Self::Lost(reason.to_string()),
+            None => Self::Lost(error.to_string()),
+        }
+    }
+}
+
+impl From<ConnectError> for Trouble {
+    fn from(error: ConnectError) -> Self {
+        match &error {
+            ConnectError::WrongPin => Failure::new(ErrorCode::WrongPin, error.to_string()).into(),
+            ConnectError::OtherVersion => Failure::protocol(error).into(),
+            ConnectError::NoSuchHost { .. }
+            | ConnectError::NoServer { .. }
+            | ConnectError::Timeout { .. }
+            | ConnectError::Busy
+            | ConnectError::Closed { .. }
+            | ConnectError::Tls(_) => Self::Lost(error.to_string()),
+        }
+    }
+}
+
+impl From<Refused> for Trouble {
+    fn from(refused: Refused) -> Self {
+        let text = match refused.why {
+            Refusal::TokenEnded | Refusal::TokenSuperseded => {
+                return Self::TokenRefused(refused.why);
+            }
+            Refusal::Disabled => return disabled().into(),
+            Refusal::NameTaken => "this name belongs to somebody already; choose another".into(),
+            Refusal::WrongCredentials => "wrong name or password".into(),
+            Refusal::SlowDown => {
+                let seconds = refused.retry_ms.div_ceil(1000).max(1);
+                format!("too many tries; try again in {seconds} s")
+            }
+            Refusal::BadRequest => {
+                "the server refused the request as malformed; update iirs".into()
+            }
+            Refusal::DirectoryFull => "the server has no room for another account".into(),
+        };
+        Failure { code: code_of(refused.why), text }.into()
+    }
+}
+
+impl From<AccountError> for Trouble {
+    fn from(error: AccountError) -> Self {
+        let code = match error {
+            AccountError::Login(LoginError::WrongCredentials) => ErrorCode::WrongCredentials,
+            AccountError::Login(LoginError::Malformed | LoginError::Stretching)
+            | AccountError::Stretching
+            | AccountError::Keys(_) => ErrorCode::ServerProtocol,
+        };
+        Failure::new(code, error.to_string()).into()
+    }
+}
+
+impl From<RoundError> for Trouble {
+    fn from(error: RoundError) -> Self {
+        match error {
+            RoundError::Repeated(_) | RoundError::Clock(_) => {
+                Failure::new(ErrorCode::RoundRefused, error.to_string()).into()
+            }
+            RoundError::Malformed(_) | RoundError::Answer(_) => Failure::protocol(error).into(),
+        }
+    }
+}
+
+impl From<PageError> for Trouble {
+    fn from(error: PageError) -> Self {
+        let code = match error {
+            PageError::Chain | PageError::DoubledName => ErrorCode::DirectoryForked,
+            PageError::OutOfOrder | PageError::TooLarge => ErrorCode::ServerProtocol,
+        };
+        let text =
+            format!("{error}; ask whoever runs the server why, and trust no name until you know");
+        Failure { code, text }.into()
+    }
+}
+
+impl From<ProfileError> for Failure {
+    fn from(error: ProfileError) -> Self {
+        let code = match error {
+            ProfileError::WrongPassword => ErrorCode::WrongCredentials,
+            ProfileError::InUse => ErrorCode::ProfileInUse,
+            ProfileError::Newer => ErrorCode::ProfileNewer,
+            ProfileError::Missing
+            | ProfileError::Exists
+            | ProfileError::Stretching
+            | ProfileError::Damaged(_) => ErrorCode::ProfileDamaged,
+            ProfileError::TooLong(_) | ProfileError::Disk(_) | ProfileError::Stopped => {
+                ErrorCode::Disk
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<SubmitError> for Failure {
+    fn from(error: SubmitError) -> Self {
+        Self::new(ErrorCode::Disk, error.to_string())
+    }
+}
+
+fn disabled() -> Failure {
+    let text = "the operator disabled this account; ask whoever runs the server";
+    Failure::new(ErrorCode::Disabled, text)
+}
+
+fn code_of(why: Refusal) -> ErrorCode {
+    match why {
+        Refusal::NameTaken => ErrorCode::NameTaken,
+        Refusal::WrongCredentials => ErrorCode::WrongCredentials,
+        Refusal::SlowDown => ErrorCode::SlowDown,
+        Refusal::Disabled => ErrorCode::Disabled,
+        Refusal::DirectoryFull => ErrorCode::ServerFull,
+        Refusal::BadRequest => ErrorCode::ServerProtocol,
+        Refusal::TokenEnded | Refusal::TokenSuperseded => ErrorCode::SessionEnded,
+    }
+}
