@@ -1,1 +1,99 @@
-//! Placeholder.
+//! `iirs-headless`: the real client with JSON lines instead of a window, for bots, scripts, tests.
+//!
+//! ```text
+//! standard input ── lines ── command ──┐        ┌── output ── standard output
+//!                                      ▼        │
+//!                                 run (one loop of select)
+//!                                      │        ▲
+//!                              Engine.commands  Engine.events
+//! ```
+//!
+//! Invariant: nothing is read as a command before the first sign-in, so that until then a refusal is
+//! the only error that can be printed. Invariant: the loop never waits for a slow reader of standard
+//! output; a thread of its own writes.
+
+pub mod args;
+pub mod command;
+pub mod lines;
+pub mod output;
+pub mod run;
+pub mod start;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+use clap::Parser;
+use client_link::engine::Engine;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use wire::account::Stretching;
+
+use args::Args;
+use lines::Lines;
+use output::Printer;
+use run::Session;
+use start::{Refusal, Start};
+
+/// Runs the whole program, from arguments to exit code: 0 done, 1 refused or failed, 2 usage.
+///
+/// `stretching` is the cost for a new account, and the least that a server may ask for.
+pub fn main(stretching: Stretching) -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(usage) => {
+            // A closed standard error leaves the exit code to tell.
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    log_to_stderr(args.log.as_deref());
+    match chat(args, stretching) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(refusal) => {
+            // A closed standard output leaves the exit code to tell.
+            let _ = output::print_now(&output::error(refusal.code(), &refusal.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chat(args: Args, stretching: Stretching) -> Result<bool, Refusal> {
+    // A descriptor of our own, since the standard library's buffer would keep the password.
+    let input = io::stdin().as_fd().try_clone_to_owned().map_err(Refusal::System)?;
+    let mut input = Lines::new(File::from(input));
+    let Start { options, contacts, linger } = Start::new(args, &mut input, stretching)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Refusal::System)?.block_on(async {
+        let stop = stop_signal().map_err(Refusal::System)?;
+        let output = Printer::spawn(io::stdout()).map_err(Refusal::System)?;
+        let input = lines::spawn(input).map_err(Refusal::System)?;
+        let session = Session::new(contacts, linger);
+        Ok(run::run(Engine::start(options), input, output, session, stop).await)
+    })
+}
+
+/// Completes when the system or the terminal asks the program to stop.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+    })
+}
+
+fn log_to_stderr(chosen: Option<&str>) {
+    let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    let filter = chosen.or(from_environment.as_deref()).unwrap_or(args::LOG_DEFAULT);
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .init();
+}

@@ -1,0 +1,247 @@
+//! JSON out: one event, one line; and the thread that writes them.
+
+use std::io::{self, Write};
+use std::thread;
+
+use client_link::api::{ConversationStatus, Event, Status};
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use tokio::sync::{mpsc, oneshot};
+
+#[derive(Serialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+enum Said<'a> {
+    Registered { user: &'a str },
+    SignedIn { user: &'a str },
+    Round { number: u64, seats: u32, missed: u64 },
+    State { id: &'a str, peer: &'a str, state: &'static str, round: Option<u64> },
+    Message { peer: &'a str, text: &'a str, sent_ms: u64, round: u64 },
+    Directory { names: &'a [String] },
+    Status(SaidStatus<'a>),
+    Connection { state: &'static str },
+    Error { code: &'a str, text: &'a str },
+}
+
+#[derive(Serialize)]
+struct SaidStatus<'a> {
+    connection: &'static str,
+    round: u64,
+    seats: u32,
+    missed: u64,
+    conversations: Vec<SaidConversation<'a>>,
+}
+
+#[derive(Serialize)]
+struct SaidConversation<'a> {
+    peer: &'a str,
+    live: bool,
+    queued: u32,
+}
+
+/// Returns an event's line without its newline; none for the end, which is told by the exit code.
+pub fn event(event: &Event) -> Option<String> {
+    let said = match event {
+        Event::Registered { user } => Said::Registered { user },
+        Event::SignedIn { user } => Said::SignedIn { user },
+        &Event::Round { number, seats, missed } => Said::Round { number, seats, missed },
+        Event::State { label, peer, state, round } => {
+            Said::State { id: label, peer, state: state.as_str(), round: *round }
+        }
+        Event::Message { peer, text, sent_ms, round } => {
+            Said::Message { peer, text, sent_ms: *sent_ms, round: *round }
+        }
+        Event::Directory { names } => Said::Directory { names },
+        Event::Status(status) => Said::Status(said_status(status)),
+        Event::Connection(state) => Said::Connection { state: state.as_str() },
+        Event::Error { code, text } => Said::Error { code: code.as_str(), text },
+        Event::Ended { .. } => return None,
+    };
+    Some(json(&said))
+}
+
+/// Returns the line of an error that the engine knows nothing of, without its newline.
+pub fn error(code: &str, text: &str) -> String {
+    json(&Said::Error { code, text })
+}
+
+fn said_status(status: &Status) -> SaidStatus<'_> {
+    let Status { connection, round, seats, missed, conversations } = status;
+    SaidStatus {
+        connection: connection.as_str(),
+        round: *round,
+        seats: *seats,
+        missed: *missed,
+        conversations: conversations.iter().map(said_conversation).collect(),
+    }
+}
+
+fn said_conversation(conversation: &ConversationStatus) -> SaidConversation<'_> {
+    let ConversationStatus { peer, live, queued } = conversation;
+    SaidConversation { peer, live: *live, queued: *queued }
+}
+
+fn json(said: &Said<'_>) -> String {
+    let mut bytes = Vec::new();
+    said.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless)).expect(
+        "strings, numbers and lists always have a form in JSON, and a vector takes every write",
+    );
+    String::from_utf8(bytes).expect("JSON of strings is UTF-8")
+}
+
+/// Escapes what steers a terminal or ends a line for somebody, since peers choose the text: the
+/// controls that JSON lets pass, the line ends of Unicode, and the marks that turn the reading
+/// direction.
+struct Harmless;
+
+impl Harmless {
+    fn escapes(character: char) -> bool {
+        let turns = matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        );
+        turns || character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+    }
+}
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        let mut rest = text;
+        while let Some((at, character)) = rest.char_indices().find(|&(_, it)| Self::escapes(it)) {
+            out.write_all(&rest.as_bytes()[..at])?;
+            write!(out, "\\u{:04x}", u32::from(character))?;
+            rest = &rest[at + character.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+/// A thread that writes lines, so that a slow reader holds up nothing else.
+pub struct Printer {
+    /// Takes lines without their newline; closed once a write failed.
+    pub lines: mpsc::Sender<String>,
+    /// Tells how it went, once `lines` is dropped and all is written, or a write failed.
+    pub done: oneshot::Receiver<io::Result<()>>,
+}
+
+impl Printer {
+    /// Begins to write to `out`, flushing after every line.
+    pub fn spawn(mut out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (lines, mut waiting) = mpsc::channel::<String>(1);
+        let (tell, done) = oneshot::channel();
+        let write = move || {
+            let mut result = Ok(());
+            while result.is_ok()
+                && let Some(line) = waiting.blocking_recv()
+            {
+                result = print(&mut out, &line);
+            }
+            drop(waiting);
+            // Nobody waits when the program ends by its deadline.
+            let _ = tell.send(result);
+        };
+        thread::Builder::new().name("stdout".into()).spawn(write)?;
+        Ok(Self { lines, done })
+    }
+}
+
+/// Prints a line on standard output at once.
+pub fn print_now(line: &str) -> io::Result<()> {
+    print(&mut io::stdout(), line)
+}
+
+fn print(out: &mut impl Write, line: &str) -> io::Result<()> {
+    out.write_all(format!("{line}\n").as_bytes())?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use client_link::api::{ConnectionState, ErrorCode, MessageState};
+
+    use super::*;
+
+    fn user() -> String {
+        "ann".into()
+    }
+
+    fn message(text: &str) -> Event {
+        Event::Message { peer: user(), text: text.into(), sent_ms: 1_790_000_000_000, round: 8 }
+    }
+
+    #[test]
+    fn each_event_of_the_manual() {
+        let state = |state, round| Event::State { label: "m1".into(), peer: user(), state, round };
+        let conversation = ConversationStatus { peer: user(), live: true, queued: 2 };
+        let status = |conversations| {
+            let connection = ConnectionState::Connected;
+            Event::Status(Status { connection, round: 7, seats: 6, missed: 1, conversations })
+        };
+        let error = Event::Error { code: ErrorCode::SignedInElsewhere, text: "bye \"x\"\n".into() };
+        let all = [
+            (Event::Registered { user: user() }, r#"{"is":"registered","user":"ann"}"#),
+            (Event::SignedIn { user: user() }, r#"{"is":"signed-in","user":"ann"}"#),
+            (
+                Event::Round { number: u64::MAX, seats: 6, missed: 0 },
+                r#"{"is":"round","number":18446744073709551615,"seats":6,"missed":0}"#,
+            ),
+            (
+                state(MessageState::Queued, None),
+                r#"{"is":"state","id":"m1","peer":"ann","state":"queued","round":null}"#,
+            ),
+            (
+                state(MessageState::Sent, Some(3)),
+                r#"{"is":"state","id":"m1","peer":"ann","state":"sent","round":3}"#,
+            ),
+            (
+                state(MessageState::Delivered, Some(4)),
+                r#"{"is":"state","id":"m1","peer":"ann","state":"delivered","round":4}"#,
+            ),
+            (
+                message("hi 🦀"),
+                r#"{"is":"message","peer":"ann","text":"hi 🦀","sent_ms":1790000000000,"round":8}"#,
+            ),
+            (
+                Event::Directory { names: vec![user(), "bob".into()] },
+                r#"{"is":"directory","names":["ann","bob"]}"#,
+            ),
+            (Event::Directory { names: vec![] }, r#"{"is":"directory","names":[]}"#),
+            (
+                status(vec![conversation]),
+                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"conversations":[{"peer":"ann","live":true,"queued":2}]}"#,
+            ),
+            (
+                status(vec![]),
+                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"conversations":[]}"#,
+            ),
+            (
+                Event::Connection(ConnectionState::Resumed),
+                r#"{"is":"connection","state":"resumed"}"#,
+            ),
+            (error, r#"{"is":"error","code":"signed-in-elsewhere","text":"bye \"x\"\n"}"#),
+        ];
+        for (said, line) in all {
+            assert_eq!(event(&said).as_deref(), Some(line));
+        }
+        assert_eq!(event(&Event::Ended { ok: true }), None);
+        assert_eq!(super::error("a-b", "c"), r#"{"is":"error","code":"a-b","text":"c"}"#);
+    }
+
+    #[test]
+    fn text_passes_byte_for_byte_and_steers_no_terminal() {
+        let everything: String = ('\0'..='\u{ffff}').chain(['🦀', '\u{10ffff}']).collect();
+        for text in
+            [&everything[..], "\u{202e}\u{9b}31m\u{7f}\u{2028}", "שלום 日本語 🏳️‍🌈 \\u0041 \" / \\"]
+        {
+            let line = event(&message(text)).unwrap();
+            assert!(!line.contains(Harmless::escapes), "{line:?}");
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert!(read["text"].as_str() == Some(text));
+        }
+        let line = event(&message("a\u{202e}b\u{85}c\u{1b}d")).unwrap();
+        assert!(line.contains(r#""text":"a\u202eb\u0085c\u001bd""#), "{line}");
+    }
+}

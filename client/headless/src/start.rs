@@ -1,0 +1,293 @@
+//! What the engine begins with, made from the arguments; what is wrong with them is one refusal.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use client_link::api::{Options, PASSWORD_MAX, Password};
+use etcetera::BaseStrategy;
+use thiserror::Error;
+use wire::account::Stretching;
+use wire::ids::{Name, NameError};
+use wire::link::{Link, LinkError};
+use zeroize::Zeroizing;
+
+use crate::args::{Args, PasswordFrom};
+use crate::lines::Lines;
+
+/// A password, its newline (two bytes), and one byte more to notice what is too long.
+const PASSWORD_READ_MAX: usize = PASSWORD_MAX + 3;
+
+/// Characters of the pin in the name of a profile directory.
+const PROFILE_PIN: usize = 8;
+
+/// Longest part of a host in the name of a profile directory, since file names end at 255 bytes.
+const PROFILE_HOST_MAX: usize = 200;
+
+/// All that a session begins with.
+pub struct Start {
+    /// For the engine.
+    pub options: Options,
+    /// Peers to open at once, in this order.
+    pub contacts: Vec<String>,
+    /// Whether to linger at the end of the input.
+    pub linger: bool,
+}
+
+/// Why the program does not even begin.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// `--user` is not a name.
+    #[error("{0}; give another --user")]
+    Name(NameError),
+    /// `--link` is not a link.
+    #[error("{0}; give the --link that `iirs-server link` prints")]
+    Link(LinkError),
+    /// The password cannot be used.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The system names no home directory.
+    #[error("the system names no home directory for the profile; give --profile DIR")]
+    NoHome,
+    /// The system gives no thread, descriptor or signal.
+    #[error("the system has no room for this program: {0}; close others and try again")]
+    System(io::Error),
+}
+
+impl Refusal {
+    /// Returns the refusal's name in JSON, which scripts may rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "name-invalid",
+            Self::Link(_) => "link-invalid",
+            Self::Password(_) => "password-invalid",
+            Self::NoHome => "profile-unknown",
+            Self::System(_) => "system",
+        }
+    }
+}
+
+/// What is wrong with a password.
+#[derive(Debug, Error)]
+pub enum PasswordError {
+    /// There is no byte.
+    #[error("the password is empty; write it into the file or on the first line of standard input")]
+    Empty,
+    /// There are more than [`PASSWORD_MAX`] bytes.
+    #[error("the password has more than {PASSWORD_MAX} bytes; choose a shorter one")]
+    TooLong,
+    /// It is not UTF-8.
+    #[error("the password is not text in UTF-8; save it as that")]
+    NotText,
+    /// The file or standard input fails.
+    #[error("the password cannot be read: {0}; check the file and its permissions")]
+    Unreadable(io::Error),
+}
+
+impl Start {
+    /// Checks the arguments and reads the password, for `--password-stdin` from `input`.
+    pub fn new<R: Read>(
+        args: Args,
+        input: &mut Lines<R>,
+        stretching: Stretching,
+    ) -> Result<Self, Refusal> {
+        // What is not UTF-8 has a character that neither names nor links have, and stays so.
+        let user: Name = args.user.to_string_lossy().parse().map_err(Refusal::Name)?;
+        let link: Link = args.link.to_string_lossy().parse().map_err(Refusal::Link)?;
+        let profile = args.profile.map_or_else(|| default_profile(&link, &user), Ok)?;
+        let PasswordFrom { password_file, password_stdin: _ } = args.password;
+        let password = match password_file {
+            Some(file) => from_file(&file)?,
+            None => from_input(input)?,
+        };
+        let register = args.register;
+        Ok(Self {
+            options: Options { link, user, password, register, profile, stretching },
+            contacts: args.contacts.iter().map(|it| it.to_string_lossy().into_owned()).collect(),
+            linger: !args.no_linger,
+        })
+    }
+}
+
+fn default_profile(link: &Link, user: &Name) -> Result<PathBuf, Refusal> {
+    let base = etcetera::choose_base_strategy().map_err(|_| Refusal::NoHome)?;
+    Ok(base.data_dir().join("iirs").join(profile_name(link, user)))
+}
+
+fn profile_name(Link { host, port: _, pin }: &Link, user: &Name) -> String {
+    let host = &host[..host.len().min(PROFILE_HOST_MAX)];
+    format!("{user}@{host}-{}", &pin.to_string()[..PROFILE_PIN])
+}
+
+fn from_file(path: &Path) -> Result<Password, PasswordError> {
+    let mut file = File::open(path).map_err(PasswordError::Unreadable)?;
+    let mut bytes = Zeroizing::new([0; PASSWORD_READ_MAX]);
+    let mut length = 0;
+    while length < bytes.len() {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) => return Err(PasswordError::Unreadable(error)),
+        }
+    }
+    let bytes = &bytes[..length];
+    check(bytes.strip_suffix(b"\n").map_or(bytes, without_return))
+}
+
+fn from_input<R: Read>(input: &mut Lines<R>) -> Result<Password, PasswordError> {
+    let line = input.next(PASSWORD_READ_MAX).map_err(PasswordError::Unreadable)?;
+    let line = line.ok_or(PasswordError::Empty)?;
+    let bytes = line.bytes.ok_or(PasswordError::TooLong)?;
+    check(if line.whole { without_return(&bytes) } else { &bytes })
+}
+
+fn without_return(bytes: &[u8]) -> &[u8] {
+    bytes.strip_suffix(b"\r").unwrap_or(bytes)
+}
+
+fn check(bytes: &[u8]) -> Result<Password, PasswordError> {
+    match bytes.len() {
+        0 => return Err(PasswordError::Empty),
+        1..=PASSWORD_MAX => (),
+        _ => return Err(PasswordError::TooLong),
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| PasswordError::NotText)?;
+    Ok(Password::new(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use wire::link::Pin;
+
+    use super::*;
+
+    fn link() -> Link {
+        Link { host: "chat.example.org".into(), port: 4433, pin: Pin([0xfe; 32]) }
+    }
+
+    fn start(
+        user: &str,
+        link: &str,
+        more: &[&str],
+        input: &[u8],
+    ) -> Result<(Start, Vec<u8>), Refusal> {
+        let args = [&["iirs-headless", "--user", user, "--link", link, "--profile", "p"], more];
+        let mut lines = Lines::new(input);
+        let start = Start::new(Args::parse_from(args.concat()), &mut lines, Stretching::STANDARD)?;
+        let rest = lines.next(100).unwrap().and_then(|line| line.bytes);
+        Ok((start, rest.map(|bytes| bytes.to_vec()).unwrap_or_default()))
+    }
+
+    fn code(user: &str, link: &str, more: &[&str], input: &[u8]) -> &'static str {
+        start(user, link, more, input).map_or_else(|refusal| refusal.code(), |_| "fine")
+    }
+
+    fn read_file(content: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, content).unwrap();
+        let file = file.path().to_str().unwrap();
+        let (start, _) = start("ann", &link().to_string(), &["--password-file", file], b"")?;
+        Ok(start.options.password.expose().to_vec())
+    }
+
+    fn read_input(content: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
+        let (start, rest) = start("ann", &link().to_string(), &["--password-stdin"], content)?;
+        Ok((start.options.password.expose().to_vec(), rest))
+    }
+
+    #[test]
+    fn arguments_become_options() {
+        let more = [
+            "--password-stdin",
+            "--contact",
+            "zoe",
+            "--contact",
+            "-b",
+            "--no-linger",
+            "--register",
+        ];
+        let (start, rest) = start("Ann", &link().to_string(), &more, b"pw\nnext\n").unwrap();
+        let Start { options, contacts, linger } = start;
+        assert!(
+            options.user.as_str() == "ann" && options.register && options.profile == Path::new("p")
+        );
+        assert_eq!((options.link, options.stretching), (link(), Stretching::STANDARD));
+        assert_eq!((contacts, linger), (vec!["zoe".into(), "-b".into()], false));
+        assert_eq!((options.password.expose(), &rest[..]), (&b"pw"[..], &b"next"[..]));
+    }
+
+    #[test]
+    fn each_refusal_has_its_code() {
+        let (good, stdin) = (link().to_string(), ["--password-stdin"]);
+        for user in ["", "-x", "9", "a b", "añ", &"a".repeat(33)] {
+            assert_eq!(code(user, &good, &stdin, b"pw"), "name-invalid", "{user}");
+        }
+        for link in ["", "-", "http://h:1/", "iirs://h:1/#short"] {
+            assert_eq!(code("ann", link, &stdin, b"pw"), "link-invalid", "{link}");
+        }
+        for input in
+            [&b""[..], b"\n", b"\r\n", b"\xff\n", &[b'x'; PASSWORD_MAX + 1], &[b'x'; 100_000]]
+        {
+            assert_eq!(code("ann", &good, &stdin, input), "password-invalid");
+        }
+        for file in ["/nonexistent/x", "/", "/dev/null", "/dev/zero"] {
+            assert_eq!(
+                code("ann", &good, &["--password-file", file], b"pw"),
+                "password-invalid",
+                "{file}"
+            );
+        }
+        assert_eq!(code("ann", &good, &stdin, b"pw"), "fine");
+        assert_eq!(
+            (Refusal::NoHome.code(), Refusal::System(io::ErrorKind::Other.into()).code()),
+            ("profile-unknown", "system")
+        );
+    }
+
+    #[test]
+    fn one_newline_at_the_end_of_a_password_does_not_count() {
+        for (content, password) in [
+            (&b"pw"[..], &b"pw"[..]),
+            (b"pw\n", b"pw"),
+            (b"pw\r\n", b"pw"),
+            (b"pw\n\n", b"pw\n"),
+            (b"pw\r\n\r\n", b"pw\r\n"),
+            (b"pw\r\r\n", b"pw\r"),
+            (b"pw\n\r", b"pw\n\r"),
+            (b"pw\r", b"pw\r"),
+            (b"\n\n", b"\n"),
+            (b" pw \t\n", b" pw \t"),
+            ("\u{feff}pässwörd\0\n".as_bytes(), "\u{feff}pässwörd\0".as_bytes()),
+        ] {
+            assert_eq!(read_file(content).unwrap(), password, "{content:?}");
+        }
+        assert_eq!(read_input(b"pw").unwrap(), (b"pw".to_vec(), vec![]));
+        assert_eq!(read_input(b" pw \r\n{}\n").unwrap(), (b" pw ".to_vec(), b"{}".to_vec()));
+        assert_eq!(read_input(b"pw\r\r\n").unwrap().0, b"pw\r");
+        assert_eq!(read_input(b"pw\r").unwrap().0, b"pw\r");
+    }
+
+    #[test]
+    fn the_longest_password_fits_with_every_kind_of_newline() {
+        let longest = vec![b'x'; PASSWORD_MAX];
+        for newline in [&b""[..], b"\n", b"\r\n"] {
+            let content = [&longest, newline].concat();
+            assert_eq!(read_file(&content).unwrap(), longest);
+            assert_eq!(read_input(&content).unwrap().0, longest);
+            let longer = [&b"x"[..], &content].concat();
+            assert!(matches!(read_file(&longer), Err(Refusal::Password(PasswordError::TooLong))));
+            assert!(matches!(read_input(&longer), Err(Refusal::Password(PasswordError::TooLong))));
+        }
+    }
+
+    #[test]
+    fn the_default_profile_names_account_and_server() {
+        let user: Name = "ann".parse().unwrap();
+        assert_eq!(profile_name(&link(), &user), "ann@chat.example.org-_v7-_v7-");
+        let longest = Link { host: "h".repeat(253), ..link() };
+        let user: Name = "a".repeat(32).parse().unwrap();
+        assert!(profile_name(&longest, &user).len() <= 255);
+    }
+}
