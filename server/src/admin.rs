@@ -44,9 +44,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// How the server is.
-    Status,
+    Status {},
     /// The link.
-    Link,
+    Link {},
     /// Accounts in directory order, at most [`USERS_MAX`].
     Users {
         /// First directory index wanted.
@@ -224,8 +224,8 @@ async fn command(mut stream: UnixStream, office: &Arc<Office>) -> io::Result<()>
 impl Office {
     fn answer(&self, request: Request) -> Answer {
         match request {
-            Request::Status => Answer::Status(self.status()),
-            Request::Link => Answer::Link { link: self.link.to_string() },
+            Request::Status {} => Answer::Status(self.status()),
+            Request::Link {} => Answer::Link { link: self.link.to_string() },
             Request::Users { from } => match users(&*self.store, from) {
                 Ok(users) => Answer::Users { users },
                 Err(error) => Answer::Error { text: error.to_string() },
@@ -320,7 +320,7 @@ mod tests {
     fn requests_and_answers_are_json_lines_as_documented() {
         let users = serde_json::to_string(&Request::Users { from: 3 }).unwrap();
         assert_eq!(users, r#"{"do":"users","from":3}"#);
-        assert_eq!(serde_json::to_string(&Request::Status).unwrap(), r#"{"do":"status"}"#);
+        assert_eq!(serde_json::to_string(&Request::Status {}).unwrap(), r#"{"do":"status"}"#);
         assert!(serde_json::from_str::<Request>(r#"{"do":"status","x":1}"#).is_err());
         assert!(serde_json::from_str::<Request>(r#"{"do":"stop"}"#).is_err());
         let link = Answer::Link { link: "l".to_owned() };
@@ -332,9 +332,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let long = dir.path().join("d".repeat(120));
         std::fs::create_dir(&long).unwrap();
-        assert!(matches!(ask(&long, Request::Status), Err(AdminError::NotRunning(_))));
+        assert!(matches!(ask(&long, Request::Status {}), Err(AdminError::NotRunning(_))));
         drop(bind(&long).unwrap());
-        assert!(matches!(ask(&long, Request::Status), Err(AdminError::NotRunning(_))));
+        assert!(matches!(ask(&long, Request::Status {}), Err(AdminError::NotRunning(_))));
         let _listener = bind(&long).unwrap();
         let mode = std::fs::metadata(long.join(SOCKET)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

@@ -208,7 +208,7 @@ fn reload(common: &Common, running: &mut Running, level: &reload::Handle<EnvFilt
 }
 
 fn link(config: &Config) -> anyhow::Result<String> {
-    match admin::ask(&config.data_dir, Request::Link) {
+    match admin::ask(&config.data_dir, Request::Link {}) {
         Ok(Answer::Link { link }) => Ok(link),
         Ok(_) => Err(AdminError::Answer.into()),
         Err(AdminError::NotRunning(_)) => {
@@ -271,7 +271,7 @@ fn day_of(unix_ms: u64) -> String {
 }
 
 fn status(config: &Config, json: bool) -> anyhow::Result<()> {
-    let Answer::Status(status) = admin::ask(&config.data_dir, Request::Status)? else {
+    let Answer::Status(status) = admin::ask(&config.data_dir, Request::Status {})? else {
         return Err(AdminError::Answer.into());
     };
     if json {

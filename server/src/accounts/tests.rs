@@ -1,1 +1,158 @@
+use p256::ecdsa::SigningKey;
+use wire::login::{RegisterState, login_start, register_start};
+use wire::public_key::AgreementKey;
+use wire::size::CREDENTIAL_FINALIZATION;
 
+use super::*;
+
+const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
+const PIN: Pin = Pin([3; 32]);
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const MONTH_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+struct World {
+    _dir: tempfile::TempDir,
+    store: Arc<SledStore>,
+    accounts: Accounts,
+    context: LoginContext,
+}
+
+fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(SledStore::open(dir.path(), 1000).unwrap());
+    let accounts = Accounts::new(store.clone(), LoginServer::random(&mut OsRng), PIN);
+    let context = accounts.context(&[4; 32]);
+    World { _dir: dir, store, accounts, context }
+}
+
+fn ann() -> Name {
+    "ann".parse().unwrap()
+}
+
+fn why(error: Option<AccountError>) -> Refusal {
+    match error {
+        Some(AccountError::Refused(refused)) => refused.why,
+        Some(AccountError::Store(error)) => panic!("{error}"),
+        None => panic!("not refused"),
+    }
+}
+
+impl World {
+    fn start(&self, name: Name) -> Result<(RegisterState, RegisterReply), AccountError> {
+        let (state, request) = register_start(name, PIN, b"right", &mut OsRng).unwrap();
+        let reply = self.accounts.register_start(&RegisterStart { name, request }, HERE)?;
+        Ok((state, reply))
+    }
+
+    fn finish(&self, name: Name) -> RegisterFinish {
+        let (state, reply) = self.start(name).unwrap();
+        let (upload, _) = state.finish(b"right", &reply.response, &CHEAP, &mut OsRng).unwrap();
+        let agreement = AgreementKey::random(&mut OsRng).public();
+        let record = Record::new(name, agreement, &SigningKey::random(&mut OsRng));
+        let (master, identity) = (SealedMaster([1; 80]), SealedIdentity([2; 112]));
+        RegisterFinish { upload, stretching: CHEAP, master, identity, record }
+    }
+
+    async fn register(&self, name: Name) {
+        let account = self.accounts.register_check(name, &self.finish(name)).unwrap();
+        self.accounts.register(account).await.unwrap();
+    }
+
+    /// Logs in as a client that goes on even if it could not open the server's answer.
+    fn prove(&self, name: Name, password: &[u8]) -> (Stretching, Result<Proved, AccountError>) {
+        let (state, request) = login_start(name, password, &mut OsRng).unwrap();
+        let start = LoginStart { name, request };
+        let (pending, reply) = self.accounts.login_start(&start, HERE, &self.context).unwrap();
+        let answered = state.finish(password, &reply.response, &CHEAP, &self.context, &mut OsRng);
+        let finalization = answered.map_or([9; CREDENTIAL_FINALIZATION], |(last, _)| last);
+        let finish = LoginFinish { finalization };
+        (reply.stretching, self.accounts.login_finish(pending, &finish, &self.context))
+    }
+
+    async fn log_in(&self, token_ms: u64) -> SignedIn {
+        let proved = self.prove(ann(), b"right").1.ok().unwrap();
+        self.accounts.begin(proved, token_ms).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_answered_like_a_wrong_password() {
+    let world = world();
+    world.register(ann()).await;
+    let (known, wrong) = world.prove(ann(), b"wrong");
+    let (unknown, nobody) = world.prove("nobody".parse().unwrap(), b"right");
+    assert_eq!(why(wrong.err()), Refusal::WrongCredentials);
+    assert_eq!(why(nobody.err()), Refusal::WrongCredentials);
+    assert_eq!((known, unknown), (CHEAP, Stretching::STANDARD));
+    assert!(world.prove(ann(), b"right").1.is_ok());
+}
+
+#[tokio::test]
+async fn sessions_resume_until_they_expire_are_superseded_or_signed_out() {
+    let world = world();
+    world.register(ann()).await;
+    let first = world.log_in(MONTH_MS).await;
+    let resumed = world.accounts.resume(&first.token).unwrap();
+    assert_eq!(resumed.member.token, first.member.token);
+    assert!(resumed.member.sign_in > first.member.sign_in);
+    assert_eq!(resumed.expires_ms, first.expires_ms);
+
+    let second = world.log_in(MONTH_MS).await;
+    let superseded = world.accounts.resume(&first.token);
+    assert_eq!(why(superseded.err()), Refusal::TokenSuperseded);
+    world.accounts.sign_out(&second.member).await.unwrap();
+    assert_eq!(why(world.accounts.resume(&second.token).err()), Refusal::TokenEnded);
+
+    let expired = world.log_in(0).await;
+    assert_eq!(why(world.accounts.resume(&expired.token).err()), Refusal::TokenEnded);
+    let unknown = world.accounts.resume(&Token::new([7; 32]));
+    assert_eq!(why(unknown.err()), Refusal::TokenEnded);
+}
+
+#[tokio::test]
+async fn a_taken_name_is_refused_at_either_step() {
+    let world = world();
+    let late = world.finish(ann());
+    world.register(ann()).await;
+    assert_eq!(why(world.start(ann()).err()), Refusal::NameTaken);
+    let account = world.accounts.register_check(ann(), &late).unwrap();
+    assert_eq!(why(world.accounts.register(account).await.err()), Refusal::NameTaken);
+    assert_eq!(world.store.account_count(), 1);
+}
+
+#[tokio::test]
+async fn what_does_not_verify_is_not_registered() {
+    let world = world();
+    let bob: Name = "bob".parse().unwrap();
+    let good = || world.finish(ann());
+    let check = |finish: RegisterFinish| why(world.accounts.register_check(ann(), &finish).err());
+    assert_eq!(check(world.finish(bob)), Refusal::BadRequest, "the record is another name's");
+    let mut forged = good();
+    forged.record.signature[0] ^= 1;
+    assert_eq!(check(forged), Refusal::BadRequest);
+    assert_eq!(check(RegisterFinish { upload: [0; 129], ..good() }), Refusal::BadRequest);
+    let impossible = [
+        Stretching { passes: 0, ..CHEAP },
+        Stretching { lanes: 5, ..CHEAP },
+        Stretching { memory_kib: u32::MAX, ..CHEAP },
+    ];
+    for stretching in impossible {
+        assert_eq!(check(RegisterFinish { stretching, ..good() }), Refusal::BadRequest);
+    }
+    assert_eq!(world.store.account_count(), 0);
+}
+
+#[tokio::test]
+async fn a_login_over_another_connection_proves_nothing() {
+    let world = world();
+    world.register(ann()).await;
+    let elsewhere = world.accounts.context(&[5; 32]);
+    let (state, request) = login_start(ann(), b"right", &mut OsRng).unwrap();
+    let start = LoginStart { name: ann(), request };
+    let (pending, reply) = world.accounts.login_start(&start, HERE, &elsewhere).unwrap();
+    let opened = state.finish(b"right", &reply.response, &CHEAP, &world.context, &mut OsRng);
+    assert!(opened.is_err(), "the client sees it first");
+    let finish = LoginFinish { finalization: [0; CREDENTIAL_FINALIZATION] };
+    let finished = world.accounts.login_finish(pending, &finish, &elsewhere);
+    assert_eq!(why(finished.err()), Refusal::WrongCredentials);
+}

@@ -1,1 +1,158 @@
+use mixer::MixerKey;
+use wire::ids::AccountIndex;
+use wire::public_key::AgreementKey;
+use wire::round::{ClientFrame, deposit_frame};
+use wire::size::round_frame;
 
+use super::*;
+use crate::driver::room::{FRAMES_WAITING_MAX, Stay};
+
+const SLOTS: u8 = 2;
+
+/// A room whose rounds the test turns by hand.
+struct World {
+    room: Room,
+    round: Round,
+}
+
+impl World {
+    fn new(seats_max: u32) -> Self {
+        let mut room = Room::new(seats_max);
+        room.open_first(Round(10), Seats::new(SLOTS));
+        Self { room, round: Round(10) }
+    }
+
+    fn join(&mut self, account: u32, token: u8, sign_in: u64) -> Stay {
+        let key = AgreementKey::random(&mut OsRng).public();
+        let layer = MixerKey::random(&mut OsRng).layer_for(&key).unwrap();
+        let member = Member { account: AccountIndex(account), token: [token; 32], sign_in };
+        self.room.join(member, layer)
+    }
+
+    fn turn(&mut self) -> Tally {
+        let open = self.room.take_open();
+        let header = ServerHeader {
+            slots: SLOTS,
+            closes_ms: 1,
+            open: self.round.next(),
+            answered: self.round,
+            seats: 0,
+            directory_length: 0,
+            buckets: BUCKETS,
+        };
+        let (replies, seats, counts, mut rng) = mix(open, &header);
+        self.round = header.open;
+        self.room.turn(replies, seats, header, &mut rng);
+        self.room.tally(counts)
+    }
+
+    fn deposit(&mut self, stay: &Stay, round: u64) -> Result<Taken, Close> {
+        let frame = deposit_frame(Round(round), SLOTS);
+        match ClientFrame::decode(&frame, SLOTS).unwrap() {
+            ClientFrame::Deposit(deposit) => self.room.deposit(stay.id, &deposit),
+            ClientFrame::Join(_) => panic!("not a deposit"),
+        }
+    }
+}
+
+fn header(stay: &mut Stay) -> ServerHeader {
+    let opening = stay.frames.try_recv().unwrap();
+    assert_eq!(opening.frame.len(), round_frame(SLOTS));
+    let header = ServerHeader::decode(&opening.frame, SLOTS).unwrap().0;
+    assert_eq!(header.open, opening.round);
+    header
+}
+
+#[test]
+fn a_seat_begins_and_ends_between_two_rounds() {
+    let mut world = World::new(9);
+    let (mut ann, mut bob) = (world.join(0, 1, 1), world.join(1, 2, 2));
+    assert_eq!(world.turn().counts.seats, 0);
+    let first = header(&mut ann);
+    assert_eq!((first.open, first.answered, first.seats), (Round(11), Round::NONE, 2));
+    header(&mut bob);
+    assert_eq!(world.deposit(&bob, 11), Ok(Taken::InTime));
+    world.room.leave(bob.id);
+    let tally = world.turn();
+    assert_eq!((tally.counts.seats, tally.counts.deposits, tally.counts.missing), (2, 1, 1));
+    let second = header(&mut ann);
+    assert_eq!((second.open, second.answered, second.seats), (Round(12), Round(11), 1));
+    assert!(bob.frames.try_recv().is_err());
+}
+
+#[test]
+fn a_seat_s_new_owner_does_not_suffer_from_the_old_one() {
+    let mut world = World::new(9);
+    let old = world.join(0, 1, 1);
+    world.turn();
+    world.room.leave(old.id);
+    let mut new = world.join(1, 2, 2);
+    world.turn();
+    assert_eq!(header(&mut new).answered, Round::NONE);
+    assert_eq!(world.deposit(&old, 12), Ok(Taken::Late), "the seat is not his any more");
+    assert_eq!(world.deposit(&new, 12), Ok(Taken::InTime));
+    assert_eq!(world.turn().late, 1);
+}
+
+#[test]
+fn deposits_are_judged_by_their_round() {
+    let mut world = World::new(9);
+    let mut ann = world.join(0, 1, 1);
+    assert_eq!(world.deposit(&ann, 11), Err(Close::UnknownRound));
+    world.turn();
+    header(&mut ann);
+    assert_eq!(world.deposit(&ann, 10), Ok(Taken::Late));
+    assert_eq!(world.deposit(&ann, 12), Err(Close::UnknownRound));
+    assert_eq!(world.deposit(&ann, 11), Ok(Taken::InTime));
+    assert_eq!(world.deposit(&ann, 11), Err(Close::Protocol));
+    let taken_out = world.room.take_open();
+    assert_eq!(world.deposit(&ann, 11), Ok(Taken::Late), "while the round is mixed");
+    assert_eq!(world.deposit(&ann, 12), Err(Close::UnknownRound));
+    drop(taken_out);
+}
+
+#[test]
+fn of_two_sessions_of_an_account_the_newer_sign_in_has_the_seat() {
+    let mut world = World::new(1);
+    let mut first = world.join(0, 1, 1);
+    world.turn();
+    let (mut back, mut late) = (world.join(0, 1, 5), world.join(0, 1, 2));
+    world.turn();
+    assert_eq!(first.ended.try_recv(), Ok(Close::Done), "the same token: nobody else");
+    assert_eq!(late.ended.try_recv(), Ok(Close::Done));
+    assert_eq!(header(&mut back).seats, 1);
+    let mut elsewhere = world.join(0, 2, 6);
+    world.turn();
+    assert_eq!(back.ended.try_recv(), Ok(Close::TakenOver));
+    assert_eq!(header(&mut elsewhere).seats, 1);
+    let mut other = world.join(1, 3, 7);
+    world.turn();
+    assert_eq!(other.ended.try_recv(), Ok(Close::Full));
+}
+
+#[test]
+fn who_does_not_take_frames_is_ended_and_the_others_go_on() {
+    let mut world = World::new(9);
+    let (mut slow, mut ann) = (world.join(0, 1, 1), world.join(1, 2, 2));
+    for _ in 0..FRAMES_WAITING_MAX {
+        world.turn();
+        assert!(slow.ended.try_recv().is_err());
+        header(&mut ann);
+    }
+    world.turn();
+    assert_eq!(slow.ended.try_recv(), Ok(Close::Lagging));
+    header(&mut ann);
+    world.turn();
+    assert_eq!(header(&mut ann).seats, 1);
+    assert_eq!(world.room.state().0.lagging, 1);
+}
+
+#[test]
+fn who_leaves_before_the_next_round_never_had_a_seat() {
+    let mut world = World::new(9);
+    let ann = world.join(0, 1, 1);
+    world.room.leave(ann.id);
+    assert!(world.room.is_empty());
+    world.turn();
+    assert_eq!(world.room.state().2, 0);
+}
