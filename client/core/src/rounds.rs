@@ -133,6 +133,11 @@ impl Rounds {
         self.terms.slots
     }
 
+    /// Returns the length of a round in milliseconds, at least 1.
+    pub(crate) fn round_ms(&self) -> u32 {
+        self.terms.round_ms.max(1)
+    }
+
     /// Takes in a frame that answers the last round and opens the next one.
     ///
     /// `above` is the highest round that was used before.

@@ -42,7 +42,8 @@ impl Client {
         self.state(&outgoing, MessageState::Queued, None);
         match self.conversations.get_mut(&outgoing.peer) {
             Some(open) => {
-                open.unkept -= 1;
+                // closed and opened again meanwhile, it does not count this one
+                open.unkept = open.unkept.saturating_sub(1);
                 open.conversation.send(outgoing);
             }
             None => self.parked.entry(outgoing.peer).or_default().outgoing.push(outgoing),

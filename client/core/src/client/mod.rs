@@ -79,8 +79,8 @@ pub struct Client {
     /// The last round that was answered, and its seats.
     answered: (Round, u32),
     missed: u64,
-    /// Whether a round was opened to this process.
-    has_joined: bool,
+    /// When a round was opened to this process last.
+    last_opened: Option<Duration>,
     fork_told: bool,
     next_batch: u64,
     batches: BTreeMap<u64, Vec<Kept>>,
@@ -123,7 +123,7 @@ impl Client {
             mark: saved.mark,
             answered: (Round::NONE, 0),
             missed: 0,
-            has_joined: false,
+            last_opened: None,
             fork_told: false,
             next_batch: 0,
             batches: BTreeMap::new(),

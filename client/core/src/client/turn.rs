@@ -1,5 +1,7 @@
 //! One turn of the rounds: the last round's replies in, the next round's deposit out.
 
+use std::time::Duration;
+
 use rand_core::RngCore;
 use wire::ids::{IdentityHash, Round};
 use wire::size::CELL;
@@ -7,7 +9,7 @@ use wire::size::CELL;
 use super::{Client, Kept, Now};
 use crate::api::{ConnectionState, Event, MessageState};
 use crate::record::{Change, Incoming};
-use crate::rounds::{Answered, RoundError, SlotContent, SlotUse};
+use crate::rounds::{Answered, RoundError, Rounds, SlotContent, SlotUse};
 
 /// Rounds between two times that the highest used one is kept.
 const MARK_EVERY: u64 = 16;
@@ -23,7 +25,7 @@ impl Client {
             self.deposit(round, frame);
         }
         let answer = answer?;
-        self.opened(answer.header.open);
+        self.opened(now, answer.header.open);
         if let Some(answered) = answer.answered {
             self.answered(answered);
         }
@@ -41,21 +43,26 @@ impl Client {
     }
 
     /// A round opened: it is used from now on, and never again.
-    fn opened(&mut self, round: Round) {
-        if self.has_joined {
-            self.missed += round.0 - self.mark.0 - 1;
+    fn opened(&mut self, now: Now, round: Round) {
+        let last = self.last_opened.replace(now.at);
+        if !self.is_in_rounds() {
+            self.missed += last.map_or(0, |last| self.rounds_between(last, now.at));
+            self.set_connection(match last {
+                Some(_) => ConnectionState::Resumed,
+                None => ConnectionState::Connected,
+            });
         }
-        let next =
-            if self.has_joined { ConnectionState::Resumed } else { ConnectionState::Connected };
-        let was_out = !self.is_in_rounds();
-        self.has_joined = true;
         if round.0 / MARK_EVERY > self.mark.0 / MARK_EVERY {
             self.keep(vec![Change::Mark(round)], Vec::new());
         }
         self.mark = round;
-        if was_out {
-            self.set_connection(next);
-        }
+    }
+
+    /// Estimates the rounds that passed without us, by time: numbers also jump when a server restarts.
+    fn rounds_between(&self, last: Duration, now: Duration) -> u64 {
+        let round_ms = self.rounds.as_ref().map_or(1, Rounds::round_ms);
+        let elapsed_ms = u64::try_from((now - last).as_millis()).unwrap_or(u64::MAX);
+        (elapsed_ms / u64::from(round_ms)).saturating_sub(1)
     }
 
     fn is_in_rounds(&self) -> bool {

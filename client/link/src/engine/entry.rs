@@ -16,12 +16,16 @@ use wire::size::{CONTROL_FRAME, PAGE_RECORDS};
 use zeroize::Zeroizing;
 
 use super::trouble::{Failure, Trouble};
-use crate::api::Password;
+use crate::api::{ErrorCode, Password};
 use crate::pin::verify_leaf_signature;
 use crate::transport::{Connected, connect};
 
-/// Time for one attempt to connect.
+/// Time for the first attempt to connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Time for an attempt to come back: short, since a handshake repeats itself ever more slowly and a
+/// server that has just started would wait for the next repetition.
+const RECONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// Time for the answer to one request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -49,9 +53,13 @@ pub(super) struct Person {
 }
 
 impl Gate {
-    /// Connects and opens the control stream.
+    /// Connects for the first time and opens the control stream.
     pub(super) async fn open(link: &Link) -> Result<Self, Trouble> {
-        let connected = connect(&link.host, link.port, link.pin.0, CONNECT_WITHIN).await?;
+        Self::open_within(link, CONNECT_WITHIN).await
+    }
+
+    async fn open_within(link: &Link, within: Duration) -> Result<Self, Trouble> {
+        let connected = connect(&link.host, link.port, link.pin.0, within).await?;
         let (send, receive) = connected.connection.open_bi().await?;
         Ok(Self { connected, send, receive })
     }
@@ -175,8 +183,13 @@ impl Gate {
 
 /// Comes back with a token: connects, resumes, and fetches what the directory gained since `length`.
 pub(super) async fn come_back(link: Link, token: Token, length: u32) -> Result<Entry, Trouble> {
-    let mut gate = Gate::open(&link).await?;
-    let session = gate.resume(token).await?;
+    let mut gate = Gate::open_within(&link, RECONNECT_WITHIN).await?;
+    let session = match gate.resume(token).await {
+        Err(Trouble::Fatal(Failure { code: ErrorCode::SlowDown, text })) => {
+            return Err(Trouble::Lost(text));
+        }
+        session => session?,
+    };
     let pages = gate.pull(length, &session).await?;
     Ok(Entry { gate, session, pages })
 }
