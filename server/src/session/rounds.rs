@@ -149,7 +149,11 @@ async fn send(
             control.control(&answer).await?;
         }
     }
-    let flushed = async { tokio::join!(frames.flushed(), control.flushed()) };
+    // The rounds first: a client may leave at the end of either stream.
+    let flushed = async {
+        frames.flushed().await;
+        control.flushed().await;
+    };
     // A client that does not take its last frames in time loses them.
     let _ = tokio::time::timeout(FLUSH, flushed).await;
     Err(Close::Restarting.into())
