@@ -417,6 +417,19 @@ mod tests {
     }
 
     #[test]
+    fn neither_commands_nor_input_move_before_the_sign_in() {
+        let contacts = || vec!["bob".to_owned()];
+        let mut talks =
+            [vec![], contacts()].map(|contacts| Talk::new(Session::new(contacts, true)));
+        assert!(talks.iter().all(|talk| !talk.may_read() && !talk.may_command()));
+        for talk in &mut talks {
+            talk.hear(Some(Event::SignedIn { user: "ann".into() }));
+        }
+        assert!(talks[0].may_read() && !talks[0].may_command());
+        assert!(!talks[1].may_read() && talks[1].may_command(), "contacts go first");
+    }
+
+    #[test]
     fn text_goes_through_byte_for_byte_both_ways() {
         let mut world = World::signed_in(PLAIN);
         for text in [
