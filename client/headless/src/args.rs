@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long = "contact", value_name = "NAME", allow_hyphen_values = true)]
     pub contacts: Vec<OsString>,
 
-    /// Directory of this account's state [default: iirs/USER@HOST-PIN in the XDG data directory]
+    /// Directory of this account's state; without it, iirs/USER@HOST-PIN in the XDG data directory
     #[arg(long, value_name = "DIR")]
     pub profile: Option<PathBuf>,
 
@@ -67,7 +67,7 @@ pub struct Args {
     #[arg(long)]
     pub no_linger: bool,
 
-    /// What to log to standard error, as in RUST_LOG [default: warn]
+    /// What to log to standard error, as in RUST_LOG; without both, warn
     #[arg(long, value_name = "FILTER", value_parser = log_filter)]
     pub log: Option<String>,
 }
