@@ -47,4 +47,3 @@ pub struct Options {
     /// Cost of stretching for what is made now, and the least that a server may ask for.
     pub stretching: Stretching,
 }
-

@@ -20,8 +20,8 @@ use crate::api::{ErrorCode, Password};
 use crate::pin::verify_leaf_signature;
 use crate::transport::{Connected, connect};
 
-/// Time for the first attempt to connect.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// Time for the first attempt to connect; scripts are told of a missing server within 10 s.
+const CONNECT_WITHIN: Duration = Duration::from_secs(9);
 
 /// Time for an attempt to come back: short, since a handshake repeats itself ever more slowly and a
 /// server that has just started would wait for the next repetition.
@@ -155,7 +155,7 @@ impl Gate {
         match tokio::time::timeout(ANSWER_WITHIN, self.send.write_all(&frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.lost(&error)),
-            Err(_) => Err(Trouble::Lost("the server takes nothing".into())),
+            Err(_) => Err(Trouble::Lost("the server takes nothing; try again in a minute".into())),
         }
     }
 
@@ -165,7 +165,11 @@ impl Gate {
         match read.await {
             Ok(Ok(())) => (),
             Ok(Err(error)) => return Err(self.lost(&error)),
-            Err(_) => return Err(Trouble::Lost("the server does not answer".into())),
+            Err(_) => {
+                return Err(Trouble::Lost(
+                    "the server does not answer; try again in a minute".into(),
+                ));
+            }
         }
         match ServerControl::decode(&frame).map_err(Failure::protocol)? {
             ServerControl::Refused(refused) => Err(refused.into()),

@@ -12,6 +12,9 @@ use crate::api::ErrorCode;
 use crate::profile::{ProfileError, SubmitError};
 use crate::transport::ConnectError;
 
+const WRONG_CREDENTIALS: &str =
+    "wrong name or password; check both and try again (there is no password reset)";
+
 /// The end of an engine, told as one error.
 pub(super) struct Failure {
     pub(super) code: ErrorCode,
@@ -52,8 +55,7 @@ impl Trouble {
         match self {
             Self::Fatal(failure) => failure,
             Self::Lost(reason) => {
-                let text = format!("the connection to the server was lost ({reason}); try again");
-                Failure::new(ErrorCode::NoServer, text)
+                Failure::new(ErrorCode::NoServer, format!("not signed in: {reason}"))
             }
             Self::TokenRefused(Refusal::TokenSuperseded) => Failure::signed_in_elsewhere(),
             Self::TokenRefused(_) => {
@@ -114,7 +116,7 @@ impl From<Refused> for Trouble {
             }
             Refusal::Disabled => return disabled().into(),
             Refusal::NameTaken => "this name belongs to somebody already; choose another".into(),
-            Refusal::WrongCredentials => "wrong name or password".into(),
+            Refusal::WrongCredentials => WRONG_CREDENTIALS.into(),
             Refusal::SlowDown => {
                 let seconds = refused.retry_ms.div_ceil(1000).max(1);
                 format!("too many tries; try again in {seconds} s")
@@ -130,13 +132,14 @@ impl From<Refused> for Trouble {
 
 impl From<AccountError> for Trouble {
     fn from(error: AccountError) -> Self {
-        let code = match error {
-            AccountError::Login(LoginError::WrongCredentials) => ErrorCode::WrongCredentials,
+        match error {
+            AccountError::Login(LoginError::WrongCredentials) => {
+                Failure::new(ErrorCode::WrongCredentials, WRONG_CREDENTIALS).into()
+            }
             AccountError::Login(LoginError::Malformed | LoginError::Stretching)
             | AccountError::Stretching
-            | AccountError::Keys(_) => ErrorCode::ServerProtocol,
-        };
-        Failure::new(code, error.to_string()).into()
+            | AccountError::Keys(_) => Failure::protocol(error).into(),
+        }
     }
 }
 
