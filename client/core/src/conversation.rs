@@ -56,14 +56,14 @@ pub(crate) struct Inward {
 }
 
 impl Conversation {
-    /// Opens a conversation, or takes it up again after a restart with what was saved.
+    /// Opens a conversation, or takes it up again with what it received before.
     ///
     /// # Errors
     /// [`NotOnCurve`] if a key of the peer's record is not a point.
     pub(crate) fn new(
         own: &Identity,
         peer: Record,
-        received: Vec<MessageId>,
+        receiving: Receiving,
         rng: &mut impl CryptoRngCore,
     ) -> Result<Self, NotOnCurve> {
         let ends = Ends { own: own.hash(), peer: peer.identity() };
@@ -76,7 +76,7 @@ impl Conversation {
             root,
             epochs,
             sending: Sending::default(),
-            receiving: Receiving::new(received),
+            receiving,
         })
     }
 
@@ -95,9 +95,10 @@ impl Conversation {
         self.sending.len()
     }
 
-    /// Closes the conversation: what is not delivered, and the ids that were received.
-    pub(crate) fn into_parts(self) -> (Vec<Outgoing>, Vec<MessageId>) {
-        (self.sending.into_undelivered(), self.receiving.into_ids())
+    /// Closes the conversation: what is not delivered, and what was received, also what is not durable yet.
+    pub(crate) fn into_parts(mut self) -> (Vec<Outgoing>, Receiving) {
+        self.receiving.restart();
+        (self.sending.into_undelivered(), self.receiving)
     }
 
     /// Queues a message that is durable.
@@ -299,7 +300,8 @@ mod tests {
             let bob = Identity::random("bob".parse().unwrap(), &mut rng);
             let (at_ann, at_bob) = (*bob.record(), *ann.record());
             let mut side = |identity: Identity, peer| {
-                let conversation = Conversation::new(&identity, peer, vec![], &mut rng).unwrap();
+                let conversation =
+                    Conversation::new(&identity, peer, Receiving::default(), &mut rng).unwrap();
                 Side { identity, conversation, shown: vec![], delivered: vec![] }
             };
             let (ann, bob) = (side(ann, at_ann), side(bob, at_bob));
@@ -394,15 +396,45 @@ mod tests {
         (0..2).for_each(|_| world.meet(true, false));
         assert_eq!(world.bob.shown, ["hi"]);
         let peer = *world.ann.identity.record();
-        let restart = |world: &mut World, ids| {
-            let fresh = Conversation::new(&world.bob.identity, peer, ids, &mut world.rng).unwrap();
+        let restart = |world: &mut World, receiving| {
+            let bob = &world.bob.identity;
+            let fresh = Conversation::new(bob, peer, receiving, &mut world.rng).unwrap();
             std::mem::replace(&mut world.bob.conversation, fresh).into_parts().1
         };
-        let ids = restart(&mut world, vec![]);
-        restart(&mut world, ids);
+        let received = restart(&mut world, Receiving::default());
+        restart(&mut world, received);
         (0..8).for_each(|_| world.meet(true, true));
         assert_eq!(world.ann.delivered, ["hi"]);
         assert_eq!(world.bob.shown, ["hi"]);
+    }
+
+    #[test]
+    fn a_message_that_waits_for_the_disk_comes_once_when_its_conversation_is_opened_again() {
+        let mut world = World::new(1);
+        world.write("hi");
+        let mut complete = Vec::new();
+        let meet = |world: &mut World, complete: &mut Vec<_>| {
+            let (round, rng) = (world.round, &mut world.rng);
+            world.round = round.next();
+            let ann = world.ann.conversation.outward(round, &world.ann.identity, DIRECTORY, rng);
+            let bob = world.bob.conversation.outward(round, &world.bob.identity, DIRECTORY, rng);
+            complete.extend(world.bob.conversation.inward(round, &ann.cell, rng).complete);
+            world.ann.take(round, &bob.cell, rng);
+        };
+        (0..6).for_each(|_| meet(&mut world, &mut complete));
+        let peer = *world.ann.identity.record();
+        let fresh = |receiving, world: &mut World| {
+            Conversation::new(&world.bob.identity, peer, receiving, &mut world.rng).unwrap()
+        };
+        let blank = fresh(Receiving::default(), &mut world);
+        let closed = std::mem::replace(&mut world.bob.conversation, blank);
+        world.bob.conversation = fresh(closed.into_parts().1, &mut world);
+        (0..8).for_each(|_| meet(&mut world, &mut complete));
+        assert_eq!(complete.len(), 1, "it comes once");
+        assert!(world.ann.delivered.is_empty(), "it is not acknowledged before it is durable");
+        world.bob.conversation.durable(complete[0].id);
+        (0..2).for_each(|_| meet(&mut world, &mut complete));
+        assert_eq!(world.ann.delivered, ["hi"]);
     }
 
     #[test]

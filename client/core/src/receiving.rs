@@ -14,6 +14,7 @@ use crate::record::RECEIVED_IDS_MAX;
 use crate::sending::WINDOW;
 
 /// What arrived in this session, and the ids that arrived ever.
+#[derive(Default)]
 pub(crate) struct Receiving {
     ids: RecentIds,
     /// Every fragment below this number has arrived.
@@ -50,14 +51,7 @@ pub(crate) struct Complete {
 impl Receiving {
     /// Begins with the ids that a peer's messages had before, oldest first.
     pub(crate) fn new(ids: Vec<MessageId>) -> Self {
-        Self {
-            ids: RecentIds::new(ids),
-            next: 0,
-            ahead: BTreeMap::new(),
-            partial: None,
-            undurable: BTreeSet::new(),
-            withheld: VecDeque::new(),
-        }
+        Self { ids: RecentIds::new(ids), ..Self::default() }
     }
 
     /// Forgets the session: half-built messages are dropped, ids stay.
@@ -66,12 +60,6 @@ impl Receiving {
         self.ahead.clear();
         self.partial = None;
         self.withheld.clear();
-    }
-
-    /// Returns the ids that arrived ever, oldest first, without those that are not durable.
-    pub(crate) fn into_ids(self) -> Vec<MessageId> {
-        let Self { ids, undurable, .. } = self;
-        ids.order.into_iter().filter(|id| !undurable.contains(id)).collect()
     }
 
     /// Takes in the fragment of a message, if there is one; returns what it completes, in order.
@@ -157,6 +145,7 @@ impl Receiving {
 }
 
 /// The last ids of a peer's messages.
+#[derive(Default)]
 struct RecentIds {
     order: VecDeque<MessageId>,
     set: BTreeSet<MessageId>,
@@ -164,7 +153,7 @@ struct RecentIds {
 
 impl RecentIds {
     fn new(ids: Vec<MessageId>) -> Self {
-        let mut recent = Self { order: VecDeque::new(), set: BTreeSet::new() };
+        let mut recent = Self::default();
         for id in ids {
             recent.insert(id);
         }

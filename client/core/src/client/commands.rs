@@ -4,7 +4,7 @@ use wire::directory::Record;
 use wire::ids::{MessageId, Name};
 use wire::size::TEXT_MAX;
 
-use super::{CONVERSATIONS_MAX, Client, Kept, Now, Output, Parked};
+use super::{CONVERSATIONS_MAX, Client, Kept, Now, Open, Output, Parked};
 use crate::api::{Command, ErrorCode, Event};
 use crate::record::{Change, LABEL_MAX, Outgoing};
 use crate::sending::QUEUE_MAX;
@@ -69,7 +69,7 @@ impl Client {
     /// Leaves if everything is done that has to be done before.
     pub(super) fn check_leaving(&mut self) {
         let Some(Leaving::Draining { linger }) = self.leaving else { return };
-        let idle = |open: &super::Open| open.conversation.undelivered() + open.unkept == 0;
+        let idle = |open: &Open| open.conversation.undelivered() + open.unkept == 0;
         let done = self.unresolved.is_empty()
             && self.batches.is_empty()
             && self.conversations.values().all(idle);
@@ -126,10 +126,12 @@ impl Client {
 
     fn close(&mut self, peer: &str) {
         let Some(identity) = self.find_open(peer) else { return self.not_open(peer) };
-        let Some(open) = self.conversations.remove(&identity) else { return };
-        let name = open.conversation.peer().name;
-        let (outgoing, received) = open.conversation.into_parts();
-        self.parked.insert(identity, Parked { name: Some(name), outgoing, received });
+        let Some(Open { conversation, unkept }) = self.conversations.remove(&identity) else {
+            return;
+        };
+        let name = Some(conversation.peer().name);
+        let (outgoing, receiving) = conversation.into_parts();
+        self.parked.insert(identity, Parked { name, outgoing, unkept, receiving });
         self.keep(vec![Change::Closed(identity)], Vec::new());
     }
 

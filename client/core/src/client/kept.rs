@@ -46,7 +46,11 @@ impl Client {
                 open.unkept = open.unkept.saturating_sub(1);
                 open.conversation.send(outgoing);
             }
-            None => self.parked.entry(outgoing.peer).or_default().outgoing.push(outgoing),
+            None => {
+                let parked = self.parked.entry(outgoing.peer).or_default();
+                parked.unkept = parked.unkept.saturating_sub(1);
+                parked.outgoing.push(outgoing);
+            }
         }
     }
 
@@ -54,7 +58,7 @@ impl Client {
         let Some(peer) = self.peer_name(&incoming.peer) else { return };
         match self.conversations.get_mut(&incoming.peer) {
             Some(open) => open.conversation.durable(incoming.id),
-            None => self.parked.entry(incoming.peer).or_default().received.push(incoming.id),
+            None => self.parked.entry(incoming.peer).or_default().receiving.durable(incoming.id),
         }
         let Incoming { text, sent_ms, round, .. } = incoming;
         self.event(Event::Message { peer, text, sent_ms, round: round.0 });

@@ -19,7 +19,7 @@ use rand_core::{RngCore, SeedableRng};
 use wire::codec::Wire;
 use wire::control::{ClientControl, Page, Pull, ServerControl, Session};
 use wire::directory::{Head, Record};
-use wire::ids::{IdentityHash, MessageId, Name, Round};
+use wire::ids::{IdentityHash, Name, Round};
 use wire::layer::Layer;
 use zeroize::Zeroizing;
 
@@ -27,6 +27,7 @@ use crate::api::{ConnectionState, ConversationStatus, ErrorCode, Event, Status};
 use crate::conversation::{Conversation, DirectoryMark};
 use crate::directory::{Directory, PageError};
 use crate::identity::Identity;
+use crate::receiving::Receiving;
 use crate::record::{Change, Outgoing, Saved};
 use crate::rounds::{RoundError, Rounds, Terms};
 
@@ -100,7 +101,9 @@ struct Parked {
     /// The peer's name, if the conversation was open in this process.
     name: Option<Name>,
     outgoing: Vec<Outgoing>,
-    received: Vec<MessageId>,
+    /// Messages that were written and are not durable yet.
+    unkept: usize,
+    receiving: Receiving,
 }
 
 impl Client {
@@ -133,7 +136,7 @@ impl Client {
             client.parked.entry(outgoing.peer).or_default().outgoing.push(outgoing);
         }
         for (peer, received) in saved.received {
-            client.parked.entry(peer).or_default().received = received;
+            client.parked.entry(peer).or_default().receiving = Receiving::new(received);
         }
         for record in saved.open {
             client.take_up(record);
@@ -252,13 +255,14 @@ impl Client {
     /// Opens a conversation with what it left when it was closed last.
     fn take_up(&mut self, record: Record) -> bool {
         let peer = record.identity();
-        let parked = self.parked.remove(&peer).unwrap_or_default();
-        let conversation = Conversation::new(&self.own, record, parked.received, &mut self.rng);
+        let Parked { outgoing, unkept, receiving, .. } =
+            self.parked.remove(&peer).unwrap_or_default();
+        let conversation = Conversation::new(&self.own, record, receiving, &mut self.rng);
         let Ok(mut conversation) = conversation else { return false };
-        for outgoing in parked.outgoing {
+        for outgoing in outgoing {
             conversation.send(outgoing);
         }
-        self.conversations.insert(peer, Open { conversation, unkept: 0 });
+        self.conversations.insert(peer, Open { conversation, unkept });
         true
     }
 
