@@ -1,1 +1,6 @@
-//! Placeholder.
+//! Whole-system tests: what they have in common.
+
+pub mod demo;
+pub mod processes;
+pub mod sim;
+pub mod world;
