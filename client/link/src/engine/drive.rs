@@ -118,13 +118,16 @@ impl Drive {
     }
 
     async fn turn(&mut self) -> Result<(), Trouble> {
-        if matches!(self.way, Way::Entered(_)) {
-            self.join().await?;
-        } else {
-            let wake = self.wait().await;
-            self.handle(wake)?;
+        // first of all, so that the news of a lost connection does not wait for the next one
+        self.flush().await?;
+        if self.leaving {
+            return Ok(());
         }
-        self.flush().await
+        if matches!(self.way, Way::Entered(_)) {
+            return self.join().await;
+        }
+        let wake = self.wait().await;
+        self.handle(wake)
     }
 
     async fn wait(&mut self) -> Wake {
