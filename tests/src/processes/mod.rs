@@ -1,0 +1,31 @@
+//! Real processes: a server that can be killed and started again, and clients that speak JSON lines.
+//!
+//! Everything that the clients print meets in one channel, so that a test waits for the next line of any
+//! of them, with a deadline, and never for time to pass. Children die with what holds them.
+
+mod client;
+mod hall;
+mod ledger;
+mod place;
+mod process;
+mod said;
+mod server;
+
+use std::path::PathBuf;
+
+pub use client::{Arguments, Client};
+pub use hall::{Hall, Heard, What};
+pub use ledger::{Ledger, Verdict};
+pub use place::Place;
+pub use process::Process;
+pub use said::{MessageState, Said, Talk};
+pub use server::Server;
+
+/// The two programs that the processes run.
+#[derive(Clone)]
+pub struct Programs {
+    /// `iirs-server`, or the same under another name.
+    pub server: PathBuf,
+    /// `iirs-headless`, or the same under another name.
+    pub headless: PathBuf,
+}

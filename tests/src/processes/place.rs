@@ -1,0 +1,79 @@
+//! A directory for one test or demo: data, profiles, logs.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// Last lines of each log that a failed test shows.
+const LINES_SHOWN: usize = 60;
+
+/// A temporary directory that goes away, except after a failure: then its logs are shown, and it stays.
+pub struct Place {
+    dir: Option<TempDir>,
+    path: PathBuf,
+}
+
+impl Place {
+    /// Makes a directory whose name begins with `iirs-` and `name`.
+    pub fn new(name: &str) -> io::Result<Self> {
+        let dir = tempfile::Builder::new().prefix(&format!("iirs-{name}-")).tempdir()?;
+        let path = dir.path().to_owned();
+        Ok(Self { dir: Some(dir), path })
+    }
+
+    /// Returns the directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file with a password and a newline, and returns its path.
+    pub fn password(&self, user: &str, password: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(format!("{user}.password"));
+        fs::write(&path, format!("{password}\n"))?;
+        Ok(path)
+    }
+
+    /// Opens the log of a process for lines to be added.
+    pub fn log(&self, process: &str) -> io::Result<File> {
+        File::options().create(true).append(true).open(self.path.join(format!("{process}.log")))
+    }
+
+    /// Keeps the directory, and returns the last lines of all logs in it.
+    pub fn keep(&mut self) -> String {
+        // a directory that stays is what was asked for
+        let _ = self.dir.take().map(TempDir::keep);
+        let mut logs: Vec<_> = fs::read_dir(&self.path)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|it| it == "log"))
+            .collect();
+        logs.sort();
+        logs.iter().map(|log| tail(log)).collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.dir.is_some() {
+            let logs = self.keep();
+            eprintln!("{logs}--- all of it is in {}", self.path.display());
+        }
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
+    let name = log.file_name().unwrap_or_default().to_string_lossy();
+    let mut shown = format!("--- {name}, last {} of {} lines\n", last.len(), lines.len());
+    for line in last {
+        shown.extend(line.chars().take(300));
+        shown.push('\n');
+    }
+    shown
+}

@@ -1,0 +1,98 @@
+//! The server's process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use super::{Place, Process, Programs};
+
+/// Longest time from start to serving; a store after a crash takes longest.
+const SERVES_WITHIN: Duration = Duration::from_secs(20);
+
+/// A server on the loopback interface, on one port and one data directory for life.
+pub struct Server {
+    program: PathBuf,
+    data_dir: PathBuf,
+    round_ms: u32,
+    address: SocketAddr,
+    link: String,
+    process: Option<Process>,
+}
+
+impl Server {
+    /// Starts a server with an empty data directory on a free port, and waits until it serves.
+    pub fn start(programs: &Programs, place: &Place, round_ms: u32) -> anyhow::Result<Self> {
+        let mut server = Self {
+            program: programs.server.clone(),
+            data_dir: place.path().join("server"),
+            round_ms,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            link: String::new(),
+            process: None,
+        };
+        server.restart(place)?;
+        Ok(server)
+    }
+
+    /// Starts the server again, on the same port and data directory, and waits until it serves.
+    pub fn restart(&mut self, place: &Place) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg("--data-dir").arg(&self.data_dir);
+        command.arg("--listen").arg(self.address.to_string());
+        command.arg("--round-ms").arg(self.round_ms.to_string());
+        let (send, lines) = channel();
+        // nobody hears what it prints once it serves
+        let hear = move |line: Option<String>| line.into_iter().for_each(|it| drop(send.send(it)));
+        let process = Process::start(command, place.log("server")?, hear)?;
+        let deadline = Instant::now() + SERVES_WITHIN;
+        self.address = promised(&lines, "listening ", deadline)?.parse()?;
+        let link = promised(&lines, "link ", deadline)?;
+        if !self.link.is_empty() && self.link != link {
+            bail!("the server came back with another link: {link} instead of {}", self.link);
+        }
+        self.link = link;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Returns the link that clients take.
+    pub fn link(&self) -> &str {
+        &self.link
+    }
+
+    /// Returns the address that the server listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Kills the server with SIGKILL.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.take().context("the server does not run")?.kill()
+    }
+
+    /// Stops the server with SIGTERM.
+    ///
+    /// # Errors
+    /// If it still runs after `within`.
+    pub fn stop(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
+        let mut process = self.process.take().context("the server does not run")?;
+        process.terminate()?;
+        process.ended(within).context("the server does not stop")
+    }
+}
+
+fn promised(lines: &Receiver<String>, start: &str, deadline: Instant) -> anyhow::Result<String> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    match lines.recv_timeout(left) {
+        Ok(line) => line
+            .strip_prefix(start)
+            .map(str::to_owned)
+            .with_context(|| format!("the server printed {line:?} instead of \"{start}…\"")),
+        Err(RecvTimeoutError::Timeout) => bail!("the server printed no \"{start}…\" in time"),
+        Err(RecvTimeoutError::Disconnected) => bail!("the server ended before it served"),
+    }
+}
