@@ -19,6 +19,8 @@ const UNRESOLVED_MAX: usize = CONVERSATIONS_MAX;
 pub(super) struct Unresolved {
     name: Name,
     sends: Vec<(String, String)>,
+    /// Whether it was closed since; then it is opened only to keep what was sent.
+    closed: bool,
 }
 
 /// The client leaves once everything is delivered.
@@ -54,13 +56,16 @@ impl Client {
 
     /// Looks names up that waited for the directory; it is in sync now.
     pub(super) fn resolve(&mut self, now: Now) {
-        for Unresolved { name, sends } in std::mem::take(&mut self.unresolved) {
+        for Unresolved { name, sends, closed } in std::mem::take(&mut self.unresolved) {
             match self.directory.find(&name).copied() {
                 Some(record) => self.begin(record),
                 None => self.unknown(name.as_str()),
             }
             for (text, label) in sends {
                 self.send(now, name.as_str(), text, label);
+            }
+            if closed && self.find_open(name.as_str()).is_some() {
+                self.close(name.as_str());
             }
         }
         self.check_leaving();
@@ -102,9 +107,18 @@ impl Client {
         }
         match self.directory.find(&name).copied() {
             Some(record) => self.begin(record),
-            None if self.unresolved.len() == UNRESOLVED_MAX => self.unknown(peer),
-            None if self.unresolved.iter().any(|it| it.name == name) => (),
-            None => self.unresolved.push(Unresolved { name, sends: Vec::new() }),
+            None => self.open_later(name),
+        }
+    }
+
+    /// Has a name wait for the directory.
+    fn open_later(&mut self, name: Name) {
+        if let Some(unresolved) = self.unresolved.iter_mut().find(|it| it.name == name) {
+            unresolved.closed = false;
+        } else if self.unresolved.len() == UNRESOLVED_MAX {
+            self.unknown(name.as_str());
+        } else {
+            self.unresolved.push(Unresolved { name, sends: Vec::new(), closed: false });
         }
     }
 
@@ -125,7 +139,7 @@ impl Client {
     }
 
     fn close(&mut self, peer: &str) {
-        let Some(identity) = self.find_open(peer) else { return self.not_open(peer) };
+        let Some(identity) = self.find_open(peer) else { return self.close_later(peer) };
         let Some(Open { conversation, unkept }) = self.conversations.remove(&identity) else {
             return;
         };
@@ -168,15 +182,26 @@ impl Client {
 
     /// Holds a message back while its peer's name waits for the directory.
     fn send_later(&mut self, peer: &str, text: String, label: String) {
-        let name = peer.parse::<Name>().ok();
-        let waiting = self.unresolved.iter_mut().find(|it| Some(it.name) == name);
-        match waiting {
+        match self.find_waiting(peer) {
             Some(unresolved) if unresolved.sends.len() < QUEUE_MAX => {
                 unresolved.sends.push((text, label));
             }
             Some(_) => self.queue_full(peer),
             None => self.not_open(peer),
         }
+    }
+
+    /// Closes a conversation whose name waits for the directory, once that is there.
+    fn close_later(&mut self, peer: &str) {
+        match self.find_waiting(peer) {
+            Some(unresolved) => unresolved.closed = true,
+            None => self.not_open(peer),
+        }
+    }
+
+    fn find_waiting(&mut self, peer: &str) -> Option<&mut Unresolved> {
+        let name = peer.parse::<Name>().ok()?;
+        self.unresolved.iter_mut().find(|it| it.name == name && !it.closed)
     }
 
     fn find_open(&self, peer: &str) -> Option<wire::ids::IdentityHash> {
