@@ -1,0 +1,7 @@
+//! The whole system on real QUIC and a real store: server in this process, real engines, hostile
+//! clients, rounds of 200 ms.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking, in their helpers too")]
+
+mod bad_input;
+mod faults;
