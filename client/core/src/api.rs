@@ -95,12 +95,23 @@ pub enum Event {
         code: ErrorCode,
         /// What happened and what to do next.
         text: String,
+        /// What it is about.
+        about: About,
     },
     /// The last event.
     Ended {
         /// Whether the client left because it was asked to.
         ok: bool,
     },
+}
+
+/// What an error is about, as far as it is about one thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Account name, as the program gave it.
+    pub peer: Option<String>,
+    /// Label of a message.
+    pub label: Option<String>,
 }
 
 /// How far a message of ours is; it only moves forward.

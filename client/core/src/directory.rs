@@ -17,7 +17,7 @@ pub const RECORDS_MAX: usize = 1 << 20;
 /// Why a page of the directory is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PageError {
-    /// The page does not follow what is there.
+    /// The page leaves something out behind what is there.
     #[error("the server sent a page of the directory that was not asked for")]
     OutOfOrder,
     /// The hash chain does not lead to the page's head.
@@ -58,11 +58,7 @@ impl Directory {
 
     /// Tells whether another directory contradicts this one: both of one length, with other heads.
     pub(crate) fn contradicts(&self, mark: DirectoryMark) -> bool {
-        let known = match mark.length.checked_sub(1) {
-            None => Some(Head::EMPTY),
-            Some(last) => self.heads.get(last as usize).copied(),
-        };
-        known.is_some_and(|head| head != mark.head)
+        self.head_at(mark.length as usize).is_some_and(|head| head != mark.head)
     }
 
     /// Returns what to ask for to reach `length`, if something is missing.
@@ -73,21 +69,25 @@ impl Directory {
         Some(Pull { from, pages: u8::try_from(pages).unwrap_or(PULL_PAGES_MAX) })
     }
 
-    /// Takes in a page.
+    /// Takes in a page. Of what is there already, as when an answer came so late that it was asked for
+    /// twice, it must say the same.
     ///
     /// # Errors
     /// [`PageError`]; then nothing of the page is taken.
     pub(crate) fn append(&mut self, page: &Page) -> Result<(), PageError> {
-        if page.from != self.mark().length {
-            return Err(PageError::OutOfOrder);
+        let from = page.from as usize;
+        let behind = self.records.len().checked_sub(from).ok_or(PageError::OutOfOrder)?;
+        let (known, new) = page.records.split_at(behind.min(page.records.len()));
+        if known != &self.records[from..from + known.len()] {
+            return Err(PageError::Chain);
         }
-        if self.records.len() + page.records.len() > RECORDS_MAX {
+        if self.records.len() + new.len() > RECORDS_MAX {
             return Err(PageError::TooLarge);
         }
-        let mut heads = Vec::with_capacity(page.records.len());
+        let mut heads = Vec::with_capacity(new.len());
         let mut names = BTreeMap::new();
-        let mut head = self.mark().head;
-        for (offset, record) in page.records.iter().enumerate() {
+        let mut head = self.head_at(from + known.len()).ok_or(PageError::OutOfOrder)?;
+        for (offset, record) in new.iter().enumerate() {
             let bytes: [u8; RECORD] = record.encode().try_into().map_err(|_| PageError::Chain)?;
             head = head.after(&bytes);
             heads.push(head);
@@ -100,10 +100,18 @@ impl Directory {
         if head != page.head {
             return Err(PageError::Chain);
         }
-        self.records.extend_from_slice(&page.records);
+        self.records.extend_from_slice(new);
         self.heads.append(&mut heads);
         self.by_name.append(&mut names);
         Ok(())
+    }
+
+    /// Returns the head at a length, if the directory is as long.
+    fn head_at(&self, length: usize) -> Option<Head> {
+        match length.checked_sub(1) {
+            None => Some(Head::EMPTY),
+            Some(last) => self.heads.get(last).copied(),
+        }
     }
 }
 
@@ -137,11 +145,29 @@ mod tests {
         let mut directory = Directory::default();
         assert_eq!(directory.missing(3), Some(Pull { from: 0, pages: 1 }));
         assert_eq!(directory.append(&page(0, &all, 2)), Ok(()));
-        assert_eq!(directory.append(&page(0, &all, 2)), Err(PageError::OutOfOrder));
+        assert_eq!(directory.append(&page(3, &all, 3)), Err(PageError::OutOfOrder));
         assert_eq!(directory.append(&page(2, &all, 3)), Ok(()));
         assert_eq!(directory.missing(3), None);
         assert!(directory.find(&"bob".parse().unwrap()) == Some(&all[1]));
         assert_eq!(directory.names().map(Name::as_str).collect::<Vec<_>>(), ["ann", "bob", "cid"]);
+    }
+
+    #[test]
+    fn a_page_that_comes_again_says_the_same_or_is_refused() {
+        let all = records(&["ann", "bob", "cid"]);
+        let mut directory = Directory::default();
+        for until in [2, 2, 1, 3, 3, 0] {
+            assert_eq!(directory.append(&page(0, &all, until)), Ok(()));
+        }
+        assert_eq!(directory.append(&page(1, &all, 2)), Ok(()));
+        assert_eq!(directory.names().count(), 3);
+        assert_eq!(directory.mark().length, 3);
+        let mut other = page(0, &all, 2);
+        other.records.swap(0, 1);
+        assert_eq!(directory.append(&other), Err(PageError::Chain));
+        let mut other = page(0, &all, 2);
+        other.head = Head::EMPTY;
+        assert_eq!(directory.append(&other), Err(PageError::Chain));
     }
 
     #[test]

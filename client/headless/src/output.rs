@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::thread;
 
-use client_link::api::{ConversationStatus, Event, Status};
+use client_link::api::{About, ConversationStatus, Event, Status};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use tokio::sync::{mpsc, oneshot};
@@ -11,15 +11,44 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Serialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 enum Said<'a> {
-    Registered { user: &'a str },
-    SignedIn { user: &'a str },
-    Round { number: u64, seats: u32, missed: u64 },
-    State { id: &'a str, peer: &'a str, state: &'static str, round: Option<u64> },
-    Message { peer: &'a str, text: &'a str, sent_ms: u64, round: u64 },
-    Directory { names: &'a [String] },
+    Registered {
+        user: &'a str,
+    },
+    SignedIn {
+        user: &'a str,
+    },
+    Round {
+        number: u64,
+        seats: u32,
+        missed: u64,
+    },
+    State {
+        id: &'a str,
+        peer: &'a str,
+        state: &'static str,
+        round: Option<u64>,
+    },
+    Message {
+        peer: &'a str,
+        text: &'a str,
+        sent_ms: u64,
+        round: u64,
+    },
+    Directory {
+        names: &'a [String],
+    },
     Status(SaidStatus<'a>),
-    Connection { state: &'static str },
-    Error { code: &'a str, text: &'a str },
+    Connection {
+        state: &'static str,
+    },
+    Error {
+        code: &'a str,
+        text: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<&'a str>,
+    },
 }
 
 #[derive(Serialize)]
@@ -53,7 +82,9 @@ pub fn event(event: &Event) -> Option<String> {
         Event::Directory { names } => Said::Directory { names },
         Event::Status(status) => Said::Status(said_status(status)),
         Event::Connection(state) => Said::Connection { state: state.as_str() },
-        Event::Error { code, text } => Said::Error { code: code.as_str(), text },
+        Event::Error { code, text, about: About { peer, label } } => {
+            Said::Error { code: code.as_str(), text, id: label.as_deref(), peer: peer.as_deref() }
+        }
         Event::Ended { .. } => return None,
     };
     Some(json(&said))
@@ -61,7 +92,7 @@ pub fn event(event: &Event) -> Option<String> {
 
 /// Returns the line of an error that the engine knows nothing of, without its newline.
 pub fn error(code: &str, text: &str) -> String {
-    json(&Said::Error { code, text })
+    json(&Said::Error { code, text, id: None, peer: None })
 }
 
 fn said_status(status: &Status) -> SaidStatus<'_> {
@@ -180,7 +211,11 @@ mod tests {
             let connection = ConnectionState::Connected;
             Event::Status(Status { connection, round: 7, seats: 6, missed: 1, conversations })
         };
-        let error = Event::Error { code: ErrorCode::SignedInElsewhere, text: "bye \"x\"\n".into() };
+        let error = |peer: Option<&str>, label: Option<&str>| Event::Error {
+            code: ErrorCode::SignedInElsewhere,
+            text: "bye \"x\"\n".into(),
+            about: About { peer: peer.map(Into::into), label: label.map(Into::into) },
+        };
         let all = [
             (Event::Registered { user: user() }, r#"{"is":"registered","user":"ann"}"#),
             (Event::SignedIn { user: user() }, r#"{"is":"signed-in","user":"ann"}"#),
@@ -221,7 +256,14 @@ mod tests {
                 Event::Connection(ConnectionState::Resumed),
                 r#"{"is":"connection","state":"resumed"}"#,
             ),
-            (error, r#"{"is":"error","code":"signed-in-elsewhere","text":"bye \"x\"\n"}"#),
+            (
+                error(None, None),
+                r#"{"is":"error","code":"signed-in-elsewhere","text":"bye \"x\"\n"}"#,
+            ),
+            (
+                error(Some("bob"), Some("m1")),
+                r#"{"is":"error","code":"signed-in-elsewhere","text":"bye \"x\"\n","id":"m1","peer":"bob"}"#,
+            ),
         ];
         for (said, line) in all {
             assert_eq!(event(&said).as_deref(), Some(line));

@@ -254,7 +254,7 @@ mod tests {
     use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
     use std::sync::mpsc as sync;
 
-    use client_link::api::{COMMANDS_MAX, ErrorCode};
+    use client_link::api::{About, COMMANDS_MAX, ErrorCode};
     use serde_json::{Value, json};
     use tokio::time::timeout;
 
@@ -375,7 +375,7 @@ mod tests {
     }
 
     fn error(code: ErrorCode) -> Event {
-        Event::Error { code, text: "do something".into() }
+        Event::Error { code, text: "do something".into(), about: About::default() }
     }
 
     fn round(number: u64) -> Event {

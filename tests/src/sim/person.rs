@@ -382,7 +382,7 @@ impl World {
                 let process = person.process.as_mut().expect("only a running client tells");
                 process.missed = missed;
             }
-            Event::Error { code, text } => {
+            Event::Error { code, text, .. } => {
                 assert!(self.expected.contains(&code), "{who} is told {}: {text}", code.as_str());
             }
             Event::Registered { .. }

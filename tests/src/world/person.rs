@@ -180,7 +180,7 @@ impl Person {
     /// Returns all errors so far.
     pub fn errors(&mut self) -> Vec<(ErrorCode, String)> {
         let errors = self.log().iter().filter_map(|event| match event {
-            Event::Error { code, text } => Some((*code, text.clone())),
+            Event::Error { code, text, .. } => Some((*code, text.clone())),
             _ => None,
         });
         errors.collect()

@@ -5,7 +5,7 @@ use wire::ids::{MessageId, Name};
 use wire::size::TEXT_MAX;
 
 use super::{CONVERSATIONS_MAX, Client, Kept, Now, Open, Output, Parked};
-use crate::api::{Command, ErrorCode, Event};
+use crate::api::{About, Command, ErrorCode, Event};
 use crate::record::{Change, LABEL_MAX, Outgoing};
 use crate::sending::QUEUE_MAX;
 
@@ -59,7 +59,7 @@ impl Client {
         for Unresolved { name, sends, closed } in std::mem::take(&mut self.unresolved) {
             match self.directory.find(&name).copied() {
                 Some(record) => self.begin(record),
-                None => self.unknown(name.as_str()),
+                None => self.unknown(&name.to_string()),
             }
             for (text, label) in sends {
                 self.send(now, name.as_str(), text, label);
@@ -103,7 +103,8 @@ impl Client {
     fn open(&mut self, peer: &str) {
         let Ok(name) = peer.parse::<Name>() else { return self.unknown(peer) };
         if name == *self.own.name() {
-            return self.error(ErrorCode::SelfConversation, "nobody talks to himself here");
+            let text = "nobody talks to himself here";
+            return self.error(ErrorCode::SelfConversation, text, about(peer));
         }
         match self.directory.find(&name).copied() {
             Some(record) => self.begin(record),
@@ -116,7 +117,7 @@ impl Client {
         if let Some(unresolved) = self.unresolved.iter_mut().find(|it| it.name == name) {
             unresolved.closed = false;
         } else if self.unresolved.len() == UNRESOLVED_MAX {
-            self.unknown(name.as_str());
+            self.unknown(&name.to_string());
         } else {
             self.unresolved.push(Unresolved { name, sends: Vec::new(), closed: false });
         }
@@ -129,11 +130,11 @@ impl Client {
         }
         if self.conversations.len() == CONVERSATIONS_MAX {
             let text = format!("{CONVERSATIONS_MAX} conversations are open; close one first");
-            return self.error(ErrorCode::TooManyConversations, text);
+            return self.error(ErrorCode::TooManyConversations, text, about(record.name.as_str()));
         }
         if record.verify().is_err() || !self.take_up(record) {
             let text = format!("the server's record of {} is forged or damaged", record.name);
-            return self.error(ErrorCode::ServerProtocol, text);
+            return self.error(ErrorCode::ServerProtocol, text, about(record.name.as_str()));
         }
         self.keep(vec![Change::Opened(Box::new(record))], Vec::new());
     }
@@ -151,22 +152,23 @@ impl Client {
 
     fn send(&mut self, now: Now, peer: &str, text: String, label: String) {
         if text.is_empty() {
-            return self.error(ErrorCode::TextEmpty, "an empty message is not sent");
+            let text = "an empty message is not sent";
+            return self.error(ErrorCode::TextEmpty, text, about_message(peer, &label));
         }
         if text.len() > TEXT_MAX {
             let text = format!("the text has {} bytes, at most {TEXT_MAX} go", text.len());
-            return self.error(ErrorCode::TextTooLong, text);
+            return self.error(ErrorCode::TextTooLong, text, about_message(peer, &label));
         }
         if label.len() > LABEL_MAX {
             let text = format!("the id has {} bytes, at most {LABEL_MAX} go", label.len());
-            return self.error(ErrorCode::LabelTooLong, text);
+            return self.error(ErrorCode::LabelTooLong, text, about(peer));
         }
         let Some(identity) = self.find_open(peer) else {
             return self.send_later(peer, text, label);
         };
         let Some(open) = self.conversations.get_mut(&identity) else { return };
         if open.conversation.undelivered() + open.unkept >= QUEUE_MAX {
-            return self.queue_full(peer);
+            return self.queue_full(peer, &label);
         }
         open.unkept += 1;
         let outgoing = Outgoing {
@@ -186,8 +188,8 @@ impl Client {
             Some(unresolved) if unresolved.sends.len() < QUEUE_MAX => {
                 unresolved.sends.push((text, label));
             }
-            Some(_) => self.queue_full(peer),
-            None => self.not_open(peer),
+            Some(_) => self.queue_full(peer, &label),
+            None => self.not_open(peer, about_message(peer, &label)),
         }
     }
 
@@ -195,7 +197,7 @@ impl Client {
     fn close_later(&mut self, peer: &str) {
         match self.find_waiting(peer) {
             Some(unresolved) => unresolved.closed = true,
-            None => self.not_open(peer),
+            None => self.not_open(peer, about(peer)),
         }
     }
 
@@ -212,17 +214,25 @@ impl Client {
 
     fn unknown(&mut self, peer: &str) {
         let text = format!("nobody is called {peer:?} here; ask for the directory to see who is");
-        self.error(ErrorCode::UnknownPeer, text);
+        self.error(ErrorCode::UnknownPeer, text, about(peer));
     }
 
-    fn not_open(&mut self, peer: &str) {
+    fn not_open(&mut self, peer: &str, about: About) {
         let text = format!("no conversation with {peer:?} is open; open it first");
-        self.error(ErrorCode::NotOpen, text);
+        self.error(ErrorCode::NotOpen, text, about);
     }
 
-    fn queue_full(&mut self, peer: &str) {
+    fn queue_full(&mut self, peer: &str, label: &str) {
         let text =
             format!("{QUEUE_MAX} messages for {peer:?} wait already; send more once some arrived");
-        self.error(ErrorCode::QueueFull, text);
+        self.error(ErrorCode::QueueFull, text, about_message(peer, label));
     }
+}
+
+fn about(peer: &str) -> About {
+    About { peer: Some(peer.to_owned()), label: None }
+}
+
+fn about_message(peer: &str, label: &str) -> About {
+    About { label: Some(label.to_owned()), ..about(peer) }
 }

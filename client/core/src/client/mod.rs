@@ -23,7 +23,7 @@ use wire::ids::{IdentityHash, Name, Round};
 use wire::layer::Layer;
 use zeroize::Zeroizing;
 
-use crate::api::{ConnectionState, ConversationStatus, ErrorCode, Event, Status};
+use crate::api::{About, ConnectionState, ConversationStatus, ErrorCode, Event, Status};
 use crate::conversation::{Conversation, DirectoryMark};
 use crate::directory::{Directory, PageError};
 use crate::identity::Identity;
@@ -274,6 +274,7 @@ impl Client {
                 ErrorCode::DirectoryForked,
                 "this server showed different directories to different people; ask its operator why, \
                  and trust no name until you know",
+                About::default(),
             );
         }
     }
@@ -298,8 +299,8 @@ impl Client {
         self.outputs.push_back(Output::Event(event));
     }
 
-    fn error(&mut self, code: ErrorCode, text: impl Into<String>) {
-        self.event(Event::Error { code, text: text.into() });
+    fn error(&mut self, code: ErrorCode, text: impl Into<String>, about: About) {
+        self.event(Event::Error { code, text: text.into(), about });
     }
 
     fn keep(&mut self, changes: Vec<Change>, then: Vec<Kept>) {

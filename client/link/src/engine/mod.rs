@@ -13,7 +13,7 @@ mod trouble;
 
 use tokio::sync::mpsc;
 
-use crate::api::{COMMANDS_MAX, Command, EVENTS_MAX, Event, Options};
+use crate::api::{About, COMMANDS_MAX, Command, EVENTS_MAX, Event, Options};
 use begin::Beginning;
 use drive::Drive;
 use trouble::Failure;
@@ -73,7 +73,7 @@ fn run(options: Options, commands: mpsc::Receiver<Command>, teller: &Teller) {
     let ok = match end {
         End::Left => true,
         End::Failed(Failure { code, text }) => {
-            teller.tell(Event::Error { code, text });
+            teller.tell(Event::Error { code, text, about: About::default() });
             false
         }
     };
