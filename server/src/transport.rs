@@ -2,7 +2,7 @@
 //! that link two connections, and limits sized for small frames in place of bulk transfer.
 //!
 //! What an observer sees of a connection must not depend on what is said in it, so every 1-RTT
-//! packet is padded to [`PACKET_BYTES`], path probing is off, and nothing is sent to keep a
+//! packet is padded to [`wire::size::PACKET`], path probing is off, and nothing is sent to keep a
 //! silent connection alive: the rounds do that.
 
 use std::io;
@@ -20,13 +20,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use zeroize::Zeroizing;
 
 use crate::identity::Leaf;
-
-/// The application protocol that both sides name in the handshake (RFC 7301).
-pub const ALPN: &[u8] = b"iirs/1";
-
-/// The size of every UDP payload that carries application data, in bytes: the least that every
-/// QUIC path carries (RFC 9000, section 14).
-pub const PACKET_BYTES: u16 = 1200;
 
 /// How long a connection lives without a packet from the other side.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -56,9 +49,6 @@ pub const RESET_INTERVAL_MIN: Duration = Duration::from_micros(50);
 /// Socket buffer asked of the system in each direction, in bytes: a round boundary is a burst from
 /// every client at once.
 pub const SOCKET_BUFFER_BYTES: usize = 8 * 1024 * 1024;
-
-/// The exporter label of a login (RFC 8446, section 7.5). The client has the same one.
-const LOGIN_EXPORTER_LABEL: &[u8] = b"EXPORTER-iirs-1-login";
 
 /// Why the transport could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +184,7 @@ pub fn endpoint_config(keys: &TransportKeys) -> EndpointConfig {
 /// `None` if the connection has no keys yet.
 pub fn login_exporter(connection: &quinn::Connection) -> Option<[u8; 32]> {
     let mut exporter = [0; 32];
-    connection.export_keying_material(&mut exporter, LOGIN_EXPORTER_LABEL, b"").ok()?;
+    connection.export_keying_material(&mut exporter, wire::login::EXPORTER_LABEL, b"").ok()?;
     Some(exporter)
 }
 
@@ -209,7 +199,7 @@ fn tls_config(leaf: &Leaf) -> Result<rustls::ServerConfig, rustls::Error> {
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_single_cert(leaf.chain(), leaf.private_key())?;
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = vec![wire::ALPN.to_vec()];
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
     Ok(config)
@@ -220,8 +210,8 @@ fn transport_config() -> TransportConfig {
     let mut config = TransportConfig::default();
     config
         .pad_to_mtu(true)
-        .initial_mtu(PACKET_BYTES)
-        .min_mtu(PACKET_BYTES)
+        .initial_mtu(wire::size::PACKET)
+        .min_mtu(wire::size::PACKET)
         .mtu_discovery_config(None)
         .allow_spin(false)
         .keep_alive_interval(None)

@@ -1,5 +1,9 @@
 //! Every length on the wire, in bytes, each derived from others and held by assertions.
 
+/// UDP payload of every datagram after the handshake: the least that every QUIC path carries (RFC 9000,
+/// section 14).
+pub const PACKET: u16 = 1200;
+
 /// Block of AES, and so the unit of everything that CBC encrypts without padding (FIPS 197).
 pub const BLOCK: usize = 16;
 /// Initialisation vector of CBC (NIST SP 800-38A).
@@ -118,5 +122,5 @@ const _: () = {
     assert!(RECORD == 163);
     assert!(SEALED_MASTER == 80 && SEALED_IDENTITY == 112);
     // one 1200-byte packet: 1 + 8 (connection id) + 4 (number) + 16 (tag) + stream frame header <= 64
-    assert!(round_frame(SLOTS_DEFAULT) + 64 <= 1200);
+    assert!(round_frame(SLOTS_DEFAULT) + 64 <= PACKET as usize);
 };

@@ -16,13 +16,6 @@ use tokio::task::JoinSet;
 
 use crate::pin::PinnedVerifier;
 
-/// The application protocol that both sides name in the handshake (RFC 7301).
-pub const ALPN: &[u8] = b"iirs/1";
-
-/// The size of every UDP payload that carries application data, in bytes: the least that every
-/// QUIC path carries (RFC 9000, section 14).
-pub const PACKET_BYTES: u16 = 1200;
-
 /// How long a connection lives without a packet from the other side.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -40,9 +33,6 @@ pub const ADDRESSES_MAX: usize = 8;
 
 /// How long after one address the next one is tried too (RFC 8305, section 5).
 pub const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
-
-/// The exporter label of a login (RFC 8446, section 7.5). The server has the same one.
-const LOGIN_EXPORTER_LABEL: &[u8] = b"EXPORTER-iirs-1-login";
 
 /// The TLS alert `no_application_protocol` as a QUIC error code (RFC 9001, section 4.8).
 const NO_APPLICATION_PROTOCOL: u64 = 0x178;
@@ -145,7 +135,7 @@ pub fn client_config(pin: [u8; 32]) -> ClientConfig {
 /// `None` if the connection has no keys yet.
 pub fn login_exporter(connection: &quinn::Connection) -> Option<[u8; 32]> {
     let mut exporter = [0; 32];
-    connection.export_keying_material(&mut exporter, LOGIN_EXPORTER_LABEL, b"").ok()?;
+    connection.export_keying_material(&mut exporter, wire::login::EXPORTER_LABEL, b"").ok()?;
     Some(exporter)
 }
 
@@ -278,7 +268,7 @@ fn tls_config(verifier: Arc<PinnedVerifier>) -> rustls::ClientConfig {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = vec![wire::ALPN.to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
     config.enable_early_data = false;
     config.enable_sni = false;
@@ -298,8 +288,8 @@ fn transport_config() -> TransportConfig {
     let mut config = TransportConfig::default();
     config
         .pad_to_mtu(true)
-        .initial_mtu(PACKET_BYTES)
-        .min_mtu(PACKET_BYTES)
+        .initial_mtu(wire::size::PACKET)
+        .min_mtu(wire::size::PACKET)
         .mtu_discovery_config(None)
         .allow_spin(false)
         .keep_alive_interval(None)
