@@ -39,7 +39,7 @@ pub fn chaos(setup: &Setup, faults: Faults, rounds: u64) -> World {
     while world.rounds < rounds {
         world.run(millis(between((50, 900), &mut dice)));
         event(&mut world, faults, &mut dice);
-        if dice.next_u64() % 4 == 0 {
+        if dice.next_u64().is_multiple_of(4) {
             recover(&mut world, &mut dice);
         }
     }

@@ -8,7 +8,7 @@ use client_core::client::{Client, Output};
 use client_core::identity::Identity;
 use client_core::rounds::Terms;
 use wire::codec::Wire;
-use wire::control::{ClientControl, Pull, Resume, ServerControl, Session};
+use wire::control::{ClientControl, Page, Pull, Resume, ServerControl, Session};
 use wire::ids::{Name, Round, Token};
 use wire::layer::Layer;
 use wire::public_key::AgreementKey;
@@ -60,6 +60,10 @@ pub struct Process {
     pub client: Client,
     /// Rounds that it missed since its start.
     pub missed: u64,
+    /// Pages of the directory that came twice, since the first answer was late.
+    pub pages_again: u64,
+    /// Length of the directory up to which pages came in the rounds.
+    pages_until: u32,
     line: Line,
     wake: Option<Duration>,
 }
@@ -135,7 +139,14 @@ impl World {
         person.incarnation += 1;
         let rng = seeded(person.seed, "client", &[who as u64, person.incarnation]);
         let client = Client::new(person.identity(), person.disk.saved(), rng);
-        person.process = Some(Process { client, missed: 0, line: Line::Down, wake: None });
+        person.process = Some(Process {
+            client,
+            missed: 0,
+            pages_again: 0,
+            pages_until: 0,
+            line: Line::Down,
+            wake: None,
+        });
         let incarnation = person.incarnation;
         for peer in person.opens.clone() {
             self.command(who, Command::Open { peer: self.people[peer].name.to_string() });
@@ -270,6 +281,11 @@ impl World {
             }
             (line @ Line::Joined(_), control) => {
                 process.line = line;
+                if let ServerControl::Page(Page { from, records, .. }) = &control {
+                    let until = from + u32::try_from(records.len()).expect("a page is short");
+                    process.pages_again += u64::from(until > *from && until <= process.pages_until);
+                    process.pages_until = process.pages_until.max(until);
+                }
                 let outcome = process.client.handle_control(now, &control);
                 outcome.expect("the server's pages are in order");
                 self.pump(who);

@@ -276,10 +276,12 @@ impl World {
         self.at = at;
         match happening {
             Happening::Turn { process } => self.turn(process),
-            Happening::ToServer { conn, channel, bytes } => self.to_server(conn, channel, &bytes),
+            Happening::ToServer { conn, channel, bytes } => {
+                self.reached_server(conn, channel, &bytes)
+            }
             Happening::ToPeer { conn, channel, bytes } => {
                 if self.network.is_whole(conn) {
-                    self.to_peer(conn, channel, &bytes);
+                    self.reached_peer(conn, channel, &bytes);
                 }
             }
             Happening::Leaves { conn, channel, bytes } => self.send_up(conn, channel, bytes),
@@ -308,14 +310,14 @@ impl World {
         }
     }
 
-    fn to_peer(&mut self, conn: ConnId, channel: Channel, bytes: &[u8]) {
+    fn reached_peer(&mut self, conn: ConnId, channel: Channel, bytes: &[u8]) {
         match self.network.peer(conn) {
             cheat @ CHEATS_FROM.. => self.came_to_cheat(cheat, conn, bytes),
             who => self.came(who, conn, channel, bytes),
         }
     }
 
-    fn to_server(&mut self, conn: ConnId, channel: Channel, bytes: &[u8]) {
+    fn reached_server(&mut self, conn: ConnId, channel: Channel, bytes: &[u8]) {
         if !self.network.is_whole(conn) {
             return;
         }
