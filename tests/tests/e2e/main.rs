@@ -5,3 +5,6 @@
 
 mod bad_input;
 mod faults;
+mod secrets;
+mod sessions;
+mod wire_shape;
