@@ -1,5 +1,8 @@
 //! Limits on guessing: failed sign-ins per name and per address, with growing delays.
 //!
+//! Who guesses at a name from one address slows down himself and not whoever has the name: the name as
+//! such slows down only when many addresses guess at it.
+//!
 //! In OPAQUE the client learns from the server's first answer whether its guess was right, and need not
 //! come back. So an attempt counts as failed from its start, and is taken back when it succeeds.
 //! Nothing is locked for good: after the delay one attempt is free.
@@ -7,16 +10,20 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wire::ids::Name;
 
 use crate::clock;
 
-/// Failures per name before delays begin, and how they grow.
-pub const PER_NAME: Policy =
+/// Failures per name from one address before delays begin, and how they grow.
+pub const PER_NAME_HERE: Policy =
     Policy { free: 5, first: Duration::from_secs(1), most: Duration::from_secs(60) };
+
+/// Failures per name from all addresses before delays begin.
+pub const PER_NAME: Policy =
+    Policy { free: 64, first: Duration::from_secs(1), most: Duration::from_secs(8) };
 
 /// Failures per address before delays begin: many people may sit behind one address.
 pub const PER_ADDRESS: Policy =
@@ -50,9 +57,12 @@ impl Policy {
 }
 
 /// The failures of all names and addresses.
-pub struct Limits {
-    names: Mutex<Failures<Name>>,
-    addresses: Mutex<Failures<IpAddr>>,
+pub struct Limits(Mutex<Tables>);
+
+struct Tables {
+    names_here: Failures<(Name, IpAddr)>,
+    names: Failures<Name>,
+    addresses: Failures<IpAddr>,
 }
 
 /// One attempt to sign in, or to find a free name; dropped without [`Attempt::succeed`] it failed.
@@ -67,10 +77,11 @@ impl Limits {
     /// Starts without failures.
     pub fn new() -> Self {
         let now = clock::now();
-        Self {
-            names: Mutex::new(Failures::new(PER_NAME, now)),
-            addresses: Mutex::new(Failures::new(PER_ADDRESS, now)),
-        }
+        Self(Mutex::new(Tables {
+            names_here: Failures::new(PER_NAME_HERE, now),
+            names: Failures::new(PER_NAME, now),
+            addresses: Failures::new(PER_ADDRESS, now),
+        }))
     }
 
     /// Begins an attempt to sign in under a name, or without one to find a free name: failures at that
@@ -84,14 +95,43 @@ impl Limits {
         address: IpAddr,
     ) -> Result<Attempt, Duration> {
         let (now, address) = (clock::now(), network(address));
-        let mut addresses = lock(&self.addresses);
-        addresses.begin(address, now)?;
-        let begun = name.map_or(Ok(()), |name| lock(&self.names).begin(name, now));
-        if let Err(wait) = begun {
-            addresses.take_back(address);
-            return Err(wait);
-        }
+        self.tables().begin(name, address, now)?;
         Ok(Attempt { limits: self.clone(), name, address, succeeded: false })
+    }
+}
+
+impl Limits {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn begin(&mut self, name: Option<Name>, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        self.addresses.begin(address, now)?;
+        let Some(name) = name else { return Ok(()) };
+        let here = self.names_here.begin((name, address), now);
+        let begun = here.and_then(|()| {
+            let anywhere = self.names.begin(name, now);
+            anywhere.inspect_err(|_| self.names_here.take_back((name, address)))
+        });
+        begun.inspect_err(|_| self.addresses.take_back(address))
+    }
+
+    fn fail(&mut self, name: Option<Name>, address: IpAddr, now: Instant) {
+        self.addresses.fail(address, now);
+        if let Some(name) = name {
+            self.names_here.fail((name, address), now);
+            self.names.fail(name, now);
+        }
+    }
+
+    fn succeed(&mut self, name: Option<Name>, address: IpAddr) {
+        self.addresses.take_back(address);
+        if let Some(name) = name {
+            self.names_here.forget(&(name, address));
+            self.names.forget(&name);
+        }
     }
 }
 
@@ -111,16 +151,12 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        let now = clock::now();
-        if let Some(name) = self.name {
-            let mut names = lock(&self.limits.names);
-            if self.succeeded { names.forget(&name) } else { names.fail(name, now) }
-        }
-        let mut addresses = lock(&self.limits.addresses);
+        let (name, address) = (self.name, self.address);
+        let mut tables = self.limits.tables();
         if self.succeeded {
-            addresses.take_back(self.address);
+            tables.succeed(name, address);
         } else {
-            addresses.fail(self.address, now);
+            tables.fail(name, address, clock::now());
         }
     }
 }
@@ -133,10 +169,6 @@ fn network(address: IpAddr) -> IpAddr {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Failures by key, in two generations: the older one is dropped whole, so that remembering costs the
@@ -275,21 +307,47 @@ mod tests {
             drop(limits.attempt(Some(ann), here));
         }
         limits.attempt(Some(ann), here).ok().unwrap().succeed();
-        assert_eq!(lock(&limits.names).entry(ann).failures, 0);
-        assert_eq!(lock(&limits.addresses).entry(here).failures, 4);
-        assert_eq!(lock(&limits.addresses).entry(here).running, 0);
+        let mut tables = limits.tables();
+        assert_eq!(tables.names.entry(ann).failures, 0);
+        assert_eq!(tables.names_here.entry((ann, here)).failures, 0);
+        let address = tables.addresses.entry(here);
+        assert_eq!((address.failures, address.running), (4, 0));
     }
 
     #[test]
     fn a_refused_attempt_leaves_nothing_running() {
         let limits = Arc::new(Limits::new());
         let (ann, here) = ("ann".parse().unwrap(), "192.0.2.1".parse().unwrap());
-        for _ in 0..PER_NAME.free {
+        for _ in 0..PER_NAME_HERE.free {
             drop(limits.attempt(Some(ann), here));
         }
         assert!(limits.attempt(Some(ann), here).is_err());
-        assert_eq!(lock(&limits.addresses).entry(here).running, 0);
+        assert_eq!(limits.tables().addresses.entry(here).running, 0);
+        assert_eq!(limits.tables().names.entry(ann).running, 0);
         assert!(limits.attempt(Some("bob".parse().unwrap()), here).is_ok());
+    }
+
+    #[test]
+    fn guessing_from_one_address_does_not_keep_the_owner_out() {
+        let limits = Arc::new(Limits::new());
+        let (ann, there) = ("ann".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        let guesses: Vec<_> =
+            (0..99).map_while(|_| limits.attempt(Some(ann), there).ok()).collect();
+        assert_eq!(guesses.len(), PER_NAME_HERE.free as usize);
+        assert!(limits.attempt(Some(ann), "198.51.100.1".parse().unwrap()).is_ok());
+        drop(guesses);
+        assert!(limits.attempt(Some(ann), there).is_err());
+        assert!(limits.attempt(Some(ann), "198.51.100.1".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn guessing_from_many_addresses_slows_the_name_down() {
+        let limits = Arc::new(Limits::new());
+        let ann = "ann".parse().unwrap();
+        let from = |host: u32| IpAddr::from(std::net::Ipv4Addr::from_bits(host));
+        let guesses = (0..).map_while(|host| limits.attempt(Some(ann), from(host)).ok());
+        assert_eq!(guesses.count(), PER_NAME.free as usize);
+        assert!(limits.attempt(Some("bob".parse().unwrap()), from(0)).is_ok());
     }
 
     #[test]

@@ -68,7 +68,7 @@ async fn guessing_slows_down() {
     let mut client = Client::connect(&server).await;
     client.register("ann", "right").await.ok().unwrap();
     let mut answers = Vec::new();
-    for _ in 0..server::limits::PER_NAME.free {
+    for _ in 0..server::limits::PER_NAME_HERE.free {
         answers.push(refusal(client.log_in("ann", "wrong").await));
     }
     assert!(answers.iter().all(|&why| why == Refusal::WrongCredentials), "{answers:?}");
