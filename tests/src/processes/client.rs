@@ -73,6 +73,11 @@ impl Client {
         self.process.write_line(&line.to_string())
     }
 
+    /// Asks it how it stands.
+    pub fn status(&mut self) -> anyhow::Result<()> {
+        self.process.write_line(&json!({"do": "status"}).to_string())
+    }
+
     /// Asks it to leave.
     pub fn quit(&mut self) -> anyhow::Result<()> {
         self.process.write_line(&json!({"do": "quit"}).to_string())

@@ -29,6 +29,15 @@ pub enum What {
     Ended,
 }
 
+/// How a client ended.
+#[derive(Debug)]
+pub struct End {
+    /// Its exit code.
+    pub code: i32,
+    /// What it said since it was last heard.
+    pub said: Vec<Said>,
+}
+
 /// Clients by name, and the one channel in which all of them are heard.
 pub struct Hall {
     programs: Programs,
@@ -80,6 +89,11 @@ impl Hall {
         self.clients.get_mut(name).with_context(|| format!("nobody here is named {name}"))
     }
 
+    /// Returns the names of all clients that were started and neither killed nor waited for.
+    pub fn names(&self) -> Vec<String> {
+        self.clients.keys().cloned().collect()
+    }
+
     /// Kills a client with SIGKILL; what it printed before stays to be heard, its end does not.
     pub fn kill(&mut self, name: &str) -> anyhow::Result<()> {
         self.client(name)?.kill()?;
@@ -126,28 +140,35 @@ impl Hall {
         }
     }
 
-    /// Waits until a client has ended; returns its exit code and all it said until then. Others are
-    /// passed over.
+    /// Waits until clients have ended by themselves; others are passed over.
     ///
     /// # Errors
-    /// If it still runs after `within`, or was killed.
-    pub fn end(&mut self, name: &str, within: Duration) -> anyhow::Result<(i32, Vec<Said>)> {
+    /// If one still runs after `within`, or was killed.
+    pub fn ends(
+        &mut self,
+        names: &[&str],
+        within: Duration,
+    ) -> anyhow::Result<BTreeMap<String, End>> {
         let deadline = Instant::now() + within;
-        let mut said = Vec::new();
-        loop {
-            let heard = self.next(deadline).with_context(|| format!("{name} does not end"))?;
-            if heard.who != name {
-                continue;
-            }
-            match heard.what {
-                What::Said(line) => said.push(line),
-                What::Odd(line) => bail!("{name} printed what no manual knows: {line}"),
-                What::Ended => break,
+        let mut said: BTreeMap<String, Vec<Said>> = BTreeMap::new();
+        let mut ends = BTreeMap::new();
+        while let Some(missing) = names.iter().find(|&&name| !ends.contains_key(name)) {
+            let heard = self.next(deadline);
+            let Heard { who, what } = heard.with_context(|| format!("{missing} does not end"))?;
+            match what {
+                What::Said(line) => said.entry(who).or_default().push(line),
+                What::Odd(line) => bail!("{who} printed what no manual knows: {line}"),
+                What::Ended => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    let status = self.client(&who)?.ended(left)?;
+                    self.clients.remove(&who);
+                    let code =
+                        status.code().with_context(|| format!("{who} was killed: {status}"))?;
+                    let said = said.remove(&who).unwrap_or_default();
+                    ends.insert(who, End { code, said });
+                }
             }
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let status = self.client(name)?.ended(left)?;
-        self.clients.remove(name);
-        Ok((status.code().with_context(|| format!("{name} was killed: {status}"))?, said))
+        Ok(ends)
     }
 }

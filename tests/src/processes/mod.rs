@@ -9,12 +9,13 @@ mod ledger;
 mod place;
 mod process;
 mod said;
+pub mod scripts;
 mod server;
 
 use std::path::PathBuf;
 
 pub use client::{Arguments, Client};
-pub use hall::{Hall, Heard, What};
+pub use hall::{End, Hall, Heard, What};
 pub use ledger::{Ledger, Verdict};
 pub use place::Place;
 pub use process::Process;

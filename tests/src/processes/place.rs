@@ -67,10 +67,15 @@ impl Drop for Place {
 fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text.lines().collect();
+    // every round has a line, and hides what matters
+    let is_round =
+        |line: &&str| line.contains(r#"{"is":"round""#) || line.contains(" round round=");
+    let rounds = text.lines().filter(is_round).count();
+    let lines: Vec<_> = text.lines().filter(|line| !is_round(line)).collect();
     let last = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
     let name = log.file_name().unwrap_or_default().to_string_lossy();
-    let mut shown = format!("--- {name}, last {} of {} lines\n", last.len(), lines.len());
+    let mut shown = format!("--- {name}, last {} of {} lines; ", last.len(), lines.len());
+    shown += &format!("{rounds} lines about rounds are left out\n");
     for line in last {
         shown.extend(line.chars().take(300));
         shown.push('\n');

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-/// One line of `iirs-headless`, with exactly the fields that its manual names.
+/// One line of `iirs-headless`, with the fields that its manual names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "is", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "is", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "docs/operations.md explains every line and field")]
 pub enum Said {
     Registered { user: String },
@@ -30,7 +30,6 @@ pub enum MessageState {
 
 /// A conversation in a `status` line.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "docs/operations.md explains them")]
 pub struct Talk {
     pub peer: String,
