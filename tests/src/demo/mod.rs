@@ -19,7 +19,7 @@ use show::Show;
 /// Builds the real programs, starts a server on this machine with an empty data directory and rounds
 /// of 2 seconds, and lets two people, ann and bob, register, open each other and send 20 messages each
 /// way, all at once. When half of them have arrived the server is killed with SIGKILL, and started
-/// again on the same directory; the chat goes on by itself. Takes about 3 minutes and nothing but this
+/// again on the same directory; the chat goes on by itself. Takes about 2 minutes and nothing but this
 /// machine: no display, no network, no root.
 #[derive(Parser)]
 #[command(name = "demo", bin_name = "cargo demo")]
