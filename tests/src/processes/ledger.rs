@@ -64,10 +64,11 @@ impl Ledger {
                 lane.arrived.push(text.clone());
             }
             Said::State { id, state, .. } => {
-                let before = self.states.insert((who.to_owned(), id.clone()), *state);
-                if before.is_some_and(|before| before >= *state) {
+                let key = (who.to_owned(), id.clone());
+                if let Some(before) = self.states.get(&key).filter(|before| *before >= state) {
                     bail!("message {id} of {who} is {state:?} after {before:?}");
                 }
+                self.states.insert(key, *state);
             }
             Said::Registered { .. }
             | Said::SignedIn { .. }
