@@ -56,7 +56,7 @@ async fn register(accounts: &Accounts, name: Name) {
     let started = register_start(name, PIN, PASSWORD, &mut OsRng);
     let (state, request) = started.expect("the password is short");
     let reply = accounts.register_start(&RegisterStart { name, request }, HERE);
-    let reply = reply.expect("the name is free");
+    let (pending, reply) = reply.expect("the name is free");
     let finished = state.finish(PASSWORD, &reply.response, &CHEAP, &mut OsRng);
     let (upload, _) = finished.expect("the server's answer is good");
     let agreement = AgreementKey::random(&mut OsRng).public();
@@ -67,8 +67,8 @@ async fn register(accounts: &Accounts, name: Name) {
         identity: SealedIdentity([2; 112]),
         record: Record::new(name, agreement, &SigningKey::random(&mut OsRng)),
     };
-    let account = accounts.register_check(name, &finish).expect("the account is good");
-    accounts.register(account).await.expect("the store works");
+    let account = accounts.register_check(&pending, &finish).expect("the account is good");
+    accounts.register(pending, account).await.expect("the store works");
 }
 
 /// Logs in and adds up the times of both steps.

@@ -56,6 +56,14 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
+/// A registration between its two steps. Until the account is stored it counts as a failed attempt:
+/// a server that answered first steps for nothing would let anybody work through a list of passwords
+/// for a name before its owner registers.
+pub struct PendingRegistration {
+    name: Name,
+    attempt: Attempt,
+}
+
 /// A login between its two steps.
 pub struct PendingLogin {
     state: ServerLoginState,
@@ -112,26 +120,26 @@ impl Accounts {
         &self,
         request: &RegisterStart,
         address: IpAddr,
-    ) -> Result<RegisterReply, AccountError> {
+    ) -> Result<(PendingRegistration, RegisterReply), AccountError> {
         let attempt = self.limits.attempt(None, address).map_err(slow_down)?;
         if self.store.account(&request.name)?.is_some() {
             return Err(refused(Refusal::NameTaken));
         }
         let response = self.login.register(&request.name, &request.request);
         let response = response.map_err(|_| refused(Refusal::BadRequest))?;
-        attempt.succeed();
-        Ok(RegisterReply { response })
+        Ok((PendingRegistration { name: request.name, attempt }, RegisterReply { response }))
     }
 
-    /// Checks the second step of a registration for the name of the first. Computes for about 0.3 ms.
+    /// Checks the second step of a registration against the first. Computes for about 0.3 ms.
     ///
     /// # Errors
     /// [`AccountError::Refused`] if something in it does not verify.
     pub fn register_check(
         &self,
-        name: Name,
+        pending: &PendingRegistration,
         finish: &RegisterFinish,
     ) -> Result<NewAccount, AccountError> {
+        let name = pending.name;
         let bad = || refused(Refusal::BadRequest);
         let RegisterFinish { upload, stretching, master, identity, record } = finish;
         if record.name != name || record.verify().is_err() || !is_possible(stretching) {
@@ -155,9 +163,16 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError`], for a name that was taken meanwhile among others; nothing was stored.
-    pub async fn register(&self, account: NewAccount) -> Result<Registered, AccountError> {
+    pub async fn register(
+        &self,
+        pending: PendingRegistration,
+        account: NewAccount,
+    ) -> Result<Registered, AccountError> {
         match self.store.register(account).await {
-            Ok(index) => Ok(Registered { index }),
+            Ok(index) => {
+                pending.attempt.succeed();
+                Ok(Registered { index })
+            }
             Err(RegisterError::NameTaken) => Err(refused(Refusal::NameTaken)),
             Err(RegisterError::Full) => Err(refused(Refusal::DirectoryFull)),
             Err(RegisterError::Store(error)) => Err(error.into()),

@@ -38,24 +38,29 @@ fn why(error: Option<AccountError>) -> Refusal {
 }
 
 impl World {
-    fn start(&self, name: Name) -> Result<(RegisterState, RegisterReply), AccountError> {
+    fn start(
+        &self,
+        name: Name,
+    ) -> Result<(RegisterState, PendingRegistration, RegisterReply), AccountError> {
         let (state, request) = register_start(name, PIN, b"right", &mut OsRng).unwrap();
-        let reply = self.accounts.register_start(&RegisterStart { name, request }, HERE)?;
-        Ok((state, reply))
+        let start = RegisterStart { name, request };
+        let (pending, reply) = self.accounts.register_start(&start, HERE)?;
+        Ok((state, pending, reply))
     }
 
-    fn finish(&self, name: Name) -> RegisterFinish {
-        let (state, reply) = self.start(name).unwrap();
+    fn finish(&self, name: Name) -> (PendingRegistration, RegisterFinish) {
+        let (state, pending, reply) = self.start(name).unwrap();
         let (upload, _) = state.finish(b"right", &reply.response, &CHEAP, &mut OsRng).unwrap();
         let agreement = AgreementKey::random(&mut OsRng).public();
         let record = Record::new(name, agreement, &SigningKey::random(&mut OsRng));
         let (master, identity) = (SealedMaster([1; 80]), SealedIdentity([2; 112]));
-        RegisterFinish { upload, stretching: CHEAP, master, identity, record }
+        (pending, RegisterFinish { upload, stretching: CHEAP, master, identity, record })
     }
 
     async fn register(&self, name: Name) {
-        let account = self.accounts.register_check(name, &self.finish(name)).unwrap();
-        self.accounts.register(account).await.unwrap();
+        let (pending, finish) = self.finish(name);
+        let account = self.accounts.register_check(&pending, &finish).unwrap();
+        self.accounts.register(pending, account).await.unwrap();
     }
 
     /// Logs in as a client that goes on even if it could not open the server's answer.
@@ -112,21 +117,40 @@ async fn sessions_resume_until_they_expire_are_superseded_or_signed_out() {
 #[tokio::test]
 async fn a_taken_name_is_refused_at_either_step() {
     let world = world();
-    let late = world.finish(ann());
+    let (pending, late) = world.finish(ann());
     world.register(ann()).await;
     assert_eq!(why(world.start(ann()).err()), Refusal::NameTaken);
-    let account = world.accounts.register_check(ann(), &late).unwrap();
-    assert_eq!(why(world.accounts.register(account).await.err()), Refusal::NameTaken);
+    let account = world.accounts.register_check(&pending, &late).unwrap();
+    assert_eq!(why(world.accounts.register(pending, account).await.err()), Refusal::NameTaken);
     assert_eq!(world.store.account_count(), 1);
+}
+
+/// Else anybody could have a list of passwords evaluated for a name before its owner registers.
+#[tokio::test]
+async fn first_steps_that_lead_to_no_account_slow_their_address_down() {
+    let world = world();
+    let refused = (0..1000).find_map(|_| world.start(ann()).err());
+    assert_eq!(why(refused), Refusal::SlowDown);
+}
+
+#[tokio::test]
+async fn accounts_that_are_made_slow_nobody_down() {
+    let world = world();
+    for number in 0..300 {
+        world.register(format!("n{number}").parse().unwrap()).await;
+    }
 }
 
 #[tokio::test]
 async fn what_does_not_verify_is_not_registered() {
     let world = world();
     let bob: Name = "bob".parse().unwrap();
-    let good = || world.finish(ann());
-    let check = |finish: RegisterFinish| why(world.accounts.register_check(ann(), &finish).err());
-    assert_eq!(check(world.finish(bob)), Refusal::BadRequest, "the record is another name's");
+    let good = || world.finish(ann()).1;
+    let check = |finish: RegisterFinish| {
+        let (_, pending, _) = world.start(ann()).unwrap();
+        why(world.accounts.register_check(&pending, &finish).err())
+    };
+    assert_eq!(check(world.finish(bob).1), Refusal::BadRequest, "the record is another name's");
     let mut forged = good();
     forged.record.signature[0] ^= 1;
     assert_eq!(check(forged), Refusal::BadRequest);

@@ -11,12 +11,11 @@ use wire::control::{
     ClientControl, LoginFinish, LoginStart, Refused, RegisterFinish, RegisterStart, Resume,
     ServerControl,
 };
-use wire::ids::Name;
 use wire::login::LoginContext;
 
 use super::frames::End;
 use super::{Control, Hub, failed};
-use crate::accounts::{AccountError, PendingLogin, SignedIn};
+use crate::accounts::{AccountError, PendingLogin, PendingRegistration, SignedIn};
 use crate::clock;
 
 /// Requests that one connection may make before it is signed in.
@@ -37,7 +36,7 @@ pub(super) struct SignIn<'s> {
 /// What the next request may go on with.
 enum Step {
     Fresh,
-    Registering(Name),
+    Registering(PendingRegistration),
     LoggingIn(Box<PendingLogin>),
 }
 
@@ -86,8 +85,8 @@ async fn serve(
 ) -> Result<Result<Done, Refused>, End> {
     let done = match (request, step) {
         (ClientControl::RegisterStart(start), _) => sign_in.register_start(start).await,
-        (ClientControl::RegisterFinish(finish), Step::Registering(name)) => {
-            sign_in.register_finish(name, finish).await
+        (ClientControl::RegisterFinish(finish), Step::Registering(pending)) => {
+            sign_in.register_finish(pending, finish).await
         }
         (ClientControl::LoginStart(start), _) => sign_in.login_start(start).await,
         (ClientControl::LoginFinish(finish), Step::LoggingIn(pending)) => {
@@ -110,21 +109,24 @@ async fn serve(
 
 impl SignIn<'_> {
     async fn register_start(&self, start: RegisterStart) -> Result<Done, AccountError> {
-        let (hub, address, name) = (self.hub.clone(), self.address, start.name);
+        let (hub, address) = (self.hub.clone(), self.address);
         let reply = move || hub.accounts.register_start(&start, address);
-        let reply = self.hub.workers.run(reply).await?;
-        Ok(Done::Answer(ServerControl::RegisterReply(reply), Step::Registering(name)))
+        let (pending, reply) = self.hub.workers.run(reply).await?;
+        Ok(Done::Answer(ServerControl::RegisterReply(reply), Step::Registering(pending)))
     }
 
     async fn register_finish(
         &self,
-        name: Name,
+        pending: PendingRegistration,
         finish: Box<RegisterFinish>,
     ) -> Result<Done, AccountError> {
         let hub = self.hub.clone();
-        let check = move || hub.accounts.register_check(name, &finish);
-        let account = self.hub.workers.run(check).await?;
-        let registered = self.hub.accounts.register(account).await?;
+        let check = move || {
+            let account = hub.accounts.register_check(&pending, &finish)?;
+            Ok::<_, AccountError>((pending, account))
+        };
+        let (pending, account) = self.hub.workers.run(check).await?;
+        let registered = self.hub.accounts.register(pending, account).await?;
         Ok(Done::Registered(ServerControl::Registered(registered)))
     }
 
