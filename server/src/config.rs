@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
+use tracing_subscriber::filter::Targets;
 use wire::size::{SLOTS_DEFAULT, SLOTS_MAX, SLOTS_MIN};
 
 /// Longest configuration file, in bytes.
@@ -205,9 +206,10 @@ impl Config {
         within("seats_max", self.seats_max.into(), 1, SEATS_MAX.into())?;
         within("token_days", self.token_days.into(), 1, 365)?;
         within("sign_in_ms", self.sign_in_ms.into(), 1000, 120_000)?;
-        let filter = tracing_subscriber::EnvFilter::try_new(&self.log);
-        filter.map_err(|_| ConfigError::Log(self.log.clone()))?;
-        Ok(())
+        match self.log.parse::<Targets>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ConfigError::Log(self.log.clone())),
+        }
     }
 }
 

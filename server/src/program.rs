@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{Registry, reload};
 
 use crate::admin::{self, AdminError, Answer, Request, Status, USERS_MAX, User};
 use crate::clock;
@@ -143,7 +144,7 @@ fn execute(command: &Command) -> anyhow::Result<()> {
 
 fn run(common: &Common) -> anyhow::Result<()> {
     let config = common.load()?;
-    let (filter, level) = reload::Layer::new(EnvFilter::try_new(&config.log)?);
+    let (filter, level) = reload::Layer::new(config.log.parse::<Targets>()?);
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
@@ -162,7 +163,7 @@ fn run(common: &Common) -> anyhow::Result<()> {
 async fn serve(
     common: &Common,
     config: Config,
-    level: &reload::Handle<EnvFilter, Registry>,
+    level: &reload::Handle<Targets, Registry>,
 ) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -187,15 +188,18 @@ async fn serve(
 }
 
 /// Reads the configuration again; one with an error changes nothing.
-fn reload(common: &Common, running: &mut Running, level: &reload::Handle<EnvFilter, Registry>) {
+fn reload(common: &Common, running: &mut Running, level: &reload::Handle<Targets, Registry>) {
     let config = match common.load() {
         Ok(config) => config,
         Err(error) => {
             return tracing::error!("the configuration stays as it is: {}", explained(&error));
         }
     };
-    let filter = EnvFilter::new(&config.log);
-    if let Err(error) = level.reload(filter) {
+    let reloaded = match config.log.parse::<Targets>() {
+        Ok(filter) => level.reload(filter).map_err(anyhow::Error::from),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = reloaded {
         tracing::error!("the log level stays as it is: {error}");
     }
     let waiting = running.reload(config);

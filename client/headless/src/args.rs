@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// What is logged when nobody says otherwise.
-pub const LOG_DEFAULT: &str = "warn";
+pub const LOG_DEFAULT: LevelFilter = LevelFilter::WARN;
 
 const EXAMPLE: &str = r#"A session (> is typed, < is printed; each line is one JSON object):
 
@@ -68,8 +68,8 @@ pub struct Args {
     pub no_linger: bool,
 
     /// What to log to standard error, as in RUST_LOG; without both, warn
-    #[arg(long, value_name = "FILTER", value_parser = log_filter)]
-    pub log: Option<String>,
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<Targets>,
 }
 
 /// Where the password is: exactly one of them.
@@ -83,10 +83,6 @@ pub struct PasswordFrom {
     /// The first line of standard input is the password, commands follow
     #[arg(long)]
     pub password_stdin: bool,
-}
-
-fn log_filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
-    EnvFilter::try_new(text).map(|_| text.to_owned())
 }
 
 #[cfg(test)]

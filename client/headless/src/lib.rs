@@ -27,7 +27,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use client_link::engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 use wire::account::Stretching;
 
 use args::Args;
@@ -48,7 +50,7 @@ pub fn main(stretching: Stretching) -> ExitCode {
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };
-    log_to_stderr(args.log.as_deref());
+    log_to_stderr(args.log.clone());
     match chat(args, stretching) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -87,13 +89,13 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn log_to_stderr(chosen: Option<&str>) {
-    let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok();
-    let filter = chosen.or(from_environment.as_deref()).unwrap_or(args::LOG_DEFAULT);
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+fn log_to_stderr(chosen: Option<Targets>) {
+    let from_environment = || std::env::var("RUST_LOG").ok()?.parse().ok();
+    let default = || Targets::new().with_default(args::LOG_DEFAULT);
+    let filter = chosen.or_else(from_environment).unwrap_or_else(default);
+    let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(false)
-        .log_internal_errors(false)
-        .init();
+        .log_internal_errors(false);
+    tracing_subscriber::registry().with(filter).with(to_stderr).init();
 }
