@@ -236,7 +236,7 @@ impl Raw {
     /// Waits until what was written has left in a datagram of its own.
     pub async fn sent_since(&self, before: u64) {
         let left = async {
-            while self.datagrams_sent() == before {
+            while self.datagrams_sent() == before && self.connection.close_reason().is_none() {
                 tokio::task::yield_now().await;
             }
         };

@@ -242,6 +242,51 @@ async fn messages_that_wait_outlive_the_client_and_arrive_once() {
     assert_eq!(bob.texts(), ["4"]);
 }
 
+#[tokio::test]
+async fn what_is_typed_in_the_last_moment_is_kept() {
+    let world = World::new().await;
+    let (ann, bob) = world.pair("ann", "bob").await;
+    bob.leaves().await;
+    let texts: Vec<_> = (0..20).map(|place| place.to_string()).collect();
+    for text in &texts {
+        ann.send("bob", text, text).await;
+    }
+    ann.leaves().await;
+    let mut ann = Person::begin(world.somebody("ann")).await;
+    let mut bob = Person::begin(world.somebody("bob")).await;
+    ann.delivers("19").await;
+    assert_eq!(bob.texts(), texts);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_silent_server_can_leave_at_once() {
+    let world = World::new().await;
+    let silent = tokio::net::UdpSocket::bind(tests::world::LOCAL).await.unwrap();
+    let mut link = world.link();
+    link.port = silent.local_addr().unwrap().port();
+    let ann = Person::start(Start { link, ..world.somebody("ann") });
+    let begun = Instant::now();
+    ann.leaves().await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "left after {:?}", begun.elapsed());
+}
+
+/// A restored backup, or a home directory on two machines: both hold the same token.
+#[tokio::test]
+async fn a_copied_profile_does_not_evict_its_original_in_turns() {
+    let world = World::new().await;
+    world.sign_up("ann").await.leaves().await;
+    let copy = Start { profile: world.profile("copy"), ..world.somebody("ann") };
+    std::fs::create_dir(&copy.profile).unwrap();
+    for file in std::fs::read_dir(world.profile("ann")).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), copy.profile.join(file.file_name())).unwrap();
+    }
+    let mut first = Person::begin(world.somebody("ann")).await;
+    let mut second = Person::begin(copy).await;
+    assert_eq!(only_error(&mut first).await, ErrorCode::SignedInElsewhere);
+    second.sits_through(5).await;
+    assert!(!second.was_lost() && second.errors().is_empty());
+}
+
 /// Bob has the message on disk, but his acknowledgement never arrives: ann sends it again after both
 /// started anew, and bob knows its id.
 #[tokio::test]

@@ -77,11 +77,13 @@ impl From<ConnectionError> for Trouble {
             return Self::Lost(error.to_string());
         };
         match Close::from_code(close.error_code.into_inner()) {
-            Some(Close::TakenOver) => Failure::signed_in_elsewhere().into(),
+            // A server is done with a client that did not leave when somebody else takes the session
+            // up by the same token: a copy of the profile. Coming back, the two would evict each
+            // other in turns.
+            Some(Close::TakenOver | Close::Done) => Failure::signed_in_elsewhere().into(),
             Some(Close::Disabled) => disabled().into(),
             Some(
-                reason @ (Close::Done
-                | Close::Restarting
+                reason @ (Close::Restarting
                 | Close::Protocol
                 | Close::UnknownRound
                 | Close::SignInTimeout
