@@ -110,6 +110,7 @@ impl Drive {
                 Err(refused @ Trouble::TokenRefused(_)) => break Some(refused.into_failure()),
             }
         };
+        self.tell_rest();
         let kept = self.finish().await;
         match failure.or(kept.err()) {
             None => End::Left,
@@ -201,6 +202,17 @@ impl Drive {
         }
         self.submit()?;
         sent
+    }
+
+    /// Tells what the core had told before the end, and takes what is still to be kept.
+    fn tell_rest(&mut self) {
+        while let Some(output) = self.client.poll_output() {
+            match output {
+                Output::Event(event) => self.teller.tell(event),
+                Output::Keep(batch, changes) => self.backlog.push_back((batch, changes)),
+                Output::Deposit(_) | Output::Control(_) | Output::Leave => (),
+            }
+        }
     }
 
     /// Hands batches to the profile, a bounded number at once.
