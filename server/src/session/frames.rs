@@ -1,7 +1,10 @@
 //! Frames of one fixed size on a QUIC stream.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream, WriteError};
+use tokio::time::timeout_at;
 use wire::close::Close;
 use wire::codec::{DecodeError, Wire as _};
 use wire::control::{ClientControl, ServerControl};
@@ -115,6 +118,17 @@ impl FrameWriter {
         let mut frame = Zeroizing::new([0; CONTROL_FRAME]);
         control.encode_into(frame.as_mut());
         Ok(self.0.write_all(frame.as_ref()).await?)
+    }
+
+    /// Writes a control frame to a client without a seat, which must make room for it by `deadline`: one
+    /// that reads nothing would otherwise hold its connection for ever.
+    pub(super) async fn control_by(
+        &mut self,
+        deadline: Instant,
+        control: &ServerControl,
+    ) -> Result<(), End> {
+        let written = timeout_at(deadline.into(), self.control(control));
+        written.await.map_err(|_| Close::SignInTimeout)?
     }
 
     /// Writes a frame without copying it.

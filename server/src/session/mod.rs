@@ -117,7 +117,8 @@ async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<std::convert
         let signed_in = sign_in(connection, hub, &mut control, deadline).await?;
         let member = signed_in.member;
         let session = hub.offer(signed_in)?;
-        control.writer.control(&ServerControl::Session(session)).await?;
+        let session = ServerControl::Session(session);
+        control.writer.control_by(clock::now() + STEP, &session).await?;
         let stream = before_join(connection, hub, &mut control, &member).await?;
         Ok::<_, End>((control, member, stream))
     };
@@ -171,12 +172,12 @@ async fn before_join(
         match request {
             ClientControl::Pull(pull) => {
                 for page in hub.pages(pull).await? {
-                    control.writer.control(&page).await?;
+                    control.writer.control_by(clock::now() + STEP, &page).await?;
                 }
             }
             ClientControl::SignOut => {
                 hub.accounts.sign_out(member).await.map_err(|error| failed(&error))?;
-                control.writer.control(&ServerControl::SignedOut).await?;
+                control.writer.control_by(clock::now() + STEP, &ServerControl::SignedOut).await?;
                 let _ = tokio::time::timeout(FAREWELL, connection.closed()).await;
                 return Err(Close::Done.into());
             }

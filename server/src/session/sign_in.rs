@@ -72,7 +72,7 @@ pub(super) async fn run(sign_in: &mut SignIn<'_>) -> Result<SignedIn, End> {
                 ServerControl::Refused(refused)
             }
         };
-        sign_in.control.writer.control(&answer).await?;
+        sign_in.control.writer.control_by(sign_in.deadline, &answer).await?;
     }
     Err(End::protocol("too many requests before sign-in"))
 }

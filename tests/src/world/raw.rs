@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use client_core::account::{AccountError, Proved, SignIn, SignUp};
 use client_link::transport::{client_config, login_exporter};
@@ -62,10 +63,12 @@ impl Raw {
         Self::connect_as(link, client_config(link.pin.0)).await
     }
 
-    /// Connects as a client that lets so many unread bytes of a stream come.
+    /// Connects as a client that lets so many unread bytes of a stream come, and stays all the same.
     pub async fn connect_with_window(link: &Link, bytes: u32) -> Self {
         let mut transport = TransportConfig::default();
         transport.stream_receive_window(VarInt::from_u32(bytes));
+        // A client can hold up the idle timeout for ever.
+        transport.keep_alive_interval(Some(Duration::from_secs(1)));
         let mut config = client_config(link.pin.0);
         config.transport_config(Arc::new(transport));
         Self::connect_as(link, config).await

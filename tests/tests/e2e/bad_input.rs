@@ -296,6 +296,18 @@ async fn a_sign_in_that_never_ends_is_cut_after_its_time() {
     talk.ends_well().await;
 }
 
+/// The server's answers find no room, so it must not wait for it longer than for a request.
+#[tokio::test]
+async fn a_client_that_reads_no_answer_is_cut_after_its_time() {
+    let world = World::with(|config| config.sign_in_ms = 1000).await;
+    let talk = Talk::start(&world).await;
+    let mut deaf = Raw::connect_with_window(&world.link(), 100).await;
+    let start = SignIn::start("ann".parse().unwrap(), b"p", &mut OsRng).unwrap().1;
+    deaf.send(&start).await;
+    is_closed(&deaf, Close::SignInTimeout, "", "answers").await;
+    talk.ends_well().await;
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_and_the_others_go_on() {
     let world = World::new().await;
