@@ -146,7 +146,7 @@ async fn who_comes_back_by_token_is_never_told_of_somebody_else() {
     let resumed = client.resume(&session.token).await.ok().unwrap();
     let mut back = client.join(&resumed).await;
     assert_eq!(back.hear().await.header.seats, 1);
-    assert_eq!(lost.client.closed().await, Close::Done);
+    assert_eq!(lost.client.closed().await, Close::Replaced);
 }
 
 #[tokio::test]

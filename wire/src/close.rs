@@ -32,11 +32,14 @@ pub enum Close {
     /// The account was disabled by the operator.
     #[error("account is disabled")]
     Disabled = 8,
+    /// The same session came back on another connection, which holds the seat now.
+    #[error("the same session came back on another connection")]
+    Replaced = 9,
 }
 
 impl Close {
     /// All codes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Done,
         Self::Restarting,
         Self::Protocol,
@@ -46,6 +49,7 @@ impl Close {
         Self::Lagging,
         Self::Full,
         Self::Disabled,
+        Self::Replaced,
     ];
 
     /// Returns the code as it travels.

@@ -256,8 +256,9 @@ impl Room {
         if let Some(older) =
             self.by_account.get(&account).and_then(|seat| self.seated.get_mut(seat))
         {
-            // Who comes back with the same token is the same client: nobody signed in elsewhere.
-            let why = if older.member.token == token { Close::Done } else { Close::TakenOver };
+            // Who comes back with the same token is the same session: nobody signed in elsewhere.
+            let same = older.member.token == token;
+            let why = if same { Close::Replaced } else { Close::TakenOver };
             if older.member.sign_in > sign_in {
                 return seated.end(why);
             }

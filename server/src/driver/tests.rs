@@ -118,8 +118,8 @@ fn of_two_sessions_of_an_account_the_newer_sign_in_has_the_seat() {
     world.turn();
     let (mut back, mut late) = (world.join(0, 1, 5), world.join(0, 1, 2));
     world.turn();
-    assert_eq!(first.ended.try_recv(), Ok(Close::Done), "the same token: nobody else");
-    assert_eq!(late.ended.try_recv(), Ok(Close::Done));
+    assert_eq!(first.ended.try_recv(), Ok(Close::Replaced), "the same token: nobody else");
+    assert_eq!(late.ended.try_recv(), Ok(Close::Replaced));
     assert_eq!(header(&mut back).seats, 1);
     let mut elsewhere = world.join(0, 2, 6);
     world.turn();

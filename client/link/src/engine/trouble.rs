@@ -77,13 +77,14 @@ impl From<ConnectionError> for Trouble {
             return Self::Lost(error.to_string());
         };
         match Close::from_code(close.error_code.into_inner()) {
-            // A server is done with a client that did not leave when somebody else takes the session
+            // A client that did not come back itself is replaced when somebody else takes the session
             // up by the same token: a copy of the profile. Coming back, the two would evict each
             // other in turns.
-            Some(Close::TakenOver | Close::Done) => Failure::signed_in_elsewhere().into(),
+            Some(Close::TakenOver | Close::Replaced) => Failure::signed_in_elsewhere().into(),
             Some(Close::Disabled) => disabled().into(),
             Some(
-                reason @ (Close::Restarting
+                reason @ (Close::Done
+                | Close::Restarting
                 | Close::Protocol
                 | Close::UnknownRound
                 | Close::SignInTimeout
