@@ -101,3 +101,127 @@ fn digest(plain: &[u8; PEER_MESSAGE], place: Place<'_>, epoch: u32) -> [u8; HASH
         ],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::identity::Identity;
+    use crate::keys::Root;
+
+    struct Talk {
+        rng: ChaCha20Rng,
+        ann: Identity,
+        bob: Identity,
+        ends: Ends,
+        root: Root,
+    }
+
+    impl Talk {
+        fn new() -> Self {
+            let mut rng = ChaCha20Rng::seed_from_u64(1);
+            let ann = Identity::random("ann".parse().unwrap(), &mut rng);
+            let bob = Identity::random("bob".parse().unwrap(), &mut rng);
+            let ends = Ends { own: ann.hash(), peer: bob.hash() };
+            let root = Root::of_long_term_keys(&ann, &bob.record().agreement, &ends).unwrap();
+            Self { rng, ann, bob, ends, root }
+        }
+
+        /// What a cell holds that Ann signed for a place.
+        fn signed(&mut self, message: &PeerMessage, place: Place<'_>) -> Zeroizing<Vec<u8>> {
+            let key = self.root.hello().cell(place.round, place.direction);
+            let cell = seal(message, place, self.ann.signing(), &key, &mut self.rng);
+            key.open(&cell).unwrap()
+        }
+    }
+
+    const TRANSCRIPT: Transcript = [9; HASH];
+
+    fn message() -> PeerMessage {
+        PeerMessage {
+            signature: [0; SIGNATURE],
+            kind: Kind::Data,
+            flags: 0,
+            epoch: 3,
+            next: PublicKey([2; 33]),
+            seen: [4; 8],
+            seq: 5,
+            ack: 6,
+            sack: 7,
+            index: 1,
+            count: 2,
+            sent_ms: 8,
+            payload: Payload::new(b"text").unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_signature_holds_in_its_place_and_in_no_other() {
+        let mut talk = Talk::new();
+        let ends = talk.ends;
+        let place = Place {
+            round: Round(7),
+            direction: Direction::Up,
+            ends: &ends,
+            transcript: Some(&TRANSCRIPT),
+        };
+        let plain = talk.signed(&message(), place);
+        let ann = *talk.ann.signing().verifying_key();
+        let read_back = read(&plain, place, &ann).unwrap();
+        let expected = PeerMessage { signature: read_back.signature, ..message() };
+        assert!(read_back == expected);
+
+        let nobody = wire::ids::IdentityHash([0; HASH]);
+        let other_ends = Ends { own: ends.own, peer: nobody };
+        let others = [
+            Place { round: Round(8), ..place },
+            Place { direction: Direction::Down, ..place },
+            Place { ends: &other_ends, ..place },
+            Place { transcript: Some(&[8; HASH]), ..place },
+            Place { transcript: None, ..place },
+        ];
+        for (number, other) in others.into_iter().enumerate() {
+            assert!(read(&plain, other, &ann).is_none(), "place {number}");
+        }
+        let back = Ends { own: ends.peer, peer: ends.own };
+        assert!(read(&plain, Place { ends: &back, ..place }, &ann).is_some(), "bob's view");
+        assert!(read(&plain, place, talk.bob.signing().verifying_key()).is_none());
+    }
+
+    #[test]
+    fn a_change_of_any_byte_is_refused() {
+        let mut talk = Talk::new();
+        let ends = talk.ends;
+        let place =
+            Place { round: Round(7), direction: Direction::Up, ends: &ends, transcript: None };
+        let plain = talk.signed(&message(), place);
+        let ann = *talk.ann.signing().verifying_key();
+        for at in 0..plain.len() {
+            let mut other = plain.to_vec();
+            other[at] ^= 1;
+            assert!(read(&other, place, &ann).is_none(), "byte {at}");
+        }
+        assert!(read(&plain[1..], place, &ann).is_none());
+    }
+
+    #[test]
+    fn cover_looks_like_a_cell_and_opens_under_no_key() {
+        let mut talk = Talk::new();
+        let round = Round(7);
+        let ends = talk.ends;
+        let place = Place { round, direction: Direction::Up, ends: &ends, transcript: None };
+        let key = talk.root.hello().cell(round, Direction::Up);
+        let cell = seal(&message(), place, talk.ann.signing(), &key, &mut talk.rng);
+        let covers = [(); 64].map(|()| cover(round, talk.ann.signing(), &mut talk.rng));
+        for cover in &covers {
+            assert_eq!(cover.len(), cell.len());
+            for direction in [Direction::Up, Direction::Down] {
+                assert!(talk.root.hello().cell(round, direction).open(cover).is_none());
+            }
+        }
+        let differs = |at: usize| covers.iter().any(|cover| cover[at] != covers[0][at]);
+        assert!((0..CELL).all(differs), "no byte of cover is fixed");
+    }
+}

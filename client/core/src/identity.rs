@@ -146,3 +146,73 @@ fn place(name: &Name) -> Vec<u8> {
     use wire::codec::Wire;
     name.encode()
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    fn name(name: &str) -> Name {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn sealed_keys_open_as_the_same_identity() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let master = MasterKey::random(&mut rng);
+        let identity = Identity::random(name("ann"), &mut rng);
+        let sealed = identity.seal(&master, &mut rng);
+        let opened = Identity::open(name("ann"), &master, &sealed).unwrap();
+        assert_eq!(opened.hash(), identity.hash());
+        assert!(opened.record().verify().is_ok());
+        let bob = Identity::random(name("bob"), &mut rng);
+        let there = opened.agree(&bob.record().agreement).unwrap();
+        let back = bob.agree(&identity.record().agreement).unwrap();
+        assert!(there.expose() == back.expose(), "the agreement key came along");
+    }
+
+    #[test]
+    fn keys_open_under_their_master_key_and_name_only() {
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let masters = [(); 2].map(|()| MasterKey::random(&mut rng));
+        let sealed = Identity::random(name("ann"), &mut rng).seal(&masters[0], &mut rng);
+        let refused = |who, master, sealed: &SealedIdentity| {
+            Identity::open(name(who), master, sealed).err() == Some(KeysDamaged)
+        };
+        assert!(refused("ann", &masters[1], &sealed));
+        assert!(refused("anne", &masters[0], &sealed));
+        for at in 0..SEALED_IDENTITY {
+            let mut damaged = sealed.0;
+            damaged[at] ^= 1;
+            assert!(refused("ann", &masters[0], &SealedIdentity(damaged)), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn sealed_bytes_that_are_no_keys_are_refused() {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let master = MasterKey::random(&mut rng);
+        for plain in [[0; 2 * SECRET_KEY], [0xff; 2 * SECRET_KEY]] {
+            let mut sealed = [0; SEALED_IDENTITY];
+            let (key, place) = (master.0.derive(IDENTITY_KEY, &[]), place(&name("ann")));
+            sealed::seal_into(&key, IDENTITY_BOX, &[&place], &plain, &mut rng, &mut sealed);
+            let opened = Identity::open(name("ann"), &master, &SealedIdentity(sealed));
+            assert_eq!(opened.err(), Some(KeysDamaged));
+        }
+    }
+
+    #[test]
+    fn a_master_key_opens_under_its_export_key_and_name_only() {
+        let mut rng = ChaCha20Rng::seed_from_u64(4);
+        let exports = [(); 2].map(|()| Secret::random(&mut rng));
+        let master = MasterKey::random(&mut rng);
+        let sealed = master.seal(&name("ann"), &exports[0], &mut rng);
+        let opened = MasterKey::open(&name("ann"), &exports[0], &sealed).unwrap();
+        assert!(opened.expose().expose() == master.expose().expose());
+        for (who, export) in [("bob", &exports[0]), ("ann", &exports[1])] {
+            assert_eq!(MasterKey::open(&name(who), export, &sealed).err(), Some(KeysDamaged));
+        }
+    }
+}

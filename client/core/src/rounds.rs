@@ -330,3 +330,300 @@ fn frame(layer: &Layer, round: Round, slots: u8, contents: &[SlotContent]) -> Ve
     }
     frame
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_core::SeedableRng;
+    use wire::public_key::AgreementKey;
+    use wire::round::reply_slots_mut;
+    use wire::size::round_frame;
+
+    use super::*;
+
+    const ROUND_MS: u32 = 1000;
+    /// When the first round of every test opens, by the machine's clock and by the loop's.
+    const FIRST: Round = Round(1_000_000);
+    const UNIX_MS: u64 = FIRST.0 * ROUND_MS as u64;
+    const OPENED: Duration = Duration::from_secs(50);
+
+    /// A stream and the mixer at its other end.
+    struct Stream {
+        rounds: Rounds,
+        mixer: Layer,
+        own: Identity,
+        rng: ChaCha20Rng,
+        slots: u8,
+        open: Round,
+    }
+
+    impl Stream {
+        fn new(slots: u8, seed: u64) -> Self {
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            let [client, mixer] = [(); 2].map(|()| AgreementKey::random(&mut rng));
+            let layer = Layer::for_client(&client, &mixer.public()).unwrap();
+            let terms = Terms { slots, round_ms: ROUND_MS, genesis_ms: 0 };
+            Self {
+                rounds: Rounds::new(terms, layer, ChaCha20Rng::seed_from_u64(4)),
+                mixer: Layer::for_mixer(&mixer, &client.public()).unwrap(),
+                own: Identity::random("ann".parse().unwrap(), &mut rng),
+                rng,
+                slots,
+                open: Round::NONE,
+            }
+        }
+
+        fn header(&self, open: Round) -> ServerHeader {
+            ServerHeader {
+                slots: self.slots,
+                closes_ms: ROUND_MS,
+                open,
+                answered: self.open,
+                seats: 3,
+                directory_length: 0,
+                buckets: 1,
+            }
+        }
+
+        /// Passes a frame with replies; `above` is the round before the one that is open.
+        fn frame(
+            &mut self,
+            header: &ServerHeader,
+            cells: &[[u8; CELL]],
+        ) -> Result<Answer, RoundError> {
+            let mut frame = vec![0; round_frame(self.slots)];
+            header.write_to(&mut frame);
+            for ((out, cell), slot) in reply_slots_mut(&mut frame, self.slots).zip(cells).zip(0..) {
+                let place = Place { direction: Direction::Reply, slot, slots: self.slots };
+                self.mixer.seal(header.answered, place, cell, out);
+            }
+            let above = self.open;
+            self.rounds.handle_frame(OPENED, UNIX_MS, &frame, above, &self.own, &mut self.rng)
+        }
+
+        /// Opens the next round; returns what the last one was answered.
+        fn next(&mut self, cells: &[[u8; CELL]]) -> Option<Answered> {
+            let next = if self.open == Round::NONE { FIRST } else { self.open.next() };
+            let answer = self.frame(&self.header(next), cells).unwrap();
+            if answer.answered.is_some() {
+                self.mixer.step();
+            }
+            self.open = next;
+            answer.answered
+        }
+
+        fn seal(&mut self, meetings: Vec<SlotContent>) {
+            self.rounds.seal(meetings, &self.own, &mut self.rng);
+        }
+
+        fn moments(&self) -> (Duration, Duration) {
+            let open = self.rounds.open.as_ref().unwrap();
+            (open.seal_at, open.send_at)
+        }
+
+        /// Takes the layer off a deposit for the open round: each slot's drop and cell.
+        fn open_deposit(&self, mut frame: Vec<u8>) -> Vec<([u8; DROP_ID], [u8; CELL])> {
+            let opened = deposit_slots_mut(&mut frame).zip(0..self.slots).map(|(slot, number)| {
+                let slots = self.slots;
+                let place = Place { direction: Direction::Deposit, slot: number, slots };
+                let mut plain = [0; DEPOSIT];
+                self.mixer.open(self.open, place, slot, &mut plain).unwrap();
+                let (drop_id, cell) = plain.split_at(DROP_ID);
+                (drop_id.try_into().unwrap(), cell.try_into().unwrap())
+            });
+            opened.collect()
+        }
+
+        /// Lets the moment come, and takes the deposit.
+        fn deposit(&mut self) -> Vec<([u8; DROP_ID], [u8; CELL])> {
+            let (round, frame) = self.rounds.due(self.moments().1).unwrap();
+            assert_eq!(round, self.open);
+            self.open_deposit(frame)
+        }
+    }
+
+    fn meeting(byte: u8) -> SlotContent {
+        SlotContent {
+            usage: SlotUse::Meeting(IdentityHash([byte; 32])),
+            drop_id: DropId([byte; DROP_ID]),
+            cell: Box::new([byte; CELL]),
+        }
+    }
+
+    #[test]
+    fn content_is_asked_for_shortly_before_the_moment_and_replaces_cover() {
+        let mut stream = Stream::new(2, 1);
+        stream.next(&[]);
+        let (seal_at, send_at) = stream.moments();
+        assert_eq!(send_at - seal_at, SEAL_BEFORE);
+        assert_eq!(stream.rounds.poll_timeout(), Some(seal_at));
+        assert_eq!(stream.rounds.wants_content(seal_at - Duration::from_micros(1)), None);
+        assert_eq!(stream.rounds.wants_content(seal_at), Some(FIRST));
+        stream.seal(vec![meeting(5)]);
+        assert_eq!(stream.rounds.wants_content(seal_at), None);
+        assert_eq!(stream.rounds.poll_timeout(), Some(send_at));
+        assert!(stream.rounds.due(send_at - Duration::from_micros(1)).is_none());
+        assert!(stream.deposit().contains(&([5; DROP_ID], [5; CELL])));
+        assert_eq!(stream.rounds.poll_timeout(), None);
+    }
+
+    #[test]
+    fn if_processing_is_late_the_cover_goes_and_content_waits() {
+        let mut stream = Stream::new(2, 1);
+        stream.next(&[]);
+        let (_, send_at) = stream.moments();
+        for late in [Duration::ZERO, Duration::from_millis(1), Duration::from_secs(9)] {
+            assert_eq!(stream.rounds.wants_content(send_at + late), None);
+        }
+        let (_, frame) = stream.rounds.due(send_at).unwrap();
+        assert_eq!(frame.len(), round_frame(2));
+        assert_eq!(stream.open_deposit(frame).len(), 2, "it is a whole deposit");
+        let uses = stream.next(&[[0; CELL]; 2]).unwrap().slots;
+        assert!(uses.iter().all(|(usage, _)| !matches!(usage, SlotUse::Meeting(_))));
+    }
+
+    #[test]
+    fn one_deposit_goes_for_each_round_even_if_the_next_one_opens_early() {
+        let mut stream = Stream::new(2, 1);
+        stream.next(&[]);
+        let overdue = stream.rounds.overdue().map(|(round, _)| round);
+        assert_eq!(overdue, Some(FIRST));
+        assert!(stream.rounds.overdue().is_none());
+        assert!(stream.rounds.due(stream.moments().1).is_none());
+        stream.next(&[[0; CELL]; 2]);
+        stream.deposit();
+        assert!(stream.rounds.due(stream.moments().1).is_none(), "it went already");
+        assert!(stream.rounds.overdue().is_none(), "nothing is due twice");
+    }
+
+    #[test]
+    fn the_moment_lies_between_10_and_75_percent_of_the_window() {
+        let mut schedule = ChaCha20Rng::seed_from_u64(1);
+        let closes = Duration::from_secs(1);
+        let moments: Vec<_> = (0..10_000).map(|_| moment(closes, &mut schedule)).collect();
+        let (least, most) = (moments.iter().min().unwrap(), moments.iter().max().unwrap());
+        assert!(*least >= closes / 10 && *least < closes * 11 / 100, "{least:?}");
+        assert!(*most <= closes * 75 / 100 && *most > closes * 74 / 100, "{most:?}");
+        assert_eq!(moment(Duration::ZERO, &mut schedule), Duration::ZERO);
+        for closes_ms in [0, 1, ROUND_MS, u32::MAX] {
+            let mut stream = Stream::new(1, 1);
+            let header = ServerHeader { closes_ms, ..stream.header(FIRST) };
+            assert!(stream.frame(&header, &[]).is_ok());
+            let (seal_at, send_at) = stream.moments();
+            let window = Duration::from_millis(closes_ms.min(ROUND_MS).into());
+            assert!(OPENED <= seal_at && seal_at <= send_at, "{closes_ms}");
+            assert!(send_at <= OPENED + window * 75 / 100, "a round is no longer than was said");
+            assert_eq!(stream.rounds.closes_at(), Some(OPENED + window));
+        }
+    }
+
+    #[test]
+    fn what_is_sent_moves_no_moment() {
+        let (mut idle, mut busy) = (Stream::new(2, 1), Stream::new(2, 2));
+        for round in 0..20 {
+            for stream in [&mut idle, &mut busy] {
+                stream.next(&[[0; CELL]; 2]);
+            }
+            busy.seal((0..round % 3).map(meeting).collect());
+            assert_eq!(idle.moments(), busy.moments(), "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_a_wrong_round_is_refused() {
+        let mut stream = Stream::new(2, 1);
+        let day = CLOCK_TOLERANCE_MS / u64::from(ROUND_MS);
+        for far in [FIRST.0 + day + 1, FIRST.0 - day - 1, u64::MAX] {
+            let header = stream.header(Round(far));
+            assert_eq!(stream.frame(&header, &[]).err(), Some(RoundError::Clock(Round(far))));
+        }
+        let none = stream.header(Round::NONE);
+        assert_eq!(stream.frame(&none, &[]).err(), Some(RoundError::Repeated(Round::NONE)));
+        stream.next(&[]);
+        for old in [FIRST, Round(FIRST.0 - 1)] {
+            let header = stream.header(old);
+            assert_eq!(stream.frame(&header, &[]).err(), Some(RoundError::Repeated(old)));
+        }
+        for answered in [Round::NONE, Round(FIRST.0 - 1), FIRST.next()] {
+            let header = ServerHeader { answered, ..stream.header(FIRST.next()) };
+            assert_eq!(stream.frame(&header, &[]).err(), Some(RoundError::Answer(answered)));
+        }
+        assert!(stream.next(&[[0; CELL]; 2]).is_some(), "the right one still fits");
+    }
+
+    #[test]
+    fn a_frame_of_other_slots_or_bytes_is_refused() {
+        let mut stream = Stream::new(2, 1);
+        let mut frame = vec![0; round_frame(2)];
+        stream.header(FIRST).write_to(&mut frame);
+        let Stream { rounds, own, rng, .. } = &mut stream;
+        let mut pass = |frame: &[u8]| {
+            rounds.handle_frame(OPENED, UNIX_MS, frame, Round::NONE, own, rng).map(|_| ())
+        };
+        for at in 0..4 {
+            let mut other = frame.clone();
+            other[at] ^= 4;
+            assert!(matches!(pass(&other), Err(RoundError::Malformed(_))), "byte {at}");
+        }
+        for length in [0, 1, round_frame(1), round_frame(2) - 1] {
+            assert!(matches!(pass(&frame[..length]), Err(RoundError::Malformed(_))), "{length}");
+        }
+        assert_eq!(pass(&frame), Ok(()));
+    }
+
+    #[test]
+    fn two_free_slots_probe_each_other_and_a_lost_probe_is_noticed() {
+        let exchanged = |change: fn(&mut [[u8; CELL]])| {
+            let mut stream = Stream::new(2, 1);
+            stream.next(&[]);
+            let deposit = stream.deposit();
+            assert_eq!(deposit[0].0, deposit[1].0, "they share a drop");
+            let mut replies = [deposit[1].1, deposit[0].1];
+            change(&mut replies);
+            stream.next(&replies).unwrap().lost_probe()
+        };
+        assert!(!exchanged(|_| ()));
+        assert!(exchanged(|replies| replies.swap(0, 1)));
+        assert!(exchanged(|replies| replies[1] = [0; CELL]));
+        assert!(exchanged(|replies| replies[0][0] ^= 1));
+    }
+
+    #[test]
+    fn one_free_slot_cannot_probe() {
+        let mut stream = Stream::new(2, 1);
+        stream.next(&[]);
+        stream.seal(vec![meeting(5)]);
+        let deposit = stream.deposit();
+        assert_ne!(deposit[0].0, deposit[1].0);
+        assert!(!stream.next(&[[0; CELL]; 2]).unwrap().lost_probe());
+    }
+
+    #[test]
+    fn each_reply_goes_to_the_use_of_its_slot_if_its_layer_holds() {
+        let mut stream = Stream::new(3, 1);
+        stream.next(&[]);
+        stream.seal((1..=3).map(meeting).collect());
+        let deposit = stream.deposit();
+        let replies: Vec<_> = deposit.iter().map(|(_, cell)| cell.map(|it| it + 100)).collect();
+        for (usage, cell) in stream.next(&replies).unwrap().slots {
+            let SlotUse::Meeting(peer) = usage else { panic!("all slots meet somebody") };
+            assert_eq!(cell, Some([peer.0[0] + 100; CELL]));
+        }
+        // the second reply is not sealed at all
+        let answered = stream.next(&replies[..1]).unwrap();
+        let held: Vec<_> = answered.slots.iter().map(|(_, cell)| cell.is_some()).collect();
+        assert_eq!(held, [true, false, false]);
+    }
+
+    #[test]
+    fn a_meeting_is_in_no_slot_more_than_in_another() {
+        let mut stream = Stream::new(4, 1);
+        let mut times = [0; 4];
+        for _ in 0..200 {
+            stream.next(&[[0; CELL]; 4]);
+            stream.seal(vec![meeting(5)]);
+            let deposit = stream.deposit();
+            times[deposit.iter().position(|(_, cell)| *cell == [5; CELL]).unwrap()] += 1;
+        }
+        assert!(times.iter().all(|times| (25..=80).contains(times)), "{times:?}");
+    }
+}

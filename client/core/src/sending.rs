@@ -211,3 +211,137 @@ impl Fragment {
         message.payload = self.payload;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::ids::IdentityHash;
+    use wire::size::{FRAGMENTS_MAX, TEXT_MAX};
+
+    use super::*;
+
+    fn outgoing(number: u8, bytes: usize) -> Outgoing {
+        Outgoing {
+            id: MessageId([number; 8]),
+            peer: IdentityHash([0; 32]),
+            label: number.to_string(),
+            text: "x".repeat(bytes),
+            sent_ms: 7,
+            sent: None,
+        }
+    }
+
+    /// Messages that are numbered from 0 and have so many bytes.
+    fn sending(sizes: &[usize]) -> Sending {
+        let mut sending = Sending::default();
+        sizes.iter().zip(0..).for_each(|(&bytes, number)| sending.push(outgoing(number, bytes)));
+        sending
+    }
+
+    /// Takes in a round; returns the fragment's number and its place in its message.
+    fn take(sending: &mut Sending, round: u64) -> Option<(u32, u16)> {
+        sending.take(Round(round)).map(|fragment| (fragment.seq, fragment.index))
+    }
+
+    fn acknowledge(sending: &mut Sending, round: u64, ack: u32, sack: u32) -> Vec<String> {
+        let delivered = sending.acknowledged(Round(round), ack, sack);
+        delivered.into_iter().map(|outgoing| outgoing.label).collect()
+    }
+
+    #[test]
+    fn fragments_carry_the_id_and_the_text_and_say_once_that_all_went_out() {
+        let mut sending = sending(&[1000]);
+        let mut bytes = Vec::new();
+        for index in 0..4 {
+            let fragment = sending.take(Round(3)).unwrap();
+            assert_eq!((fragment.seq, fragment.index, fragment.count), (index.into(), index, 4));
+            bytes.extend_from_slice(fragment.payload.as_bytes());
+            assert_eq!(fragment.completes.is_some(), index == 3);
+        }
+        assert_eq!(bytes, [&[0; 8], "x".repeat(1000).as_bytes()].concat());
+        assert!(sending.take(Round(4)).is_some_and(|again| again.completes.is_none()));
+    }
+
+    #[test]
+    fn the_longest_message_has_as_many_fragments_as_the_wire_allows() {
+        let mut sending = sending(&[TEXT_MAX]);
+        let count = sending.take(Round(1)).unwrap().count;
+        assert_eq!(usize::from(count), FRAGMENTS_MAX);
+    }
+
+    #[test]
+    fn a_window_of_32_counts_from_the_oldest_fragment_that_is_not_acknowledged() {
+        let mut sending = sending(&[TEXT_MAX]);
+        for seq in 0..WINDOW {
+            assert_eq!(take(&mut sending, 1), Some((seq, seq as u16)));
+        }
+        assert_eq!(take(&mut sending, 1), Some((0, 0)), "the window is full: the oldest again");
+        acknowledge(&mut sending, 1, 0, u32::MAX);
+        assert_eq!(take(&mut sending, 1), Some((0, 0)), "31 others acknowledged make no room");
+        acknowledge(&mut sending, 1, 1, 0);
+        assert_eq!(take(&mut sending, 1), Some((32, 32)));
+    }
+
+    #[test]
+    fn what_a_selective_acknowledgement_leaves_out_is_lost_and_goes_first() {
+        let mut sending = sending(&[1, 2, 3, 4, 5]);
+        (1..=4).for_each(|round| assert!(take(&mut sending, round).is_some()));
+        // 0 and 3 arrived; 1 and 2 did not, and went out before this round.
+        assert_eq!(acknowledge(&mut sending, 5, 1, 0b10), ["0"]);
+        assert_eq!(take(&mut sending, 5), Some((1, 0)));
+        assert_eq!(take(&mut sending, 6), Some((2, 0)));
+        assert_eq!(take(&mut sending, 7), Some((4, 0)), "then what is new");
+        assert_eq!(acknowledge(&mut sending, 8, 5, 0), ["1", "2", "3", "4"]);
+        assert_eq!(take(&mut sending, 9), None);
+    }
+
+    #[test]
+    fn what_went_out_in_the_same_round_is_not_lost_yet() {
+        let mut sending = sending(&[1, 1]);
+        assert_eq!(take(&mut sending, 5), Some((0, 0)));
+        acknowledge(&mut sending, 5, 0, 0);
+        assert_eq!(take(&mut sending, 6), Some((1, 0)));
+    }
+
+    #[test]
+    fn an_acknowledgement_of_what_was_not_sent_is_ignored() {
+        let mut sending = sending(&[1, 1]);
+        assert_eq!(take(&mut sending, 1), Some((0, 0)));
+        for ack in [2, 3, u32::MAX] {
+            assert!(acknowledge(&mut sending, 2, ack, u32::MAX).is_empty());
+        }
+        assert_eq!(sending.len(), 2);
+        assert_eq!(acknowledge(&mut sending, 2, 1, u32::MAX), ["0"], "sack names nothing sent");
+        assert_eq!(take(&mut sending, 3), Some((1, 0)));
+        assert_eq!(acknowledge(&mut sending, 4, 2, 0), ["1"]);
+    }
+
+    #[test]
+    fn an_old_acknowledgement_takes_nothing_back() {
+        let mut sending = sending(&[1, 1]);
+        (1..=2).for_each(|round| assert!(take(&mut sending, round).is_some()));
+        assert_eq!(acknowledge(&mut sending, 3, 2, 0), ["0", "1"]);
+        assert!(acknowledge(&mut sending, 4, 0, 0).is_empty());
+        assert_eq!((take(&mut sending, 5), sending.len()), (None, 0));
+    }
+
+    #[test]
+    fn after_a_restart_the_first_message_that_is_not_wholly_acknowledged_goes_from_its_start() {
+        let mut sending = sending(&[600, 600, 1]);
+        (1..=5).for_each(|round| assert!(take(&mut sending, round).is_some()));
+        assert_eq!(acknowledge(&mut sending, 6, 5, 0), ["0"], "two pieces of the next one, too");
+        sending.restart();
+        let places: Vec<_> = (7..11).map(|round| take(&mut sending, round).unwrap()).collect();
+        assert_eq!(places, [(0, 0), (1, 1), (2, 2), (3, 0)]);
+        assert!(acknowledge(&mut sending, 11, 2, 0).is_empty(), "old pieces count no more");
+        assert_eq!(acknowledge(&mut sending, 12, 4, 0), ["1", "2"]);
+    }
+
+    #[test]
+    fn what_went_out_whole_before_a_restart_is_not_told_again() {
+        let mut sending = sending(&[1]);
+        assert!(sending.take(Round(1)).unwrap().completes.is_some());
+        sending.restart();
+        assert!(sending.take(Round(2)).unwrap().completes.is_none());
+        assert!(sending.into_undelivered()[0].sent == Some(Round(1)));
+    }
+}
