@@ -1,6 +1,7 @@
 //! Takes connections, as many as there may be, and has each one served.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use quinn::{Endpoint, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -26,14 +27,9 @@ pub fn connections_max(seats_max: u32) -> usize {
     2 * seats_max as usize + CONNECTIONS_SPARE
 }
 
-/// Takes connections until `stop` says true or its sender is gone; then waits for the sessions to end.
-pub async fn listen(
-    endpoint: Endpoint,
-    hub: Arc<Hub>,
-    connections_max: usize,
-    mut stop: watch::Receiver<bool>,
-) {
-    let connections = Arc::new(Semaphore::new(connections_max));
+/// Takes connections until `stop` says true or its sender is gone; then gives up unfinished handshakes
+/// and waits for the sessions to end.
+pub async fn listen(endpoint: Endpoint, hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     let mut sessions = JoinSet::new();
     loop {
@@ -56,27 +52,26 @@ pub async fn listen(
             let _ = incoming.retry();
             continue;
         }
-        match connections.clone().try_acquire_owned() {
-            Ok(permit) => {
-                sessions.spawn(connection(incoming, hub.clone(), room, permit));
-            }
-            Err(_) => incoming.refuse(),
+        while sessions.try_join_next().is_some() {}
+        if sessions.len() < hub.connections_max.load(Ordering::Relaxed) {
+            sessions.spawn(connection(incoming, hub.clone(), room));
+        } else {
+            incoming.refuse();
         }
     }
     endpoint.set_server_config(None);
     while sessions.join_next().await.is_some() {}
 }
 
-async fn connection(
-    incoming: Incoming,
-    hub: Arc<Hub>,
-    room: OwnedSemaphorePermit,
-    permit: OwnedSemaphorePermit,
-) {
+async fn connection(incoming: Incoming, hub: Arc<Hub>, room: OwnedSemaphorePermit) {
     // An attempt that fails or takes too long is the client's affair.
     let Ok(connecting) = incoming.accept() else { return };
-    let Ok(Ok(connection)) = timeout(HANDSHAKE, connecting).await else { return };
+    let mut stop = hub.stop.clone();
+    let connected = tokio::select! {
+        connected = timeout(HANDSHAKE, connecting) => connected,
+        _ = stop.wait_for(|&stop| stop) => return,
+    };
+    let Ok(Ok(connection)) = connected else { return };
     drop(room);
     serve(connection, hub).await;
-    drop(permit);
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mixer::MixerKey;
@@ -10,6 +10,7 @@ use rand_core::OsRng;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout_at;
 use wire::close::Close;
 use wire::control::Session;
 use wire::link::{Link, Pin};
@@ -26,6 +27,9 @@ use crate::store::{OpenError, SecretKind, SledStore, Store as _, StoreError};
 use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
 use crate::workers::Workers;
 use crate::{clock, listen};
+
+/// The longest that stopping takes.
+pub const STOP: Duration = Duration::from_millis(4500);
 
 /// How long clients may take to acknowledge that their connections are closed.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -74,6 +78,11 @@ pub enum RunError {
     /// The storage failed.
     #[error("the store failed: {0}")]
     Storage(String),
+    /// The storage did not finish its writes in time.
+    #[error(
+        "the store did not close in time: check the disk; nothing that was acknowledged is lost"
+    )]
+    StoreHangs,
     /// The rounds cannot go on.
     #[error(transparent)]
     Driver(#[from] DriverError),
@@ -92,6 +101,7 @@ pub struct Running {
     hub: Arc<Hub>,
     store: Arc<SledStore>,
     endpoint: quinn::Endpoint,
+    transport: quinn::ServerConfig,
     stop: watch::Sender<bool>,
     driver: JoinHandle<Result<(), DriverError>>,
     listener: JoinHandle<()>,
@@ -143,8 +153,7 @@ impl Server {
         };
         let socket = admin::bind(&config.data_dir).map_err(StartError::Admin)?;
         let (endpoint, hub) = (bound.endpoint, Arc::new(hub));
-        let listening =
-            listen::listen(endpoint.clone(), hub.clone(), connections_max, stopped.clone());
+        let listening = listen::listen(endpoint.clone(), hub.clone(), stopped.clone());
         Ok(Running {
             driver: tokio::spawn(driver.run(stopped.clone())),
             listener: tokio::spawn(listening),
@@ -155,6 +164,7 @@ impl Server {
             hub,
             store,
             endpoint,
+            transport: bound.config,
             stop,
         })
     }
@@ -182,6 +192,10 @@ impl Running {
     /// changes that wait for a restart.
     pub fn reload(&mut self, config: Config) -> Vec<&'static str> {
         let waiting = self.config.fixed_keys_changed(&config);
+        let connections_max = listen::connections_max(config.seats_max);
+        self.hub.connections_max.store(connections_max, Ordering::Relaxed);
+        self.transport.max_incoming(connections_max);
+        self.endpoint.set_server_config(Some(self.transport.clone()));
         self.hub.rounds.set_seats_max(config.seats_max);
         self.hub.token_ms.store(config.token_ms(), Ordering::Relaxed);
         self.hub.sign_in_ms.store(config.sign_in_ms.into(), Ordering::Relaxed);
@@ -189,21 +203,35 @@ impl Running {
     }
 
     /// Stops: takes no more connections, finishes the round, closes the connections with a code that
-    /// says to come back, and closes the store. Takes at most about 4 s.
+    /// says to come back, and closes the store. Takes at most [`STOP`], after which it leaves behind
+    /// what has not ended.
     ///
     /// # Errors
     /// [`RunError`] if something failed meanwhile; the server has ended all the same.
     pub async fn stop(self) -> Result<(), RunError> {
-        let Self { hub, store, endpoint, stop, driver, listener, admin, .. } = self;
+        let deadline = clock::now() + STOP;
+        let Self { hub, store, endpoint, stop, mut driver, mut listener, mut admin, .. } = self;
         // The receivers are in the tasks that are waited for below.
         let _ = stop.send(true);
         let part = |error: tokio::task::JoinError| RunError::Part(error.to_string());
-        let outcome = driver.await.map_err(part).and_then(|driven| Ok(driven?));
-        let outcome = outcome.and(listener.await.map_err(part));
-        let outcome = outcome.and(admin.await.map_err(part));
+        let ended = async {
+            let outcome = (&mut driver).await.map_err(part).and_then(|driven| Ok(driven?));
+            let outcome = outcome.and((&mut listener).await.map_err(part));
+            outcome.and((&mut admin).await.map_err(part))
+        };
+        // The rest of the time is for the farewells to the clients and to the store.
+        let ended = timeout_at((deadline - 2 * FAREWELL).into(), ended).await;
+        let outcome = ended.unwrap_or_else(|_| {
+            driver.abort();
+            listener.abort();
+            admin.abort();
+            tracing::warn!("not everything ended in time; what did not was cut off");
+            Ok(())
+        });
         Self::close(&endpoint).await;
         drop((endpoint, hub));
-        close_store(store).await.map_err(|error| RunError::Storage(error.to_string()))?;
+        let closed = timeout_at(deadline.into(), close_store(store)).await;
+        closed.map_err(|_| RunError::StoreHangs)?.map_err(|e| RunError::Storage(e.to_string()))?;
         outcome
     }
 
@@ -288,6 +316,7 @@ impl Hub {
             mixer,
             offer,
             workers: Workers::new(),
+            connections_max: AtomicUsize::new(listen::connections_max(config.seats_max)),
             token_ms: AtomicU64::new(config.token_ms()),
             sign_in_ms: AtomicU64::new(config.sign_in_ms.into()),
             stop: stop.clone(),

@@ -115,6 +115,8 @@ pub struct Limits {
 pub struct Bound {
     /// The endpoint, accepting connections.
     pub endpoint: Endpoint,
+    /// What connections are taken with.
+    pub config: ServerConfig,
     /// The socket buffers that the system gave.
     pub buffers: SocketBuffers,
 }
@@ -235,11 +237,11 @@ fn open(address: SocketAddr, config: ServerConfig, keys: &TransportKeys) -> io::
     socket.bind(&address.into())?;
     let endpoint = Endpoint::new(
         endpoint_config(keys),
-        Some(config),
+        Some(config.clone()),
         socket.into(),
         Arc::new(quinn::TokioRuntime),
     )?;
-    Ok(Bound { endpoint, buffers })
+    Ok(Bound { endpoint, config, buffers })
 }
 
 /// Asks for large socket buffers and reads back what the system gave; less is no error.

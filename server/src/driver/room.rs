@@ -4,7 +4,7 @@
 //! Invariant: nobody comes or goes while a round is open. [`Room::turn`] seats and removes between two
 //! rounds, and opens the next one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use mixer::{Counts, DepositError, Open, Replies, Seat, Seats, first_frame};
@@ -20,6 +20,10 @@ use crate::accounts::Member;
 
 /// Frames that wait for a client that does not take them; with one more it is closed.
 pub const FRAMES_WAITING_MAX: usize = 2;
+
+/// Sessions that may wait for the next round beyond the number of seats; further ones are told that the
+/// server is full. After a restart everyone waits at once, some twice.
+pub const JOINING_SPARE: usize = 1024;
 
 /// Names one stay in the room; never used twice, unlike the numbers of seats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,8 +81,11 @@ pub struct Room {
     seated: BTreeMap<Seat, Seated>,
     by_stay: HashMap<StayId, Seat>,
     by_account: HashMap<AccountIndex, Seat>,
+    /// At most [`JOINING_SPARE`] more than seats.
     joining: Vec<Joining>,
-    leaving: Vec<StayId>,
+    /// Each has a seat, so there are no more than seats.
+    leaving: BTreeSet<StayId>,
+    closed: bool,
     late: u32,
     totals: Totals,
 }
@@ -121,7 +128,8 @@ impl Room {
             by_stay: HashMap::new(),
             by_account: HashMap::new(),
             joining: Vec::new(),
-            leaving: Vec::new(),
+            leaving: BTreeSet::new(),
+            closed: false,
             late: 0,
             totals: Totals::default(),
         }
@@ -137,21 +145,26 @@ impl Room {
         self.seats_max = seats_max;
     }
 
-    /// Has a session seated when the next round opens.
+    /// Has a session seated when the next round opens. In a closed room its frames end at once.
     pub fn join(&mut self, member: Member, layer: Layer) -> Stay {
         self.stays += 1;
         let stay = StayId(self.stays);
         let (to_session, frames) = mpsc::channel(FRAMES_WAITING_MAX);
         let (end, ended) = oneshot::channel();
-        let seated = Seated { stay, member, frames: to_session, ended: Some(end), opened: false };
-        self.joining.push(Joining { layer, seated });
+        let mut seated =
+            Seated { stay, member, frames: to_session, ended: Some(end), opened: false };
+        if self.joining.len() >= self.seats_max as usize + JOINING_SPARE {
+            seated.end(Close::Full);
+        } else if !self.closed {
+            self.joining.push(Joining { layer, seated });
+        }
         Stay { id: stay, frames, ended }
     }
 
     /// Has a session's seat removed before the next round opens; its deposit of this round stands.
     pub fn leave(&mut self, stay: StayId) {
         if self.by_stay.contains_key(&stay) {
-            self.leaving.push(stay);
+            self.leaving.insert(stay);
         } else {
             self.joining.retain(|joining| joining.seated.stay != stay);
         }
@@ -216,13 +229,15 @@ impl Room {
         self.send(replies, &header, rng);
     }
 
-    /// Ends all frames, so that the sessions close.
+    /// Ends all frames, so that the sessions close, and those of whoever still comes.
     pub fn close(&mut self) {
+        self.closed = true;
         self.open = None;
         self.seated.clear();
         self.by_stay.clear();
         self.by_account.clear();
         self.joining.clear();
+        self.leaving.clear();
     }
 
     /// Adds a round's counts to the sums.
@@ -300,7 +315,7 @@ impl Room {
                 Err(mpsc::error::TrySendError::Full(_)) => {
                     self.totals.lagging += 1;
                     seated.end(Close::Lagging);
-                    self.leaving.push(seated.stay);
+                    self.leaving.insert(seated.stay);
                 }
                 // The session has ended, and has left or is about to.
                 Err(mpsc::error::TrySendError::Closed(_)) => (),

@@ -1,11 +1,12 @@
 use mixer::MixerKey;
+use tokio::sync::mpsc::error::TryRecvError;
 use wire::ids::AccountIndex;
 use wire::public_key::AgreementKey;
 use wire::round::{ClientFrame, deposit_frame};
 use wire::size::round_frame;
 
 use super::*;
-use crate::driver::room::{FRAMES_WAITING_MAX, Stay};
+use crate::driver::room::{FRAMES_WAITING_MAX, JOINING_SPARE, Stay};
 
 const SLOTS: u8 = 2;
 
@@ -153,6 +154,47 @@ fn who_leaves_before_the_next_round_never_had_a_seat() {
     let ann = world.join(0, 1, 1);
     world.room.leave(ann.id);
     assert!(world.room.is_empty());
+    world.turn();
+    assert_eq!(world.room.state().2, 0);
+}
+
+#[test]
+fn who_joins_after_the_end_is_ended_like_the_others() {
+    let mut world = World::new(9);
+    let mut seated = world.join(0, 1, 1);
+    world.turn();
+    header(&mut seated);
+    world.room.close();
+    let late = world.join(1, 2, 2);
+    for mut stay in [seated, late] {
+        assert_eq!(stay.frames.try_recv().err(), Some(TryRecvError::Disconnected));
+        assert!(stay.ended.try_recv().is_err(), "the end of the frames says it");
+    }
+}
+
+#[test]
+fn those_who_wait_for_a_round_are_bounded() {
+    let mut world = World::new(1);
+    let key = AgreementKey::random(&mut OsRng).public();
+    let mixer = MixerKey::random(&mut OsRng);
+    let mut last = None;
+    let mut waiting = Vec::new();
+    for account in 0..=u32::try_from(1 + JOINING_SPARE).unwrap() {
+        let member = Member { account: AccountIndex(account), token: [0; 32], sign_in: 1 };
+        waiting.extend(last.replace(world.room.join(member, mixer.layer_for(&key).unwrap())));
+    }
+    assert!(waiting.iter_mut().all(|stay| stay.ended.try_recv().is_err()));
+    assert_eq!(last.unwrap().ended.try_recv(), Ok(Close::Full));
+}
+
+#[test]
+fn who_lags_and_then_leaves_is_taken_out_once() {
+    let mut world = World::new(9);
+    let slow = world.join(0, 1, 1);
+    for _ in 0..=FRAMES_WAITING_MAX {
+        world.turn();
+    }
+    world.room.leave(slow.id);
     world.turn();
     assert_eq!(world.room.state().2, 0);
 }

@@ -16,7 +16,7 @@ mod sign_in;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quinn::{Connection, RecvStream, SendStream};
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 use wire::close::Close;
 use wire::control::{ClientControl, Pull, ServerControl, Session};
+use wire::layer::Layer;
 use wire::public_key::PublicKey;
 use wire::round::ClientFrame;
 use wire::size::{CONTROL_FRAME, PAGE_RECORDS, SIGNATURE, round_frame};
@@ -61,6 +62,8 @@ pub struct Hub {
     pub offer: Offer,
     /// Where sign-ins are computed.
     pub workers: Workers,
+    /// Most connections, signed in or not.
+    pub connections_max: AtomicUsize,
     /// How long a token lives, in milliseconds.
     pub token_ms: AtomicU64,
     /// How long a sign-in may take, in milliseconds.
@@ -119,26 +122,29 @@ async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<std::convert
         let session = hub.offer(signed_in)?;
         let session = ServerControl::Session(session);
         control.writer.control_by(clock::now() + STEP, &session).await?;
-        let stream = before_join(connection, hub, &mut control, &member).await?;
-        Ok::<_, End>((control, member, stream))
+        let (writer, reader) = before_join(connection, hub, &mut control, &member).await?;
+        let mut deposits = FrameReader::new(reader, round_frame(hub.offer.slots));
+        let layer = joined(hub, &mut deposits).await?;
+        Ok::<_, End>((control, member, layer, deposits, FrameWriter::new(writer)))
     };
-    let (control, member, (writer, reader)) = tokio::select! {
+    let (control, member, layer, deposits, frames) = tokio::select! {
         begun = begun => begun?,
         _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
     };
-    let mut deposits = FrameReader::new(reader, round_frame(hub.offer.slots));
-    let key = match timeout_at((clock::now() + STEP).into(), deposits.next()).await {
-        Ok(frame) => match ClientFrame::decode(frame?, hub.offer.slots)? {
-            ClientFrame::Join(join) => join.key,
-            ClientFrame::Deposit(_) => return Err(End::protocol("a deposit before `join`")),
-        },
-        Err(_) => return Err(Close::SignInTimeout.into()),
+    let (place, feed) = hub.rounds.join(member, layer);
+    rounds::run(hub, member, place, feed, control, deposits, frames).await
+}
+
+/// Waits for `join` and agrees on the layer.
+async fn joined(hub: &Arc<Hub>, deposits: &mut FrameReader) -> Result<Layer, End> {
+    let frame = timeout_at((clock::now() + STEP).into(), deposits.next()).await;
+    let frame = frame.map_err(|_| Close::SignInTimeout)??;
+    let ClientFrame::Join(join) = ClientFrame::decode(frame, hub.offer.slots)? else {
+        return Err(End::protocol("a deposit before `join`"));
     };
     let agreeing = hub.clone();
-    let layer = hub.workers.run(move || agreeing.mixer.layer_for(&key)).await;
-    let layer = layer.map_err(End::protocol)?;
-    let (place, feed) = hub.rounds.join(member, layer);
-    rounds::run(hub, member, place, feed, control, deposits, FrameWriter::new(writer)).await
+    let layer = hub.workers.run(move || agreeing.mixer.layer_for(&join.key)).await;
+    layer.map_err(End::protocol)
 }
 
 async fn sign_in(

@@ -25,6 +25,7 @@ use wire::control::{
 use wire::directory::Record;
 use wire::ids::{Name, Round, Token};
 use wire::layer::{Direction, Layer, Place};
+use wire::link::Pin;
 use wire::login::{EXPORTER_LABEL, LoginContext, login_start, register_start};
 use wire::public_key::{AgreementKey, PublicKey};
 use wire::round::{Join, ServerHeader, deposit_frame, deposit_slots_mut};
@@ -34,7 +35,7 @@ pub(crate) const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lan
 pub(crate) const ROUND_MS: u32 = 100;
 pub(crate) const SLOTS: u8 = 2;
 const DEADLINE: Duration = Duration::from_secs(10);
-const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 pub(crate) fn config(dir: &tempfile::TempDir) -> Config {
     Config { round_ms: ROUND_MS, ..Config::new(dir.path().join("data"), LOCAL) }
@@ -56,7 +57,7 @@ pub(crate) fn name(text: &str) -> Name {
 pub(crate) struct Client {
     pub(crate) connection: Connection,
     pub(crate) control: (SendStream, RecvStream),
-    pin: wire::link::Pin,
+    pin: Pin,
     _endpoint: Endpoint,
 }
 
@@ -73,22 +74,32 @@ pub(crate) struct Heard {
     pub(crate) cells: Vec<Option<[u8; CELL]>>,
 }
 
+/// Makes a socket whose connections trust every server.
+pub(crate) fn endpoint() -> Endpoint {
+    let provider = CryptoProvider { kx_groups: vec![X25519MLKEM768], ..default_provider() };
+    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anyone))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![wire::ALPN.to_vec()];
+    let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let mut endpoint = Endpoint::client(LOCAL).unwrap();
+    endpoint.set_default_client_config(config);
+    endpoint
+}
+
 impl Client {
     pub(crate) async fn connect(server: &Running) -> Self {
-        let provider = CryptoProvider { kx_groups: vec![X25519MLKEM768], ..default_provider() };
-        let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anyone))
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![wire::ALPN.to_vec()];
-        let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-        let endpoint = Endpoint::client(LOCAL).unwrap();
-        let connecting = endpoint.connect_with(config, server.local_addr, "localhost").unwrap();
-        let connection = soon(connecting).await.unwrap();
+        Self::connect_to(server.local_addr, server.link.pin).await
+    }
+
+    pub(crate) async fn connect_to(address: SocketAddr, pin: Pin) -> Self {
+        let endpoint = endpoint();
+        let connection = soon(endpoint.connect(address, "localhost").unwrap()).await.unwrap();
         let control = connection.open_bi().await.unwrap();
-        Self { connection, control, pin: server.link.pin, _endpoint: endpoint }
+        Self { connection, control, pin, _endpoint: endpoint }
     }
 
     pub(crate) async fn send(&mut self, request: &ClientControl) {

@@ -1,0 +1,113 @@
+//! How a server stops while clients are in the middle of something, and whom it lets in under load.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking, in their helpers too")]
+
+#[allow(dead_code, reason = "other tests use the rest")]
+mod raw;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use quinn::Endpoint;
+use raw::{Client, LOCAL, Seated, config, endpoint, soon, start};
+use server::config::Config;
+use server::listen::{CONNECTIONS_SPARE, HANDSHAKES_RETRY};
+use server::{Running, Server};
+use tokio::net::UdpSocket;
+use wire::close::Close;
+use wire::control::{ClientControl, Pull};
+
+/// What docs/operations.md promises is 5 s; here rounds are short and nothing is slow.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// Longer than an answer takes, shorter than any limit of the server.
+const NO_ANSWER: Duration = Duration::from_millis(300);
+
+/// First bits of a Retry packet (RFC 9000, 17.2.5).
+const RETRY: u8 = 0b1111_0000;
+
+async fn assert_stops_at_once(server: Running) {
+    let began = Instant::now();
+    soon(server.stop()).await.unwrap();
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+}
+
+/// Begins a handshake of a client that gets no answer; returns the first byte of the answer.
+async fn begin(clients: &Endpoint, server: SocketAddr) -> u8 {
+    let front = UdpSocket::bind(LOCAL).await.unwrap();
+    let back = UdpSocket::bind(LOCAL).await.unwrap();
+    let connecting = clients.connect(front.local_addr().unwrap(), "localhost");
+    let mut packet = [0; 1500];
+    let bytes = soon(front.recv(&mut packet)).await.unwrap();
+    drop(connecting);
+    back.send_to(&packet[..bytes], server).await.unwrap();
+    soon(back.recv(&mut packet)).await.unwrap();
+    packet[0]
+}
+
+#[tokio::test]
+async fn an_unfinished_handshake_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    begin(&endpoint(), server.local_addr).await;
+    assert_stops_at_once(server).await;
+}
+
+#[tokio::test]
+async fn a_client_about_to_join_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let mut client = Client::connect(&server).await;
+    client.register("ann", "p").await.ok().unwrap();
+    client.log_in("ann", "p").await.ok().unwrap();
+    let mut rounds = client.connection.open_bi().await.unwrap();
+    rounds.0.write_all(&[1]).await.unwrap();
+    // From the second stream on, no page is served before the client has joined.
+    loop {
+        client.send(&ClientControl::Pull(Pull { from: 0, pages: 1 })).await;
+        if tokio::time::timeout(NO_ANSWER, client.answer()).await.is_err() {
+            break;
+        }
+    }
+    assert_stops_at_once(server).await;
+    assert_eq!(client.closed().await, Close::Restarting);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_frames_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let (deaf, _) = Seated::new(&server, "ann").await;
+    assert_stops_at_once(server).await;
+    assert_eq!(deaf.client.closed().await, Close::Restarting);
+}
+
+#[tokio::test]
+async fn under_load_an_address_must_prove_itself_and_those_who_do_get_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let clients = endpoint();
+    for number in 0..HANDSHAKES_RETRY {
+        assert_ne!(begin(&clients, server.local_addr).await & RETRY, RETRY, "{number}");
+    }
+    assert_eq!(begin(&clients, server.local_addr).await & RETRY, RETRY);
+    let mut client = Client::connect(&server).await;
+    client.register("ann", "p").await.ok().unwrap();
+}
+
+#[tokio::test]
+async fn connections_are_bounded_by_seats_and_the_bound_moves_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let few = Config { seats_max: 1, sign_in_ms: 60_000, ..config(&dir) };
+    let mut server = Server::start(few.clone()).await.unwrap();
+    let clients = endpoint();
+    let address = server.local_addr;
+    let connect = || soon(clients.connect(address, "localhost").unwrap());
+    let mut connections = Vec::new();
+    for _ in 0..2 + CONNECTIONS_SPARE {
+        connections.push(connect().await.unwrap());
+    }
+    assert!(connect().await.is_err());
+    assert!(server.reload(Config { seats_max: 2, ..few }).is_empty());
+    connect().await.unwrap();
+}
