@@ -36,8 +36,8 @@ pub enum Command {
     Quit,
 }
 
-/// What the client tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the client tells. Its `Debug` shows no name and no text.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// The account was made.
     Registered {
@@ -103,6 +103,27 @@ pub enum Event {
         /// Whether the client left because it was asked to.
         ok: bool,
     },
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Registered { .. } => f.write_str("Registered"),
+            Self::SignedIn { .. } => f.write_str("SignedIn"),
+            Self::Round { number, seats, missed } => {
+                write!(f, "Round({number}, {seats} seats, {missed} missed)")
+            }
+            Self::State { state, round, .. } => write!(f, "State({state:?}, {round:?})"),
+            Self::Message { text, round, .. } => {
+                write!(f, "Message({} bytes, round {round})", text.len())
+            }
+            Self::Directory { names } => write!(f, "Directory({} names)", names.len()),
+            Self::Status(status) => write!(f, "Status(round {})", status.round),
+            Self::Connection(state) => write!(f, "Connection({state:?})"),
+            Self::Error { code, .. } => write!(f, "Error({code:?})"),
+            Self::Ended { ok } => write!(f, "Ended({ok})"),
+        }
+    }
 }
 
 /// What an error is about, as far as it is about one thing.
@@ -183,6 +204,8 @@ pub struct ConversationStatus {
     pub peer: String,
     /// Whether both sides agreed on keys and text can flow.
     pub live: bool,
+    /// Cells that opened and were not the peer's, or contradicted the session.
+    pub refused: u64,
     /// Messages that are not delivered.
     pub queued: u32,
 }
@@ -226,6 +249,8 @@ pub enum ErrorCode {
     ServerProtocol,
     /// The server's round numbers are impossible; somebody may be replaying.
     RoundRefused,
+    /// The directory shows another key for a person than before.
+    KeyChanged,
     /// No such name in the directory.
     UnknownPeer,
     /// The conversation is not open.
@@ -266,6 +291,7 @@ impl ErrorCode {
             Self::DirectoryForked => "directory-forked",
             Self::ServerProtocol => "server-protocol",
             Self::RoundRefused => "round-refused",
+            Self::KeyChanged => "key-changed",
             Self::UnknownPeer => "unknown-peer",
             Self::NotOpen => "not-open",
             Self::SelfConversation => "self-conversation",

@@ -1,6 +1,6 @@
 //! What a client keeps on disk, as values; `client_link` seals and stores them.
 
-use wire::directory::Record;
+use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, MessageId, Round, Token};
 
 /// Ids of received messages that are kept for each peer, so that each is shown once.
@@ -45,7 +45,7 @@ pub struct Incoming {
 pub enum Change {
     /// A conversation was opened.
     Opened(Box<Record>),
-    /// A conversation was closed.
+    /// A conversation was closed; who the peer was is kept.
     Closed(IdentityHash),
     /// A message was written; it is queued once this is durable.
     Queued(Outgoing),
@@ -59,6 +59,19 @@ pub enum Change {
     Mark(Round),
     /// The session's token, or that there is none.
     Token(Option<Token>),
+    /// When the server's rounds began and how long they are.
+    Clock(ServerClock),
+    /// Length and head of the directory as it was seen last.
+    Directory(u32, Head),
+}
+
+/// What numbers a server's rounds; it stays the same for the life of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerClock {
+    /// When round 0 would have begun, milliseconds since 1970.
+    pub genesis_ms: u64,
+    /// Length of a round in milliseconds.
+    pub round_ms: u32,
 }
 
 impl Change {
@@ -70,8 +83,9 @@ impl Change {
             | Self::Queued(_)
             | Self::Delivered(..)
             | Self::Received(_)
-            | Self::Token(_) => true,
-            Self::Sent(..) | Self::Mark(_) => false,
+            | Self::Token(_)
+            | Self::Clock(_) => true,
+            Self::Sent(..) | Self::Mark(_) | Self::Directory(..) => false,
         }
     }
 }
@@ -81,6 +95,8 @@ impl Change {
 pub struct Saved {
     /// Records of the peers with whom a conversation is open.
     pub open: Vec<Record>,
+    /// Records of the peers whose conversation was closed: a name stays with its keys.
+    pub closed: Vec<Record>,
     /// Messages that are not delivered, in the order in which they were written.
     pub outgoing: Vec<Outgoing>,
     /// The last ids received from each peer, oldest first, at most 1,024 each.
@@ -89,4 +105,8 @@ pub struct Saved {
     pub mark: Round,
     /// Token of the session.
     pub token: Option<Token>,
+    /// What numbers the server's rounds.
+    pub clock: Option<ServerClock>,
+    /// Length and head of the directory as it was seen last.
+    pub directory: Option<(u32, Head)>,
 }

@@ -64,6 +64,7 @@ struct SaidStatus<'a> {
 struct SaidConversation<'a> {
     peer: &'a str,
     live: bool,
+    refused: u64,
     queued: u32,
 }
 
@@ -107,8 +108,8 @@ fn said_status(status: &Status) -> SaidStatus<'_> {
 }
 
 fn said_conversation(conversation: &ConversationStatus) -> SaidConversation<'_> {
-    let ConversationStatus { peer, live, queued } = conversation;
-    SaidConversation { peer, live: *live, queued: *queued }
+    let ConversationStatus { peer, live, refused, queued } = conversation;
+    SaidConversation { peer, live: *live, refused: *refused, queued: *queued }
 }
 
 fn json(said: &Said<'_>) -> String {
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn each_event_of_the_manual() {
         let state = |state, round| Event::State { label: "m1".into(), peer: user(), state, round };
-        let conversation = ConversationStatus { peer: user(), live: true, queued: 2 };
+        let conversation = ConversationStatus { peer: user(), live: true, refused: 0, queued: 2 };
         let status = |conversations| {
             let connection = ConnectionState::Connected;
             Event::Status(Status { connection, round: 7, seats: 6, missed: 1, conversations })
@@ -246,7 +247,7 @@ mod tests {
             (Event::Directory { names: vec![] }, r#"{"is":"directory","names":[]}"#),
             (
                 status(vec![conversation]),
-                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"conversations":[{"peer":"ann","live":true,"queued":2}]}"#,
+                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"conversations":[{"peer":"ann","live":true,"refused":0,"queued":2}]}"#,
             ),
             (
                 status(vec![]),

@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use client_core::record::{Change, Outgoing, RECEIVED_IDS_MAX, Saved};
-use wire::directory::Record;
+use client_core::record::{Change, Outgoing, RECEIVED_IDS_MAX, Saved, ServerClock};
+use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, MessageId, Round};
 
 /// What one person's machine keeps.
 #[derive(Default)]
 pub struct Disk {
     open: Vec<Record>,
+    closed: Vec<Record>,
+    clock: Option<ServerClock>,
+    directory: Option<(u32, Head)>,
     pending: Vec<Outgoing>,
     received: BTreeMap<IdentityHash, Vec<MessageId>>,
     mark: Round,
@@ -63,10 +66,13 @@ impl Disk {
         let received = self.received.iter().map(|(peer, ids)| (*peer, ids.clone())).collect();
         Saved {
             open: self.open.clone(),
+            closed: self.closed.clone(),
             outgoing: self.pending.clone(),
             received,
             mark: self.mark,
             token: None,
+            clock: self.clock,
+            directory: self.directory,
         }
     }
 
@@ -74,9 +80,12 @@ impl Disk {
         match change {
             Change::Opened(record) => {
                 self.open.retain(|it| it.name != record.name);
+                self.closed.retain(|it| it.name != record.name);
                 self.open.push(*record);
             }
-            Change::Closed(peer) => self.open.retain(|it| it.identity() != peer),
+            Change::Closed(peer) => {
+                self.closed.extend(self.open.extract_if(.., |it| it.identity() == peer));
+            }
             Change::Queued(outgoing) => {
                 assert!(self.pending.iter().all(|it| it.id != outgoing.id), "an id was used twice");
                 self.pending.push(outgoing.clone());
@@ -104,6 +113,8 @@ impl Disk {
             }
             Change::Mark(round) => self.mark = self.mark.max(round),
             Change::Token(_) => (),
+            Change::Clock(clock) => self.clock = Some(clock),
+            Change::Directory(length, head) => self.directory = Some((length, head)),
         }
         None
     }

@@ -137,8 +137,10 @@ impl World {
         let person = &mut self.people[who];
         assert!(person.process.is_none(), "a client runs once");
         person.incarnation += 1;
-        let rng = seeded(person.seed, "client", &[who as u64, person.incarnation]);
-        let client = Client::new(person.identity(), person.disk.saved(), rng);
+        let generator = |purpose| seeded(person.seed, purpose, &[who as u64, person.incarnation]);
+        let contents = Box::new(generator("contents"));
+        let schedule = generator("schedule");
+        let client = Client::new(person.identity(), person.disk.saved(), contents, schedule);
         person.process = Some(Process {
             client,
             missed: 0,
@@ -309,7 +311,8 @@ impl World {
         let mut rng = seeded(self.seed, "join", &[who as u64, conn as u64]);
         let own = AgreementKey::random(&mut rng);
         let layer = || Layer::for_client(&own, &mixer).expect("the mixer's key is a point");
-        process.client.handle_joined(Terms { slots, round_ms, genesis_ms }, layer());
+        let joined = process.client.handle_joined(Terms { slots, round_ms, genesis_ms }, layer());
+        assert_eq!(joined, Ok(()), "the server's clock is one");
         process.line = Line::Joined(Joined { conn, spy: layer(), has_opened: false });
         self.send_up(conn, Channel::Round, Join { key: own.public() }.encode(slots));
         self.pump(who);

@@ -4,7 +4,7 @@ use wire::directory::Record;
 use wire::ids::{MessageId, Name};
 use wire::size::TEXT_MAX;
 
-use super::{CONVERSATIONS_MAX, Client, Kept, Now, Open, Output, Parked};
+use super::{CONVERSATIONS_PER_SLOT, Client, Kept, Now, Open, Output, Parked};
 use crate::api::{About, Command, ErrorCode, Event};
 use crate::record::{Change, LABEL_MAX, Outgoing};
 use crate::sending::QUEUE_MAX;
@@ -13,7 +13,10 @@ use crate::sending::QUEUE_MAX;
 pub(super) const LINGER_ROUNDS: (u64, u64) = (30, 120);
 
 /// Names that may wait for the directory at once.
-const UNRESOLVED_MAX: usize = CONVERSATIONS_MAX;
+const UNRESOLVED_MAX: usize = 64;
+
+/// Messages that may wait for the directory at once, for all such names.
+const UNRESOLVED_SENDS_MAX: usize = 1024;
 
 /// A name that was not in the directory when its conversation was opened, with what was sent since.
 pub(super) struct Unresolved {
@@ -54,10 +57,16 @@ impl Client {
         }
     }
 
-    /// Looks names up that waited for the directory; it is in sync now.
-    pub(super) fn resolve(&mut self, now: Now) {
-        for Unresolved { name, sends, closed } in std::mem::take(&mut self.unresolved) {
-            match self.directory.find(&name).copied() {
+    /// Looks names up that waited for the directory; what is not found waits on unless that is complete.
+    pub(super) fn resolve(&mut self, now: Now, complete: bool) {
+        for unresolved in std::mem::take(&mut self.unresolved) {
+            let found = self.directory.find(&unresolved.name).copied();
+            if found.is_none() && !complete {
+                self.unresolved.push(unresolved);
+                continue;
+            }
+            let Unresolved { name, sends, closed } = unresolved;
+            match found {
                 Some(record) => self.begin(record),
                 None => self.unknown(&name.to_string()),
             }
@@ -103,7 +112,7 @@ impl Client {
     fn open(&mut self, peer: &str) {
         let Ok(name) = peer.parse::<Name>() else { return self.unknown(peer) };
         if name == *self.own.name() {
-            let text = "nobody talks to himself here";
+            let text = "nobody talks to himself here; open somebody else";
             return self.error(ErrorCode::SelfConversation, text, about(peer));
         }
         match self.directory.find(&name).copied() {
@@ -117,7 +126,10 @@ impl Client {
         if let Some(unresolved) = self.unresolved.iter_mut().find(|it| it.name == name) {
             unresolved.closed = false;
         } else if self.unresolved.len() == UNRESOLVED_MAX {
-            self.unknown(&name.to_string());
+            let text = format!(
+                "{UNRESOLVED_MAX} names wait for the directory already; open this one again in a minute"
+            );
+            self.error(ErrorCode::TooManyConversations, text, about(name.as_str()));
         } else {
             self.unresolved.push(Unresolved { name, sends: Vec::new(), closed: false });
         }
@@ -128,12 +140,20 @@ impl Client {
         if self.conversations.contains_key(&record.identity()) {
             return;
         }
-        if self.conversations.len() == CONVERSATIONS_MAX {
-            let text = format!("{CONVERSATIONS_MAX} conversations are open; close one first");
+        if self.known.get(&record.name).is_some_and(|known| *known != record.identity()) {
+            return self.key_changed(record.name);
+        }
+        let most = CONVERSATIONS_PER_SLOT * self.slots();
+        if self.conversations.len() >= most {
+            let text =
+                format!("{most} conversations are open, as many as can go on; close one first");
             return self.error(ErrorCode::TooManyConversations, text, about(record.name.as_str()));
         }
         if record.verify().is_err() || !self.take_up(record) {
-            let text = format!("the server's record of {} is forged or damaged", record.name);
+            let text = format!(
+                "the server's record of {} is forged or damaged; ask its operator why",
+                record.name
+            );
             return self.error(ErrorCode::ServerProtocol, text, about(record.name.as_str()));
         }
         self.keep(vec![Change::Opened(Box::new(record))], Vec::new());
@@ -152,21 +172,30 @@ impl Client {
 
     fn send(&mut self, now: Now, peer: &str, text: String, label: String) {
         if text.is_empty() {
-            let text = "an empty message is not sent";
+            let text = "an empty message is not sent; write something";
             return self.error(ErrorCode::TextEmpty, text, about_message(peer, &label));
         }
         if text.len() > TEXT_MAX {
-            let text = format!("the text has {} bytes, at most {TEXT_MAX} go", text.len());
+            let text = format!(
+                "the text has {} bytes, at most {TEXT_MAX} go; send it in parts",
+                text.len()
+            );
             return self.error(ErrorCode::TextTooLong, text, about_message(peer, &label));
         }
         if label.len() > LABEL_MAX {
-            let text = format!("the id has {} bytes, at most {LABEL_MAX} go", label.len());
+            let text =
+                format!("the id has {} bytes, at most {LABEL_MAX} go; shorten it", label.len());
             return self.error(ErrorCode::LabelTooLong, text, about(peer));
         }
         let Some(identity) = self.find_open(peer) else {
             return self.send_later(peer, text, label);
         };
         let Some(open) = self.conversations.get_mut(&identity) else { return };
+        if self.changed.contains(&open.conversation.peer().name) {
+            let text =
+                format!("the key of {peer} changed; nothing is sent until that is cleared up");
+            return self.error(ErrorCode::KeyChanged, text, about_message(peer, &label));
+        }
         if open.conversation.undelivered() + open.unkept >= QUEUE_MAX {
             return self.queue_full(peer, &label);
         }
@@ -184,8 +213,9 @@ impl Client {
 
     /// Holds a message back while its peer's name waits for the directory.
     fn send_later(&mut self, peer: &str, text: String, label: String) {
+        let waiting: usize = self.unresolved.iter().map(|it| it.sends.len()).sum();
         match self.find_waiting(peer) {
-            Some(unresolved) if unresolved.sends.len() < QUEUE_MAX => {
+            Some(unresolved) if waiting < UNRESOLVED_SENDS_MAX => {
                 unresolved.sends.push((text, label));
             }
             Some(_) => self.queue_full(peer, &label),

@@ -11,16 +11,18 @@ mod commands;
 mod kept;
 mod turn;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore, SeedableRng};
+use rand_core::{CryptoRngCore, RngCore, SeedableRng};
+use thiserror::Error;
 use wire::codec::Wire;
 use wire::control::{ClientControl, Page, Pull, ServerControl, Session};
 use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, Name, Round};
 use wire::layer::Layer;
+use wire::size::SLOTS_DEFAULT;
 use zeroize::Zeroizing;
 
 use crate::api::{About, ConnectionState, ConversationStatus, ErrorCode, Event, Status};
@@ -28,14 +30,19 @@ use crate::conversation::{Conversation, DirectoryMark};
 use crate::directory::{Directory, PageError};
 use crate::identity::Identity;
 use crate::receiving::Receiving;
-use crate::record::{Change, Outgoing, Saved};
+use crate::record::{Change, Outgoing, Saved, ServerClock};
 use crate::rounds::{RoundError, Rounds, Terms};
 
 use commands::{Leaving, Unresolved};
 use kept::Kept;
 
-/// Conversations that may be open at once.
-pub const CONVERSATIONS_MAX: usize = 120;
+/// Conversations that may be open at once, for each slot of a deposit. With more, two people would meet
+/// so rarely that their sessions are given up between meetings; wake-ups will lift this.
+pub const CONVERSATIONS_PER_SLOT: usize = 4;
+
+/// Generator of keys, cells and ids: how much is drawn from it depends on what the client does. It must
+/// not be one whose past can be computed from its state, since erased keys came from it.
+pub type Contents = Box<dyn CryptoRngCore + Send>;
 
 /// The time, as the caller's clock says.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +70,7 @@ pub enum Output {
 /// One account's client.
 pub struct Client {
     own: Identity,
-    /// For keys, cells and ids: how much is drawn depends on what this client does.
-    rng: ChaCha20Rng,
+    rng: Contents,
     /// Seeds the moments of each stream, and nothing else: what this client does must not move them.
     schedule: ChaCha20Rng,
     directory: Directory,
@@ -82,6 +88,15 @@ pub struct Client {
     missed: u64,
     /// When a round was opened to this process last.
     last_opened: Option<Duration>,
+    /// Who each name belonged to when its conversation was opened first.
+    known: BTreeMap<Name, IdentityHash>,
+    /// Names that the directory shows with other keys now: their conversations stand still.
+    changed: BTreeSet<Name>,
+    /// Directories that peers claim and that are longer than ours, to compare later.
+    ahead: BTreeMap<IdentityHash, DirectoryMark>,
+    /// The directory as it was seen before this process started.
+    seen_before: Option<DirectoryMark>,
+    clock: Option<ServerClock>,
     fork_told: bool,
     next_batch: u64,
     batches: BTreeMap<u64, Vec<Kept>>,
@@ -109,12 +124,13 @@ struct Parked {
 impl Client {
     /// Begins with what was saved; the caller then passes the directory's pages and joins.
     ///
-    /// From `rng` come two generators, one for the moments of deposits and one for all else.
-    pub fn new(own: Identity, saved: Saved, mut rng: ChaCha20Rng) -> Self {
-        let schedule = split(&mut rng);
+    /// The moments of deposits come from `schedule`, all else from `contents`.
+    pub fn new(own: Identity, saved: Saved, contents: Contents, schedule: ChaCha20Rng) -> Self {
+        let known = saved.open.iter().chain(&saved.closed);
+        let known = known.map(|record| (record.name, record.identity())).collect();
         let mut client = Self {
             own,
-            rng,
+            rng: contents,
             schedule,
             directory: Directory::default(),
             conversations: BTreeMap::new(),
@@ -127,6 +143,11 @@ impl Client {
             answered: (Round::NONE, 0),
             missed: 0,
             last_opened: None,
+            known,
+            changed: BTreeSet::new(),
+            ahead: BTreeMap::new(),
+            seen_before: saved.directory.map(|(length, head)| DirectoryMark { length, head }),
+            clock: saved.clock,
             fork_told: false,
             next_batch: 0,
             batches: BTreeMap::new(),
@@ -184,18 +205,49 @@ impl Client {
     /// # Errors
     /// [`PageError`]: the server's directory is not to be trusted, or too large.
     pub fn handle_page(&mut self, page: &Page) -> Result<(), PageError> {
-        self.directory.append(page)
+        self.directory.append(page)?;
+        for record in &page.records {
+            if self.known.get(&record.name).is_some_and(|known| *known != record.identity()) {
+                self.key_changed(record.name);
+            }
+        }
+        let length = self.directory.mark().length;
+        let reached = self.ahead.extract_if(.., |_, mark| mark.length <= length);
+        for (_, mark) in reached.collect::<Vec<_>>() {
+            self.compare_directory(mark);
+        }
+        Ok(())
     }
 
     /// Tells that the directory is as long as the session says; names that wait are looked up.
     pub fn handle_directory_synced(&mut self, now: Now, length: u32, head: Head) {
         self.compare_directory(DirectoryMark { length, head });
-        self.resolve(now);
+        if let Some(before) = self.seen_before.take() {
+            if before.length > self.directory.mark().length {
+                self.forked();
+            }
+            self.compare_directory(before);
+        }
+        let mark = self.directory.mark();
+        self.keep(vec![Change::Directory(mark.length, mark.head)], Vec::new());
+        self.resolve(now, true);
     }
 
     /// Begins the rounds of a stream whose `join` is on its way.
-    pub fn handle_joined(&mut self, terms: Terms, layer: Layer) {
+    ///
+    /// # Errors
+    /// [`ClockChanged`] if the server numbers its rounds otherwise than before.
+    pub fn handle_joined(&mut self, terms: Terms, layer: Layer) -> Result<(), ClockChanged> {
+        let Terms { genesis_ms, round_ms, .. } = terms;
+        let clock = ServerClock { genesis_ms, round_ms };
+        match self.clock {
+            Some(known) if known != clock => return Err(ClockChanged),
+            Some(_) => (),
+            None => self.keep(vec![Change::Clock(clock)], Vec::new()),
+        }
+        self.clock = Some(clock);
         self.rounds = Some(Rounds::new(terms, layer, split(&mut self.schedule)));
+        Ok(())
     }
 
     /// The connection is gone: nothing covers this client until it joins again.
@@ -219,10 +271,13 @@ impl Client {
     /// [`PageError`], as [`Self::handle_page`].
     pub fn handle_control(&mut self, now: Now, control: &ServerControl) -> Result<(), PageError> {
         let ServerControl::Page(page) = control else { return Ok(()) };
-        self.directory.append(page)?;
-        if self.directory.missing(page.length).is_none() {
-            self.resolve(now);
+        let before = self.directory.mark().length;
+        self.handle_page(page)?;
+        let mark = self.directory.mark();
+        if mark.length > before {
+            self.keep(vec![Change::Directory(mark.length, mark.head)], Vec::new());
         }
+        self.resolve(now, self.directory.missing(page.length).is_none());
         Ok(())
     }
 
@@ -240,6 +295,7 @@ impl Client {
         let conversations = self.conversations.values().map(|open| ConversationStatus {
             peer: open.conversation.peer().name.to_string(),
             live: open.conversation.is_live(),
+            refused: open.conversation.refused(),
             queued: u32::try_from(open.conversation.undelivered() + open.unkept)
                 .unwrap_or(u32::MAX),
         });
@@ -252,6 +308,11 @@ impl Client {
         }
     }
 
+    /// Returns the slots of a deposit, those of most servers while none is known.
+    fn slots(&self) -> usize {
+        usize::from(self.rounds.as_ref().map_or(SLOTS_DEFAULT, Rounds::slots))
+    }
+
     /// Opens a conversation with what it left when it was closed last.
     fn take_up(&mut self, record: Record) -> bool {
         let peer = record.identity();
@@ -259,6 +320,7 @@ impl Client {
             self.parked.remove(&peer).unwrap_or_default();
         let conversation = Conversation::new(&self.own, record, receiving, &mut self.rng);
         let Ok(mut conversation) = conversation else { return false };
+        self.known.insert(record.name, peer);
         for outgoing in outgoing {
             conversation.send(outgoing);
         }
@@ -266,14 +328,43 @@ impl Client {
         true
     }
 
-    /// Compares a directory that a peer or the server claims with ours, and tells once if they differ.
+    /// Compares a directory that was claimed with ours, as far as ours goes.
     fn compare_directory(&mut self, mark: DirectoryMark) {
-        if self.directory.contradicts(mark) && !self.fork_told {
+        if self.directory.contradicts(mark) {
+            self.forked();
+        }
+    }
+
+    /// Compares the directory that a peer claims with ours, now or when ours is as long.
+    fn compare_with_peer(&mut self, peer: IdentityHash, mark: DirectoryMark) {
+        if mark.length > self.directory.mark().length {
+            self.ahead.insert(peer, mark);
+        } else {
+            self.compare_directory(mark);
+        }
+    }
+
+    /// Stops a conversation whose name the directory shows with other keys, and tells so once.
+    fn key_changed(&mut self, name: Name) {
+        if self.changed.insert(name) {
+            let text = format!(
+                "the server shows another key for {name} than before: somebody may be posing as {name}; \
+                 the conversation stands still; ask {name} and the server's operator, by another way, \
+                 what happened"
+            );
+            let about = About { peer: Some(name.to_string()), label: None };
+            self.error(ErrorCode::KeyChanged, text, about);
+        }
+    }
+
+    /// Tells once that the server's directory is not one and the same for all and always.
+    fn forked(&mut self) {
+        if !self.fork_told {
             self.fork_told = true;
             self.error(
                 ErrorCode::DirectoryForked,
-                "this server showed different directories to different people; ask its operator why, \
-                 and trust no name until you know",
+                "this server's directory is not the one that was shown before, or to a peer; ask its \
+                 operator whether it was restored from an old copy, and trust no name until you know",
                 About::default(),
             );
         }
@@ -310,6 +401,14 @@ impl Client {
         self.outputs.push_back(Output::Keep(batch, changes));
     }
 }
+
+/// The server numbers its rounds otherwise than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "the server changed the length or the beginning of its rounds, which no server does; ask its operator \
+     whether it was set up anew, and if so move the profile's directory away and sign in again"
+)]
+pub struct ClockChanged;
 
 /// Seeds a generator by another one, so that what is drawn from it moves nothing else.
 fn split(rng: &mut ChaCha20Rng) -> ChaCha20Rng {

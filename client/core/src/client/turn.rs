@@ -6,7 +6,7 @@ use rand_core::RngCore;
 use wire::ids::{IdentityHash, Round};
 use wire::size::CELL;
 
-use super::{Client, Kept, Now};
+use super::{Client, Kept, Now, Open};
 use crate::api::{ConnectionState, Event, MessageState};
 use crate::record::{Change, Incoming};
 use crate::rounds::{Answered, RoundError, Rounds, SlotContent, SlotUse};
@@ -117,7 +117,7 @@ impl Client {
             then.push(Kept::Delivered(outgoing, round));
         }
         if let Some(mark) = inward.directory {
-            self.compare_directory(mark);
+            self.compare_with_peer(peer, mark);
         }
     }
 
@@ -126,7 +126,8 @@ impl Client {
         let Some(slots) = self.rounds.as_ref().map(|rounds| usize::from(rounds.slots())) else {
             return Vec::new();
         };
-        let ranked = self.conversations.iter();
+        let standing = |open: &&Open| self.changed.contains(&open.conversation.peer().name);
+        let ranked = self.conversations.iter().filter(|(_, open)| !standing(open));
         let mut ranked: Vec<(u64, IdentityHash)> =
             ranked.map(|(peer, open)| (open.conversation.rank(round), *peer)).collect();
         ranked.sort_unstable();

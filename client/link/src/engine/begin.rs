@@ -6,7 +6,7 @@ use client_core::client::Client;
 use client_core::identity::{Identity, MasterKey};
 use client_core::record::{Change, Saved};
 use rand_chacha::ChaCha20Rng;
-use rand_core::{OsRng, SeedableRng};
+use rand_core::{OsRng, RngCore, SeedableRng};
 use tokio::sync::mpsc;
 use wire::ids::Token;
 use wire::link::Link;
@@ -69,8 +69,9 @@ impl Opened {
     fn begin(self, link: Link) -> Result<Beginning, Failure> {
         let Self { entry, identity, profile, saved } = self;
         let mut seed = Zeroizing::new([0; 32]);
-        rand_core::RngCore::fill_bytes(&mut OsRng, &mut *seed);
-        let client = Client::new(identity, saved, ChaCha20Rng::from_seed(*seed));
+        OsRng.fill_bytes(&mut *seed);
+        let schedule = ChaCha20Rng::from_seed(*seed);
+        let client = Client::new(identity, saved, Box::new(OsRng), schedule);
         let (profile, completions) = ProfileThread::start(profile)
             .map_err(|error| Failure::new(ErrorCode::Disk, error.to_string()))?;
         let token = entry.session.token.duplicate();
@@ -115,8 +116,7 @@ async fn come_first(
         Ok::<_, crate::profile::ProfileError>(profile)
     };
     let profile = blocking(create).await?.map_err(Failure::from)?;
-    let pages = gate.pull(0, &session).await?;
-    let entry = Entry { gate, session, pages };
+    let entry = Entry::make(gate, session, 0).await?;
     Ok(Opened { entry, identity, profile, saved: Saved::default() })
 }
 
@@ -149,6 +149,6 @@ async fn come_again(
         }
         Err(trouble) => return Err(trouble),
     };
-    let pages = gate.pull(0, &session).await?;
-    Ok(Opened { entry: Entry { gate, session, pages }, identity, profile, saved })
+    let entry = Entry::make(gate, session, 0).await?;
+    Ok(Opened { entry, identity, profile, saved })
 }

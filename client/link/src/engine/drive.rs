@@ -13,18 +13,16 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wire::close::Close;
 use wire::codec::Wire;
-use wire::control::ServerControl;
+use wire::control::{ServerControl, Session};
 use wire::ids::Token;
-use wire::layer::Layer;
 use wire::link::Link;
-use wire::public_key::AgreementKey;
 
 use super::begin::Beginning;
 use super::entry::{Entry, come_back};
 use super::stream::{Frame, Streams};
 use super::trouble::{Failure, Trouble};
 use super::{Commands, End, Teller};
-use crate::api::{Command, ErrorCode};
+use crate::api::{About, Command, ErrorCode, Event};
 use crate::clock::Clock;
 use crate::profile::{BATCHES_WAITING_MAX, Completion, ProfileThread};
 
@@ -33,6 +31,9 @@ const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// First and longest pause between attempts to come back; each is drawn from the half of it to the whole.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+
+/// Time that the disk has for the last changes.
+const KEEP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Batches of changes that may wait in front of the profile's own queue.
 const BACKLOG_MAX: usize = 4096;
@@ -56,6 +57,8 @@ pub(super) struct Drive {
     submitted: usize,
     way: Way,
     pause: Duration,
+    /// What was told of a server that goes on failing, so that it is told once.
+    complained: Option<ErrorCode>,
     leaving: bool,
 }
 
@@ -65,8 +68,6 @@ enum Way {
     In(Box<Streams>, Instant),
     /// On the way back.
     Back(ComingBack),
-    /// To be joined with this entry.
-    Entered(Box<Entry>),
 }
 
 /// What woke the loop.
@@ -76,12 +77,13 @@ enum Wake {
     Timer,
     Silence,
     Kept(Option<Completion>),
-    Entry(Result<Entry, Trouble>),
+    Entry(Result<Box<Entry>, Trouble>),
 }
 
 impl Drive {
     pub(super) fn new(beginning: Beginning, commands: Commands, teller: Teller) -> Self {
         let Beginning { link, token, client, entry, profile, completions } = beginning;
+        let entered = std::future::ready(Ok(entry));
         Self {
             clock: Clock::start(),
             link,
@@ -93,8 +95,9 @@ impl Drive {
             completions,
             backlog: VecDeque::new(),
             submitted: 0,
-            way: Way::Entered(Box::new(entry)),
+            way: Way::Back(Box::pin(entered)),
             pause: PAUSES.0,
+            complained: None,
             leaving: false,
         }
     }
@@ -105,12 +108,15 @@ impl Drive {
             match self.turn().await {
                 Ok(()) if self.leaving => break None,
                 Ok(()) => (),
+                Err(Trouble::Fatal(failure)) if failure.may_pass() => {
+                    self.complain(failure);
+                    self.lost("the server is not to be understood");
+                }
                 Err(Trouble::Fatal(failure)) => break Some(failure),
                 Err(Trouble::Lost(reason)) => self.lost(&reason),
                 Err(refused @ Trouble::TokenRefused(_)) => break Some(refused.into_failure()),
             }
         };
-        self.tell_rest();
         let kept = self.finish().await;
         match failure.or(kept.err()) {
             None => End::Left,
@@ -123,9 +129,6 @@ impl Drive {
         self.flush().await?;
         if self.leaving {
             return Ok(());
-        }
-        if matches!(self.way, Way::Entered(_)) {
-            return self.join().await;
         }
         let wake = self.wait().await;
         self.handle(wake)
@@ -140,8 +143,7 @@ impl Drive {
                     frame = streams.next() => Wake::Frame(frame),
                     () = tokio::time::sleep_until(*silent_at) => Wake::Silence,
                 },
-                Way::Back(coming) => Wake::Entry(coming.await),
-                Way::Entered(_) => std::future::pending().await,
+                Way::Back(coming) => Wake::Entry(coming.await.map(Box::new)),
             }
         };
         tokio::select! {
@@ -159,7 +161,7 @@ impl Drive {
             Wake::Command(command) => self.client.handle_command(now, command),
             Wake::Timer => self.client.handle_timeout(now),
             Wake::Silence => return Err(Trouble::Lost("the server fell silent".into())),
-            Wake::Entry(entry) => self.way = Way::Entered(Box::new(entry?)),
+            Wake::Entry(entry) => self.enter(*entry?)?,
             Wake::Frame(frame) => match frame? {
                 Frame::Round(frame) => {
                     self.client.handle_round(now, &frame)?;
@@ -226,11 +228,9 @@ impl Drive {
         if self.backlog.len() > BACKLOG_MAX { Err(disk_stopped()) } else { Ok(()) }
     }
 
-    /// Takes a session's entry: its pages, its keys, its seat.
-    async fn join(&mut self) -> Result<(), Trouble> {
-        let away = Way::Back(Box::pin(std::future::pending()));
-        let Way::Entered(entry) = std::mem::replace(&mut self.way, away) else { return Ok(()) };
-        let Entry { gate, session, pages } = *entry;
+    /// Takes a session's entry: its pages and its seat.
+    fn enter(&mut self, entry: Entry) -> Result<(), Trouble> {
+        let Entry { streams, layer, session, pages } = entry;
         for page in &pages {
             self.client.handle_page(page)?;
         }
@@ -242,26 +242,29 @@ impl Drive {
         let now = self.clock.now();
         let (length, head) = (session.directory_length, session.directory_head);
         self.client.handle_directory_synced(now, length, head);
-        let own = AgreementKey::random(&mut OsRng);
-        let layer = Layer::for_client(&own, &session.mixer).map_err(Failure::protocol)?;
-        let streams = Streams::join(gate, session.slots, own.public()).await?;
         let round = Duration::from_millis(u64::from(session.round_ms));
-        self.way = Way::In(Box::new(streams), Instant::now() + 2 * round + ANSWER_GRACE);
-        let terms = Terms {
-            slots: session.slots,
-            round_ms: session.round_ms,
-            genesis_ms: session.genesis_ms,
-        };
-        self.client.handle_joined(terms, layer);
-        Ok(())
+        self.way = Way::In(streams, Instant::now() + 2 * round + ANSWER_GRACE);
+        let Session { slots, round_ms, genesis_ms, .. } = *session;
+        let joined = self.client.handle_joined(Terms { slots, round_ms, genesis_ms }, layer);
+        joined.map_err(|error| Failure::new(ErrorCode::RoundRefused, error.to_string()).into())
     }
 
     /// A round opened: the next frame is due soon after its close.
     fn heard(&mut self) {
         self.pause = PAUSES.0;
+        self.complained = None;
         let Some(closes_at) = self.client.round_closes_at() else { return };
         if let Way::In(_, silent_at) = &mut self.way {
             *silent_at = self.clock.instant(closes_at) + ANSWER_GRACE;
+        }
+    }
+
+    /// Tells what is wrong with the server, once until a round opens again.
+    fn complain(&mut self, failure: Failure) {
+        let Failure { code, text } = failure;
+        if self.complained.replace(code) != Some(code) {
+            let text = format!("{text}; trying again");
+            self.teller.tell(Event::Error { code, text, about: About::default() });
         }
     }
 
@@ -280,16 +283,33 @@ impl Drive {
         }));
     }
 
-    /// Leaves the server and closes the profile with everything that was handed to it.
-    async fn finish(self) -> Result<(), Failure> {
-        if let Way::In(streams, _) = self.way {
+    /// Leaves the server, and closes the profile once it keeps what it was to keep; what becomes durable
+    /// by that is told as ever.
+    async fn finish(mut self) -> Result<(), Failure> {
+        self.tell_rest();
+        if let Way::In(streams, _) = std::mem::replace(&mut self.way, nowhere()) {
             streams.close(Close::Done).await;
         }
-        for (batch, changes) in self.backlog {
-            self.profile.submit(batch, changes)?;
+        while self.submitted > 0 || !self.backlog.is_empty() {
+            self.submit()?;
+            let completion = tokio::time::timeout(KEEP_WITHIN, self.completions.recv()).await;
+            match completion {
+                Ok(Some(Completion::Saved { batch })) => {
+                    self.submitted = self.submitted.saturating_sub(1);
+                    self.client.handle_kept(batch);
+                    self.tell_rest();
+                }
+                Ok(Some(Completion::Failed { error })) => return Err(error.into()),
+                Ok(None) | Err(_) => return Err(disk_stopped()),
+            }
         }
         self.profile.close(self.completions).await.map_err(Failure::from)
     }
+}
+
+/// No way at all.
+fn nowhere() -> Way {
+    Way::Back(Box::pin(std::future::pending()))
 }
 
 async fn sleep_until(moment: Option<Instant>) {

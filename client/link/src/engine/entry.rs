@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client_core::account::{SignIn, SignUp};
+use client_core::directory::{PageError, RECORDS_MAX};
 use client_core::identity::{Identity, MasterKey};
 use rand_core::OsRng;
 use wire::account::Stretching;
 use wire::codec::Wire;
 use wire::control::{ClientControl, PULL_PAGES_MAX, Page, Pull, Resume, ServerControl, Session};
 use wire::ids::{Name, Token};
+use wire::layer::Layer;
 use wire::link::Link;
 use wire::login::LoginContext;
+use wire::public_key::AgreementKey;
 use wire::size::{CONTROL_FRAME, PAGE_RECORDS};
 use zeroize::Zeroizing;
 
+use super::stream::Streams;
 use super::trouble::{Failure, Trouble};
 use crate::api::{ErrorCode, Password};
 use crate::pin::verify_leaf_signature;
@@ -37,11 +41,28 @@ pub(super) struct Gate {
     receive: quinn::RecvStream,
 }
 
-/// A session on a connection, ready to join.
+/// A session that asked for its seat. Nothing that depends on conversations happens before that, so that
+/// the time between sign-in and `join` tells nothing of them.
 pub(super) struct Entry {
-    pub(super) gate: Gate,
+    pub(super) streams: Box<Streams>,
+    pub(super) layer: Layer,
     pub(super) session: Box<Session>,
     pub(super) pages: Vec<Page>,
+}
+
+impl Entry {
+    /// Fetches what is missing of the directory beyond `length`, and joins.
+    pub(super) async fn make(
+        mut gate: Gate,
+        session: Box<Session>,
+        length: u32,
+    ) -> Result<Self, Trouble> {
+        let pages = gate.pull(length, &session).await?;
+        let own = AgreementKey::random(&mut OsRng);
+        let layer = Layer::for_client(&own, &session.mixer).map_err(Failure::protocol)?;
+        let streams = Box::new(Streams::join(gate, session.slots, own.public()).await?);
+        Ok(Self { streams, layer, session, pages })
+    }
 }
 
 /// Who signs in, and with what cost of stretching.
@@ -59,9 +80,13 @@ impl Gate {
     }
 
     async fn open_within(link: &Link, within: Duration) -> Result<Self, Trouble> {
-        let connected = connect(&link.host, link.port, link.pin.0, within).await?;
-        let (send, receive) = connected.connection.open_bi().await?;
-        Ok(Self { connected, send, receive })
+        let opened = async {
+            let connected = connect(&link.host, link.port, link.pin.0, within).await?;
+            let (send, receive) = connected.connection.open_bi().await?;
+            Ok(Self { connected, send, receive })
+        };
+        let silent = |_| Err(Trouble::Lost("the server takes no streams; try again later".into()));
+        tokio::time::timeout(within, opened).await.unwrap_or_else(silent)
     }
 
     /// Makes the account.
@@ -105,11 +130,10 @@ impl Gate {
     }
 
     /// Fetches the directory from a length up to the session's.
-    pub(super) async fn pull(
-        &mut self,
-        mut from: u32,
-        session: &Session,
-    ) -> Result<Vec<Page>, Trouble> {
+    async fn pull(&mut self, mut from: u32, session: &Session) -> Result<Vec<Page>, Trouble> {
+        if session.directory_length as usize > RECORDS_MAX {
+            return Err(PageError::TooLarge.into());
+        }
         let mut pages = Vec::new();
         while from < session.directory_length {
             let wanted = (session.directory_length - from).div_ceil(PAGE_RECORDS as u32);
@@ -187,15 +211,21 @@ impl Gate {
 
 /// Comes back with a token: connects, resumes, and fetches what the directory gained since `length`.
 pub(super) async fn come_back(link: Link, token: Token, length: u32) -> Result<Entry, Trouble> {
-    let mut gate = Gate::open_within(&link, RECONNECT_WITHIN).await?;
+    let mut gate = match Gate::open_within(&link, RECONNECT_WITHIN).await {
+        // Whoever can drop packets can forge this answer, which nothing protects: it ends no client
+        // that has been in the rounds.
+        Err(Trouble::Fatal(Failure { code: ErrorCode::ServerProtocol, text })) => {
+            return Err(Trouble::Lost(text));
+        }
+        gate => gate?,
+    };
     let session = match gate.resume(token).await {
         Err(Trouble::Fatal(Failure { code: ErrorCode::SlowDown, text })) => {
             return Err(Trouble::Lost(text));
         }
         session => session?,
     };
-    let pages = gate.pull(length, &session).await?;
-    Ok(Entry { gate, session, pages })
+    Entry::make(gate, session, length).await
 }
 
 /// Runs long work on a thread of its own.

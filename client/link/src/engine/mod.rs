@@ -11,6 +11,9 @@ mod entry;
 mod stream;
 mod trouble;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::mpsc;
 
 use crate::api::{About, COMMANDS_MAX, Command, EVENTS_MAX, Event, Options};
@@ -31,7 +34,7 @@ impl Engine {
     pub fn start(options: Options) -> Self {
         let (commands, receive_commands) = mpsc::channel(COMMANDS_MAX);
         let (send_events, events) = mpsc::channel(EVENTS_MAX);
-        let teller = Teller(send_events);
+        let teller = Teller { events: send_events, warned: Arc::default() };
         let run = move || run(options, receive_commands, &teller);
         let started = std::thread::Builder::new().name("engine".into()).spawn(run);
         if let Err(error) = started {
@@ -42,13 +45,24 @@ impl Engine {
 }
 
 /// Tells events, and never waits for who hears them.
+///
+/// Rounds are told as long as half of the places are free; the rest is for what a program must not miss.
 #[derive(Clone)]
-pub(crate) struct Teller(mpsc::Sender<Event>);
+pub(crate) struct Teller {
+    events: mpsc::Sender<Event>,
+    warned: Arc<AtomicBool>,
+}
 
 impl Teller {
     fn tell(&self, event: Event) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.try_send(event) {
-            tracing::warn!("{EVENTS_MAX} events wait; dropping one");
+        if matches!(event, Event::Round { .. }) && self.events.capacity() < EVENTS_MAX / 2 {
+            return;
+        }
+        let full = matches!(self.events.try_send(event), Err(mpsc::error::TrySendError::Full(_)));
+        if full && !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "{EVENTS_MAX} events wait for the program; those that follow are lost to it"
+            );
         }
     }
 }
@@ -78,7 +92,7 @@ fn run(options: Options, commands: mpsc::Receiver<Command>, teller: &Teller) {
         }
     };
     // waits for a place: the last event must not be dropped
-    let _ = teller.0.blocking_send(Event::Ended { ok });
+    let _ = teller.events.blocking_send(Event::Ended { ok });
 }
 
 async fn live(options: Options, commands: mpsc::Receiver<Command>, teller: &Teller) -> End {

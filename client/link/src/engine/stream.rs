@@ -17,6 +17,9 @@ use crate::transport::Connected;
 /// Frames that were read and wait for the engine.
 const FRAMES_MAX: usize = 8;
 
+/// Time that the server has to take the round stream.
+const JOIN_WITHIN: Duration = Duration::from_secs(5);
+
 /// Time that the server has to make room for a frame.
 const WRITE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -43,7 +46,9 @@ impl Streams {
     /// Opens the round stream and asks for a seat.
     pub(super) async fn join(gate: Gate, slots: u8, key: PublicKey) -> Result<Self, Trouble> {
         let (connected, control, control_receive) = gate.into_parts();
-        let (rounds, rounds_receive) = connected.connection.open_bi().await?;
+        let opened = tokio::time::timeout(JOIN_WITHIN, connected.connection.open_bi()).await;
+        let no_stream = |_| Trouble::Lost("the server takes no streams; try again later".into());
+        let (rounds, rounds_receive) = opened.map_err(no_stream)??;
         let (send_control, control_frames) = mpsc::channel(FRAMES_MAX);
         let (send_round, round_frames) = mpsc::channel(FRAMES_MAX);
         let readers = [

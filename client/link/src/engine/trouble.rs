@@ -36,6 +36,12 @@ impl Failure {
         Self { code, text: text.into() }
     }
 
+    /// Tells whether another try may go better: the server may be replaced, or somebody else's answer
+    /// may have been forged.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self.code, ErrorCode::ServerProtocol | ErrorCode::RoundRefused)
+    }
+
     /// The server said something that no server says at this point.
     pub(super) fn protocol(what: impl std::fmt::Display) -> Self {
         let text = format!("{what}; update iirs, or ask whoever runs the server to");

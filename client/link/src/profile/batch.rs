@@ -1,6 +1,6 @@
 //! What each change does to the rows.
 
-use client_core::record::{Change, Incoming, LABEL_MAX, Outgoing, RECEIVED_IDS_MAX};
+use client_core::record::{Change, Incoming, LABEL_MAX, Outgoing, RECEIVED_IDS_MAX, ServerClock};
 use wire::codec::Wire;
 use wire::directory::Record;
 use wire::ids::{IdentityHash, MessageId, Round};
@@ -8,7 +8,7 @@ use wire::size::TEXT_MAX;
 
 use super::ProfileError;
 use super::data::{Data, Rows, damaged};
-use super::row::{HistoryRow, OpenRow, PendingRow, ReceivedRow, StateRow, history_key};
+use super::row::{HistoryRow, PeerRow, PendingRow, ReceivedRow, StateRow, history_key};
 
 const STATE_KEY: &[u8] = &[];
 
@@ -28,7 +28,9 @@ pub(super) fn check(change: &Change) -> Result<(), ProfileError> {
         | Change::Sent(..)
         | Change::Delivered(..)
         | Change::Mark(_)
-        | Change::Token(_) => (0, 0),
+        | Change::Token(_)
+        | Change::Clock(_)
+        | Change::Directory(..) => (0, 0),
     };
     match (label, text) {
         (..=LABEL_MAX, ..=TEXT_MAX) => Ok(()),
@@ -51,7 +53,7 @@ impl Batch<'_> {
     fn apply(&mut self, change: &Change) -> Result<(), ProfileError> {
         match change {
             Change::Opened(record) => self.opened(record),
-            Change::Closed(peer) => self.rows.remove::<OpenRow>(&self.rows.key().peer_tag(peer)),
+            Change::Closed(peer) => self.closed(peer),
             Change::Queued(message) => self.queued(message),
             Change::Sent(id, round) => self.sent(id, *round),
             Change::Delivered(id, round) => self.delivered(id, *round),
@@ -64,12 +66,29 @@ impl Batch<'_> {
                 self.state.token = token.as_ref().map(|token| *token.expose());
                 Ok(())
             }
+            Change::Clock(ServerClock { genesis_ms, round_ms }) => {
+                self.state.clock = Some((*genesis_ms, *round_ms));
+                Ok(())
+            }
+            Change::Directory(length, head) => {
+                self.state.directory = Some((*length, head.0));
+                Ok(())
+            }
         }
     }
 
     fn opened(&self, record: &Record) -> Result<(), ProfileError> {
         let key = self.rows.key().peer_tag(&record.identity());
-        self.rows.put(&key, &OpenRow { record: record.encode() })
+        self.rows.put(&key, &PeerRow { record: record.encode(), open: true })
+    }
+
+    /// Keeps who the peer was: a name stays with its keys.
+    fn closed(&self, peer: &IdentityHash) -> Result<(), ProfileError> {
+        let key = self.rows.key().peer_tag(peer);
+        match self.rows.get::<PeerRow>(&key)? {
+            Some(row) => self.rows.put(&key, &PeerRow { open: false, ..row }),
+            None => Ok(()),
+        }
     }
 
     fn queued(&mut self, message: &Outgoing) -> Result<(), ProfileError> {

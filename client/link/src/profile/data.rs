@@ -3,12 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use client_core::record::{Outgoing, Saved};
+use client_core::record::{Outgoing, Saved, ServerClock};
 use redb::{
     Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, WriteTransaction,
 };
 use wire::codec::Wire;
-use wire::directory::Record;
+use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, MessageId, Round, Token};
 
 use super::ProfileError;
@@ -16,7 +16,7 @@ use super::directory::Lock;
 use super::error::of_redb;
 use super::key::ProfileKey;
 use super::row::{
-    HistoryRow, META, OpenRow, PendingRow, ReceivedRow, Row, SCHEMA_KEY, SCHEMA_VERSION, StateRow,
+    HistoryRow, META, PeerRow, PendingRow, ReceivedRow, Row, SCHEMA_KEY, SCHEMA_VERSION, StateRow,
     Table, history_key,
 };
 use super::value;
@@ -80,12 +80,17 @@ impl Data {
         let state = self.get::<StateRow>(&[])?.unwrap_or_default();
         let mut pending = self.all::<PendingRow>()?;
         pending.sort_by_key(|row| row.order);
+        let (open, closed): (Vec<_>, Vec<_>) =
+            self.all::<PeerRow>()?.into_iter().partition(|row| row.open);
         Ok(Saved {
-            open: self.all()?.iter().map(record).collect::<Result<_, _>>()?,
+            open: open.iter().map(record).collect::<Result<_, _>>()?,
+            closed: closed.iter().map(record).collect::<Result<_, _>>()?,
             outgoing: pending.iter().map(|row| self.outgoing(row)).collect::<Result<_, _>>()?,
             received: self.all()?.into_iter().map(received_ids).collect(),
             mark: Round(state.mark),
             token: state.token.map(Token::new),
+            clock: state.clock.map(|(genesis_ms, round_ms)| ServerClock { genesis_ms, round_ms }),
+            directory: state.directory.map(|(length, head)| (length, Head(head))),
         })
     }
 
@@ -206,8 +211,8 @@ fn open<R: Row>(key: &ProfileKey, row_key: &[u8], sealed: &[u8]) -> Result<R, Pr
     value::open(key, [&R::TABLE.tag(), row_key], sealed).ok_or_else(damaged::<R>)
 }
 
-fn record(row: &OpenRow) -> Result<Record, ProfileError> {
-    Record::decode(&row.record).map_err(|_| damaged::<OpenRow>())
+fn record(row: &PeerRow) -> Result<Record, ProfileError> {
+    Record::decode(&row.record).map_err(|_| damaged::<PeerRow>())
 }
 
 fn received_ids(row: ReceivedRow) -> (IdentityHash, Vec<MessageId>) {

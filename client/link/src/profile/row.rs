@@ -1,8 +1,8 @@
 //! The tables, and the row that lies in each.
 //!
 //! ```text
-//! state      (empty)                        mark, token, next order
-//! open       peer tag 32                    record of a peer with whom a conversation is open
+//! state      (empty)                        mark, token, next order, the server's clock and directory
+//! peers      peer tag 32                    record of a peer, and whether the conversation is open
 //! history    peer tag 32 · order 8          one message, ours or the peer's
 //! pending    message tag 32                 where in the history an undelivered message of ours lies
 //! received   peer tag 32                    the last ids received from a peer
@@ -30,7 +30,7 @@ pub(super) const SCHEMA_KEY: &str = "schema";
 #[derive(Clone, Copy)]
 pub(super) enum Table {
     State,
-    Open,
+    Peers,
     History,
     Pending,
     Received,
@@ -48,12 +48,17 @@ pub(super) struct StateRow {
     pub(super) mark: u64,
     pub(super) token: Option<[u8; TOKEN]>,
     pub(super) next_order: u64,
+    /// Genesis and length of a round, in milliseconds.
+    pub(super) clock: Option<(u64, u32)>,
+    /// Length and head.
+    pub(super) directory: Option<(u32, [u8; HASH])>,
 }
 
 /// A peer's directory record as its 163 bytes; the key is the peer's tag.
 #[derive(Serialize, Deserialize)]
-pub(super) struct OpenRow {
+pub(super) struct PeerRow {
     pub(super) record: Vec<u8>,
+    pub(super) open: bool,
 }
 
 /// A message; the key is made by [`history_key`].
@@ -93,12 +98,12 @@ pub(super) struct ReceivedRow {
 
 impl Table {
     pub(super) const ALL: [Self; 5] =
-        [Self::State, Self::Open, Self::History, Self::Pending, Self::Received];
+        [Self::State, Self::Peers, Self::History, Self::Pending, Self::Received];
 
     pub(super) fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
         TableDefinition::new(match self {
             Self::State => "state",
-            Self::Open => "open",
+            Self::Peers => "peers",
             Self::History => "history",
             Self::Pending => "pending",
             Self::Received => "received",
@@ -109,7 +114,7 @@ impl Table {
     pub(super) fn tag(self) -> [u8; 1] {
         [match self {
             Self::State => 1,
-            Self::Open => 2,
+            Self::Peers => 2,
             Self::History => 3,
             Self::Pending => 4,
             Self::Received => 5,
@@ -120,7 +125,7 @@ impl Table {
     pub(super) fn damaged(self) -> &'static str {
         match self {
             Self::State => "state",
-            Self::Open => "open conversations",
+            Self::Peers => "peers",
             Self::History => "history",
             Self::Pending => "unsent messages",
             Self::Received => "received ids",
@@ -132,8 +137,8 @@ impl Row for StateRow {
     const TABLE: Table = Table::State;
 }
 
-impl Row for OpenRow {
-    const TABLE: Table = Table::Open;
+impl Row for PeerRow {
+    const TABLE: Table = Table::Peers;
 }
 
 impl Row for HistoryRow {

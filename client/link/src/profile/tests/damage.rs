@@ -172,7 +172,7 @@ fn a_flipped_bit_in_any_value_is_damage() {
 
 #[test]
 fn a_value_moved_to_another_key_is_damage() {
-    for table in [Table::Open, Table::History, Table::Pending, Table::Received] {
+    for table in [Table::Peers, Table::History, Table::Pending, Table::Received] {
         let dir = filled();
         tamper(dir.path(), table, |rows| rows[0].1 = rows[1].1.clone());
         assert!(matches!(read(dir.path()).err(), Some(ProfileError::Damaged(_))));
