@@ -416,3 +416,6 @@ fn split(rng: &mut ChaCha20Rng) -> ChaCha20Rng {
     rng.fill_bytes(&mut *seed);
     ChaCha20Rng::from_seed(*seed)
 }
+
+#[cfg(test)]
+mod tests;

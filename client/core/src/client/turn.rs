@@ -122,7 +122,7 @@ impl Client {
     }
 
     /// Chooses the conversations of a round by lowest rank and makes their cells.
-    fn meet(&mut self, round: Round) -> Vec<SlotContent> {
+    pub(super) fn meet(&mut self, round: Round) -> Vec<SlotContent> {
         let Some(slots) = self.rounds.as_ref().map(|rounds| usize::from(rounds.slots())) else {
             return Vec::new();
         };

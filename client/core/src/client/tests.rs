@@ -1,0 +1,184 @@
+//! What the client makes of the directory that a server shows.
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use wire::codec::Wire;
+use wire::control::{Page, ServerControl};
+use wire::directory::{Head, Record};
+
+use super::{Client, ClockChanged, Now, Output};
+use crate::api::{Command, ErrorCode, Event};
+use crate::identity::Identity;
+use crate::record::{Change, Saved, ServerClock};
+use crate::rounds::Terms;
+
+const NOW: Now = Now { at: std::time::Duration::ZERO, unix_ms: 7 };
+
+fn identity(name: &str, seed: u64) -> Identity {
+    Identity::random(name.parse().unwrap(), &mut ChaCha20Rng::seed_from_u64(seed))
+}
+
+fn record(name: &str, seed: u64) -> Record {
+    *identity(name, seed).record()
+}
+
+fn head(records: &[Record]) -> Head {
+    let after = |head: Head, record: &Record| head.after(&record.encode().try_into().unwrap());
+    records.iter().fold(Head::EMPTY, after)
+}
+
+/// A client that was shown these records at its start.
+fn shown(saved: Saved, records: &[Record]) -> Client {
+    let generator = || ChaCha20Rng::seed_from_u64(9);
+    let mut client = Client::new(identity("ann", 1), saved, Box::new(generator()), generator());
+    let length = records.len() as u32;
+    let page = Page { from: 0, length, head: head(records), records: records.to_vec() };
+    client.handle_page(&page).unwrap();
+    client.handle_directory_synced(NOW, length, head(records));
+    client
+}
+
+/// Everything that the client wants done since it was asked last.
+fn outputs(client: &mut Client) -> (Vec<ErrorCode>, Vec<Change>) {
+    let (mut errors, mut kept) = (Vec::new(), Vec::new());
+    while let Some(output) = client.poll_output() {
+        match output {
+            Output::Event(Event::Error { code, .. }) => errors.push(code),
+            Output::Keep(_, changes) => kept.extend(changes),
+            Output::Event(_) | Output::Deposit(_) | Output::Control(_) | Output::Leave => (),
+        }
+    }
+    (errors, kept)
+}
+
+fn open(peer: &str) -> Command {
+    Command::Open { peer: peer.into() }
+}
+
+fn send(peer: &str) -> Command {
+    Command::Send { peer: peer.into(), text: "hi".into(), label: "m1".into() }
+}
+
+fn keeps_a_message(kept: &[Change]) -> bool {
+    kept.iter().any(|change| matches!(change, Change::Queued(_)))
+}
+
+#[test]
+fn a_name_stays_with_its_keys_while_its_conversation_is_open() {
+    let saved = Saved { open: vec![record("bob", 2)], ..Saved::default() };
+    let mut client = shown(saved, &[record("ann", 1), record("bob", 3)]);
+    assert_eq!(outputs(&mut client).0, [ErrorCode::KeyChanged]);
+    client.handle_command(NOW, open("bob"));
+    client.handle_command(NOW, send("bob"));
+    let (errors, kept) = outputs(&mut client);
+    assert_eq!(errors, [ErrorCode::KeyChanged], "the send is refused, the change told once");
+    assert!(!keeps_a_message(&kept));
+    assert_eq!(client.conversations.len(), 1);
+    let met = client.meet(wire::ids::Round(5));
+    assert!(met.is_empty(), "nothing is said to either of them");
+}
+
+#[test]
+fn a_name_stays_with_its_keys_after_its_conversation_was_closed() {
+    let saved = Saved { closed: vec![record("bob", 2)], ..Saved::default() };
+    let mut client = shown(saved, &[record("ann", 1), record("bob", 3)]);
+    client.handle_command(NOW, open("bob"));
+    assert_eq!(outputs(&mut client).0, [ErrorCode::KeyChanged]);
+    assert!(client.conversations.is_empty());
+}
+
+#[test]
+fn a_name_with_its_own_keys_opens_again() {
+    let saved = Saved { closed: vec![record("bob", 2)], ..Saved::default() };
+    let mut client = shown(saved, &[record("ann", 1), record("bob", 2)]);
+    client.handle_command(NOW, open("bob"));
+    client.handle_command(NOW, send("bob"));
+    let (errors, kept) = outputs(&mut client);
+    assert_eq!(errors, []);
+    assert!(keeps_a_message(&kept));
+}
+
+#[test]
+fn a_directory_that_is_shorter_or_another_than_before_the_restart_is_told() {
+    let ours = [record("ann", 1), record("bob", 2)];
+    let before = |records: &[Record]| Saved {
+        directory: Some((records.len() as u32, head(records))),
+        ..Saved::default()
+    };
+    let longer = [ours[0], ours[1], record("cid", 3)];
+    let other = [ours[0], record("bob", 3)];
+    for (seen, told) in [(&ours[..], false), (&ours[..1], false), (&longer, true), (&other, true)] {
+        let mut client = shown(before(seen), &ours);
+        let (errors, kept) = outputs(&mut client);
+        assert_eq!(errors.contains(&ErrorCode::DirectoryForked), told);
+        assert!(kept.iter().any(|change| matches!(change, Change::Directory(2, _))));
+    }
+}
+
+#[test]
+fn a_peer_whose_directory_is_longer_is_compared_with_once_ours_is_as_long() {
+    let all = [record("ann", 1), record("bob", 2), record("cid", 3)];
+    let other = [all[0], all[1], record("cid", 4)];
+    for (theirs, told) in [(&all, false), (&other, true)] {
+        let mut client = shown(Saved::default(), &all[..2]);
+        let mark = crate::conversation::DirectoryMark { length: 3, head: head(theirs) };
+        client.compare_with_peer(all[1].identity(), mark);
+        assert_eq!(outputs(&mut client).0, []);
+        let page = Page { from: 2, length: 3, head: head(&all), records: vec![all[2]] };
+        client.handle_control(NOW, &ServerControl::Page(page)).unwrap();
+        assert_eq!(outputs(&mut client).0.contains(&ErrorCode::DirectoryForked), told);
+    }
+}
+
+#[test]
+fn a_name_opens_as_soon_as_its_record_came_and_is_unknown_only_at_the_end() {
+    let all = [record("ann", 1), record("bob", 2), record("cid", 3)];
+    let mut client = shown(Saved::default(), &all[..1]);
+    client.handle_command(NOW, open("bob"));
+    client.handle_command(NOW, open("dan"));
+    let page = |from: usize| Page {
+        from: from as u32,
+        length: 3,
+        head: head(&all[..=from]),
+        records: vec![all[from]],
+    };
+    client.handle_control(NOW, &ServerControl::Page(page(1))).unwrap();
+    assert_eq!(outputs(&mut client).0, []);
+    assert_eq!(client.conversations.len(), 1);
+    client.handle_control(NOW, &ServerControl::Page(page(2))).unwrap();
+    assert_eq!(outputs(&mut client).0, [ErrorCode::UnknownPeer]);
+}
+
+#[test]
+fn more_conversations_than_can_go_on_are_refused() {
+    let names: Vec<String> = (0..9).map(|number| format!("p{number}")).collect();
+    let mut all = vec![record("ann", 1)];
+    all.extend(names.iter().zip(2..).map(|(name, seed)| record(name, seed)));
+    let generator = || ChaCha20Rng::seed_from_u64(9);
+    let own = identity("ann", 1);
+    let mut client = Client::new(own, Saved::default(), Box::new(generator()), generator());
+    for (from, pair) in all.chunks(5).enumerate() {
+        let until = from * 5 + pair.len();
+        let head = head(&all[..until]);
+        let page = Page { from: from as u32 * 5, length: 10, head, records: pair.to_vec() };
+        client.handle_page(&page).unwrap();
+    }
+    names.iter().for_each(|name| client.handle_command(NOW, open(name)));
+    assert_eq!(outputs(&mut client).0, [ErrorCode::TooManyConversations]);
+    assert_eq!(client.conversations.len(), 8);
+}
+
+#[test]
+fn a_server_that_numbers_its_rounds_anew_is_refused() {
+    let clock = ServerClock { genesis_ms: 5, round_ms: 2000 };
+    let mut client = shown(Saved { clock: Some(clock), ..Saved::default() }, &[record("ann", 1)]);
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let key = wire::public_key::AgreementKey::random(&mut rng);
+    let mut join = |genesis_ms, round_ms| {
+        let layer = wire::layer::Layer::for_client(&key, &key.public()).unwrap();
+        client.handle_joined(Terms { slots: 2, round_ms, genesis_ms }, layer)
+    };
+    assert_eq!(join(5, 2000), Ok(()));
+    assert_eq!(join(5, 1000), Err(ClockChanged));
+    assert_eq!(join(6, 2000), Err(ClockChanged));
+}
