@@ -11,7 +11,7 @@ use p256::ecdsa::SigningKey;
 use rand_core::OsRng;
 use rustix::time::{ClockId, clock_gettime};
 use server::accounts::Accounts;
-use server::store::SledStore;
+use server::store::{Origin, SledStore};
 use wire::account::{SealedIdentity, SealedMaster, Stretching};
 use wire::control::{LoginFinish, LoginStart, RegisterFinish, RegisterStart};
 use wire::directory::Record;
@@ -28,7 +28,8 @@ const PASSWORD: &[u8] = b"password";
 
 fn main() {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
-    let store = SledStore::open(dir.path(), 0).expect("a new store opens");
+    let store = SledStore::open(dir.path(), Origin { genesis_ms: 0, round_ms: 2000 })
+        .expect("a new store opens");
     let accounts = Accounts::new(Arc::new(store), LoginServer::random(&mut OsRng), PIN);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
     let name: Name = "ann".parse().expect("this is a name");

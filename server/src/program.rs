@@ -1,7 +1,7 @@
 //! The program `iirs-server`: arguments, what they ask for, and exit codes.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -13,7 +13,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
 use crate::admin::{self, AdminError, Answer, Request, Status, USERS_MAX, User};
-use crate::clock;
 use crate::config::{Config, Settings};
 use crate::run::{Running, Server, link_of};
 use crate::store::SledStore;
@@ -216,7 +215,7 @@ fn link(config: &Config) -> anyhow::Result<String> {
         Ok(Answer::Link { link }) => Ok(link),
         Ok(_) => Err(AdminError::Answer.into()),
         Err(AdminError::NotRunning(_)) => {
-            let store = open_existing(&config.data_dir)?;
+            let store = SledStore::open_existing(&config.data_dir)?;
             if config.public.is_none() && config.listen.port() == 0 {
                 anyhow::bail!("the port is chosen at each start; give --public HOST:PORT");
             }
@@ -234,7 +233,7 @@ fn list_users(config: &Config) -> anyhow::Result<()> {
             (Some(store), _) => admin::users(store, from)?,
             (None, Ok(users)) => users,
             (None, Err(AdminError::NotRunning(_))) => {
-                store = Some(open_existing(&config.data_dir)?);
+                store = Some(SledStore::open_existing(&config.data_dir)?);
                 continue;
             }
             (None, Err(error)) => return Err(error.into()),
@@ -304,22 +303,6 @@ fn status(config: &Config, json: bool) -> anyhow::Result<()> {
          \x20            {tampered} slots tampered with\n\
          \x20            {lagging} clients closed for lagging\n"
     ))
-}
-
-/// Opens the store of a server that does not run; makes none.
-fn open_existing(data_dir: &Path) -> anyhow::Result<SledStore> {
-    let entries = std::fs::read_dir(data_dir);
-    match entries.map(|mut entries| entries.next().is_none()) {
-        Ok(false) => Ok(SledStore::open(data_dir, clock::unix_ms())?),
-        Ok(true) => anyhow::bail!(
-            "{} is empty; start a server on it with `iirs-server run`",
-            data_dir.display()
-        ),
-        Err(error) => anyhow::bail!(
-            "cannot read {}: {error}; give the data directory of the server with --data-dir",
-            data_dir.display()
-        ),
-    }
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

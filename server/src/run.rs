@@ -1,6 +1,7 @@
 //! A running server: everything put together, and taken down in order.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::config::{Config, ConfigError, Public};
 use crate::driver::{Driver, DriverError, Pace, Rounds};
 use crate::identity::{IdentityError, Leaf, RootKey};
 use crate::session::{Hub, Offer};
-use crate::store::{OpenError, SecretKind, SledStore, Store as _, StoreError};
+use crate::store::{OpenError, Origin, SecretKind, SledStore, Store as _, StoreError};
 use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
 use crate::workers::Workers;
 use crate::{clock, listen};
@@ -52,6 +53,21 @@ pub enum StartError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The data directory was made with rounds of another length. Round numbers follow the clock by
+    /// it, and clients of before would refuse the ones that followed.
+    #[error(
+        "the data directory {} was made with rounds of {kept} ms, which last for its life, and round_ms \
+         is {asked}: set round_ms to {kept} (--round-ms {kept}), or give an empty directory with \
+         --data-dir", path.display()
+    )]
+    RoundLength {
+        /// The data directory.
+        path: PathBuf,
+        /// Length of its rounds in milliseconds.
+        kept: u32,
+        /// The length that was asked for.
+        asked: u32,
+    },
     /// A kept key is none.
     #[error("the stored {0} is damaged; restore the data directory from a backup")]
     Key(&'static str),
@@ -124,8 +140,14 @@ impl Server {
     pub async fn start(config: Config) -> Result<Running, StartError> {
         config.check()?;
         let data_dir = config.data_dir.clone();
-        let store = blocking(move || SledStore::open(&data_dir, clock::unix_ms())).await?;
+        let origin = Origin { genesis_ms: clock::unix_ms(), round_ms: config.round_ms };
+        let store = blocking(move || SledStore::open(&data_dir, origin)).await?;
         let store = Arc::new(store);
+        let Origin { genesis_ms, round_ms } = store.origin()?;
+        if round_ms != config.round_ms {
+            let (path, asked) = (config.data_dir, config.round_ms);
+            return Err(StartError::RoundLength { path, kept: round_ms, asked });
+        }
         let Keys { root, login, transport } = Keys::of(&store).await?;
         let Public { host, .. } = config.public_for(config.listen);
         let leaf = Leaf::new(&root, &host, clock::wall())?;
@@ -142,7 +164,7 @@ impl Server {
         let (driver, rounds) = Driver::start(store.clone(), pace).await?;
         let (stop, stopped) = watch::channel(false);
         let accounts = Accounts::new(store.clone(), login, link.pin);
-        let hub = Hub::new(&config, accounts, rounds.clone(), &leaf, store.genesis_ms()?, &stopped);
+        let hub = Hub::new(&config, accounts, rounds.clone(), &leaf, genesis_ms, &stopped);
         let office = Office {
             store: store.clone(),
             rounds,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking, in their helpers too")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -103,6 +104,16 @@ fn a_killed_server_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn the_length_of_a_round_is_for_the_life_of_a_data_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    Run::start(dir.path()).end(Signal::TERM);
+    let other = ["run", "--data-dir", "d", "--listen", "127.0.0.1:0", "--round-ms", "200"];
+    let said = failure(dir.path(), 1, &other);
+    assert!(said.contains("--round-ms 100"), "{said}");
+    assert_eq!(Run::start(dir.path()).end(Signal::TERM).0, Some(0));
+}
+
+#[test]
 fn flags_beat_variables_beat_the_file_beats_defaults() {
     let dir = tempfile::tempdir().unwrap();
     let file = "slots = 3\nround_ms = 300\nseats_max = 30\n";
@@ -132,6 +143,12 @@ fn wrong_use_is_2_and_failure_is_1_and_both_say_what_to_do() {
     assert!(failure(dir, 2, &[]).contains("Examples"));
     assert!(failure(dir, 1, &["link", "--data-dir", "none"]).contains("--data-dir"));
     assert!(!dir.join("none").exists(), "looking makes nothing");
+    std::fs::DirBuilder::new().mode(0o700).create(dir.join("empty")).unwrap();
+    for command in [&["link", "--data-dir", "empty"][..], &["user", "list", "--data-dir", "empty"]]
+    {
+        assert!(failure(dir, 1, command).contains("iirs-server run"));
+    }
+    assert_eq!(std::fs::read_dir(dir.join("empty")).unwrap().count(), 0, "looking makes nothing");
     std::fs::write(dir.join("f"), "x").unwrap();
     assert!(failure(dir, 1, &["run", "--data-dir", "f"]).contains("--data-dir"));
     std::fs::write(dir.join("c.toml"), "slots = 2\nbogus = 1\n").unwrap();

@@ -4,10 +4,12 @@ use wire::public_key::AgreementKey;
 use wire::size::CREDENTIAL_FINALIZATION;
 
 use super::*;
+use crate::store::Origin;
 
 const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
 const PIN: Pin = Pin([3; 32]);
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const ORIGIN: Origin = Origin { genesis_ms: 1000, round_ms: 2000 };
 const MONTH_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 struct World {
@@ -19,7 +21,7 @@ struct World {
 
 fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
-    let store = Arc::new(SledStore::open(dir.path(), 1000).unwrap());
+    let store = Arc::new(SledStore::open(dir.path(), ORIGIN).unwrap());
     let accounts = Accounts::new(store.clone(), LoginServer::random(&mut OsRng), PIN);
     let context = accounts.context(&[4; 32]);
     World { _dir: dir, store, accounts, context }

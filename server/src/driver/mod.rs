@@ -138,7 +138,7 @@ impl Driver {
     /// # Errors
     /// [`DriverError`]: no round was opened.
     pub async fn start(store: Arc<SledStore>, pace: Pace) -> Result<(Self, Rounds), DriverError> {
-        let genesis_ms = store.genesis_ms()?;
+        let genesis_ms = store.origin()?.genesis_ms;
         let by_clock = numbers::by_clock(genesis_ms, clock::unix_ms(), pace.period);
         let round = numbers::first(store.rounds_reserved()?, by_clock);
         let mut reservation = Reservation::new(store.clone());

@@ -85,9 +85,10 @@ impl Reservation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
+    use crate::store::{Origin, Store};
 
     const PERIOD: Duration = Duration::from_secs(2);
+    const ORIGIN: Origin = Origin { genesis_ms: 1000, round_ms: 2000 };
 
     #[test]
     fn numbers_follow_the_clock_forward_and_never_go_back() {
@@ -103,7 +104,7 @@ mod tests {
 
     /// Opens rounds as one process does, and returns them.
     async fn process(store: Arc<SledStore>, now_ms: u64, rounds: usize) -> Vec<u64> {
-        let genesis_ms = store.genesis_ms().unwrap();
+        let genesis_ms = store.origin().unwrap().genesis_ms;
         let clock = by_clock(genesis_ms, now_ms, PERIOD);
         let mut round = first(store.rounds_reserved().unwrap(), clock);
         let mut reservation = Reservation::new(store.clone());
@@ -136,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn no_round_repeats_over_restarts_an_old_backup_and_a_clock_set_back() {
         let (dir, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let open = |path: &std::path::Path| Arc::new(SledStore::open(path, 1000).unwrap());
+        let open = |path: &std::path::Path| Arc::new(SledStore::open(path, ORIGIN).unwrap());
         let mut seen = Vec::new();
         // Restarts while the clock stands still, then a clock that goes back to the beginning.
         for (now_ms, rounds) in [(1000, 20), (1000, 1), (1000, 3), (100_000, 40), (1000, 5)] {

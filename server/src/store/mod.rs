@@ -32,7 +32,7 @@ pub use account::{
 };
 pub use open::OpenError;
 pub use sled_store::SledStore;
-pub use state::{ReserveError, SecretKind};
+pub use state::{Origin, ReserveError, SecretKind};
 pub use token::{TOKENS_PER_ACCOUNT_MAX, TokenHash, TokenRecord};
 
 use wire::directory::Head;
@@ -46,10 +46,10 @@ pub enum StoreError {
     #[error("the store failed: {0}")]
     Fatal(String),
     /// The store was closed.
-    #[error("the store is closed")]
+    #[error("the store is closed; start the server again")]
     Closed,
     /// A record would have more than 4,096 bytes; nothing was written.
-    #[error("the record is longer than the store keeps")]
+    #[error("the record is longer than the store keeps; update the client that sent it")]
     TooLong,
 }
 
@@ -111,8 +111,8 @@ pub trait Store: Send + Sync + 'static {
         secrets: Vec<(SecretKind, Zeroizing<Vec<u8>>)>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns when this store was made; round numbers count from there.
-    fn genesis_ms(&self) -> Result<u64, StoreError>;
+    /// Returns what round numbers count from.
+    fn origin(&self) -> Result<Origin, StoreError>;
 
     /// Returns the end of the reserved block of round numbers, 0 at first.
     fn rounds_reserved(&self) -> Result<u64, StoreError>;

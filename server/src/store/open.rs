@@ -13,12 +13,13 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sled::Db;
 
 use super::trees::Trees;
-use super::{StoreError, state};
+use super::{Origin, StoreError, state};
+use crate::clock;
 
 const LOCK: &str = "lock";
 const STORE: &str = "store";
@@ -56,6 +57,15 @@ pub enum OpenError {
     )]
     NotPrivate {
         /// The data directory.
+        path: PathBuf,
+    },
+    /// No server made anything here.
+    #[error(
+        "{} is not the data directory of a server: give that one with --data-dir, or start a server \
+         here with `iirs-server run`", path.display()
+    )]
+    NoStore {
+        /// The directory.
         path: PathBuf,
     },
     /// The operating system refused.
@@ -112,18 +122,35 @@ pub(super) struct OpenDirectory {
 }
 
 /// Locks the data directory, clears what a crash left, and opens the store, a new one if need be.
-pub(super) fn open_directory(data_dir: &Path, now_ms: u64) -> Result<OpenDirectory, OpenError> {
+pub(super) fn open_directory(data_dir: &Path, origin: Origin) -> Result<OpenDirectory, OpenError> {
     make_private(data_dir)?;
     let lock = lock(data_dir)?;
     let (store, new) = (data_dir.join(STORE), data_dir.join(NEW_STORE));
     remove_if_there(&new)?;
-    if exists(&store)? {
-        remove_unfinished_snapshots(&store)?;
-    } else {
-        create(data_dir, &new, now_ms)?;
+    if !exists(&store)? {
+        create(data_dir, &new, origin)?;
         fs::rename(&new, &store).map_err(io_error("name", &store))?;
         sync(data_dir)?;
     }
+    open_locked(data_dir, lock)
+}
+
+/// Locks the data directory and opens the store that is in it; leaves a directory without one as it is.
+pub(super) fn open_existing(data_dir: &Path) -> Result<OpenDirectory, OpenError> {
+    // Asks for the directory itself first: what is wrong with it would look like a missing store.
+    fs::read_dir(data_dir).map_err(io_error("read", data_dir))?;
+    for part in [LOCK.into(), Path::new(STORE).join(SLED_CONF)] {
+        if !exists(&data_dir.join(part))? {
+            return Err(OpenError::NoStore { path: data_dir.into() });
+        }
+    }
+    make_private(data_dir)?;
+    open_locked(data_dir, lock(data_dir)?)
+}
+
+fn open_locked(data_dir: &Path, lock: File) -> Result<OpenDirectory, OpenError> {
+    let store = data_dir.join(STORE);
+    remove_unfinished_snapshots(&store)?;
     let log_path = store.join(SLED_LOG);
     for part in [store.join(SLED_CONF), log_path.clone()] {
         if !exists(&part)? {
@@ -175,13 +202,13 @@ fn lock(data_dir: &Path) -> Result<File, OpenError> {
 
 /// Makes a complete store under another name, closed and on the disk. sled writes its
 /// configuration in two unsynced steps: cut between them, the store could never be opened.
-fn create(data_dir: &Path, new: &Path, now_ms: u64) -> Result<(), OpenError> {
+fn create(data_dir: &Path, new: &Path, origin: Origin) -> Result<(), OpenError> {
     DirBuilder::new().mode(DIR_MODE).create(new).map_err(io_error("make", new))?;
     let (db, _) = open_sled(data_dir, new)?;
     migrations::open(&db).map_err(|error| wrong_schema(data_dir, error))?;
     let trees = Trees::open(db).map_err(|error| failed(data_dir, error))?;
-    let genesis = state::set_genesis_ms(&trees, now_ms).and_then(|()| trees.flush());
-    genesis.map_err(|error| OpenError::Failed { path: data_dir.into(), error })?;
+    let begun = state::set_origin(&trees, origin).and_then(|()| trees.flush());
+    begun.map_err(|error| OpenError::Failed { path: data_dir.into(), error })?;
     drop(trees);
     tighten(new)?;
     sync_tree(new)
@@ -203,14 +230,14 @@ fn remove_unfinished_snapshots(store: &Path) -> Result<(), OpenError> {
 /// Opens sled. Its helper threads can hold a database a moment longer than its owner; nobody else
 /// can, under our lock.
 fn open_sled(data_dir: &Path, store: &Path) -> Result<(Db, sled::Config), OpenError> {
-    let deadline = Instant::now() + SLED_CLOSES_WITHIN;
+    let deadline = clock::now() + SLED_CLOSES_WITHIN;
     loop {
         let config = sled::Config::new().path(store).cache_capacity(CACHE_BYTES);
         // sled panics on some damage.
         let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
         match opened {
             Ok(Ok(db)) => return Ok((db, config)),
-            Ok(Err(error)) if is_still_closing(&error) && Instant::now() < deadline => {
+            Ok(Err(error)) if is_still_closing(&error) && clock::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(1));
             }
             Ok(Err(error)) => return Err(failed(data_dir, error)),

@@ -9,12 +9,12 @@ use wire::ids::{AccountIndex, Name};
 use zeroize::Zeroizing;
 
 use super::account::{self, Registration};
-use super::open::{OpenDirectory, open_directory};
+use super::open::{OpenDirectory, open_directory, open_existing};
 use super::thread::{Condition, StoreThread};
 use super::trees::Trees;
 use super::{
-    Account, AccountSummary, DirectoryEntry, NewAccount, OpenError, RegisterError, ReserveError,
-    SecretKind, Store, StoreError, TokenHash, TokenRecord, state, token,
+    Account, AccountSummary, DirectoryEntry, NewAccount, OpenError, Origin, RegisterError,
+    ReserveError, SecretKind, Store, StoreError, TokenHash, TokenRecord, state, token,
 };
 
 /// The store in a data directory, which no other process can open while this exists.
@@ -29,9 +29,19 @@ pub struct SledStore {
 impl SledStore {
     /// Opens the store of a data directory, and makes both if there are none. Blocks.
     ///
-    /// `now_ms` becomes the genesis of a new store. The directory is made private to its owner.
-    pub fn open(data_dir: &Path, now_ms: u64) -> Result<Self, OpenError> {
-        let OpenDirectory { lock, db, config, log } = open_directory(data_dir, now_ms)?;
+    /// A new store gets `origin`, an older one keeps its own. The directory is made private to its
+    /// owner.
+    pub fn open(data_dir: &Path, origin: Origin) -> Result<Self, OpenError> {
+        Self::of(data_dir, open_directory(data_dir, origin)?)
+    }
+
+    /// Opens the store of a data directory; makes none. Blocks.
+    pub fn open_existing(data_dir: &Path) -> Result<Self, OpenError> {
+        Self::of(data_dir, open_existing(data_dir)?)
+    }
+
+    fn of(data_dir: &Path, opened: OpenDirectory) -> Result<Self, OpenError> {
+        let OpenDirectory { lock, db, config, log } = opened;
         let failed = |error: StoreError| OpenError::Failed { path: data_dir.into(), error };
         let trees = Trees::open(db).map_err(|error| failed(error.into()))?;
         let directory_len = account::directory_len(&trees).map_err(failed)?;
@@ -122,8 +132,8 @@ impl Store for SledStore {
         self.thread.write(move |trees| trees.apply(&changes)).await
     }
 
-    fn genesis_ms(&self) -> Result<u64, StoreError> {
-        self.read(state::genesis_ms)
+    fn origin(&self) -> Result<Origin, StoreError> {
+        self.read(state::origin)
     }
 
     fn rounds_reserved(&self) -> Result<u64, StoreError> {

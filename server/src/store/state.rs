@@ -33,11 +33,23 @@ impl SecretKind {
     }
 }
 
+/// What round numbers count from. It never changes: clients would refuse the numbers that follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// When the store was made, in Unix milliseconds.
+    pub genesis_ms: u64,
+    /// Length of a round in milliseconds.
+    pub round_ms: u32,
+}
+
 /// Why rounds were not reserved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReserveError {
     /// More rounds are reserved already; a reservation never goes back.
-    #[error("rounds are reserved up to {reserved} already, not only up to {asked}")]
+    #[error(
+        "rounds are reserved up to {reserved} already, not only up to {asked}; start the server again, \
+         and report this if it comes again"
+    )]
     GoesBack {
         /// The end of the reserved block.
         reserved: u64,
@@ -50,6 +62,7 @@ pub enum ReserveError {
 }
 
 const GENESIS_MS: &str = "genesis-ms";
+const ROUND_MS: &str = "round-ms";
 const ROUNDS_RESERVED: &str = "rounds-reserved";
 
 /// Reads one of the server's keys.
@@ -73,14 +86,21 @@ pub(super) fn secret_changes(
     secrets.into_iter().map(change).collect()
 }
 
-/// Reads when the store was made.
-pub(super) fn genesis_ms(trees: &Trees) -> Result<u64, StoreError> {
-    number(trees, GENESIS_MS)?.ok_or_else(|| undecodable(Tree::State))
+/// Reads what round numbers count from.
+pub(super) fn origin(trees: &Trees) -> Result<Origin, StoreError> {
+    let damaged = || undecodable(Tree::State);
+    let genesis_ms = number(trees, GENESIS_MS)?.ok_or_else(damaged)?;
+    let round_ms = number(trees, ROUND_MS)?.ok_or_else(damaged)?;
+    Ok(Origin { genesis_ms, round_ms: u32::try_from(round_ms).map_err(|_| damaged())? })
 }
 
-/// Writes when the store was made.
-pub(super) fn set_genesis_ms(trees: &Trees, now_ms: u64) -> Result<(), StoreError> {
-    trees.apply(&[Change::put(Tree::State, GENESIS_MS, &NumberRecord(now_ms))?])
+/// Writes what round numbers count from.
+pub(super) fn set_origin(trees: &Trees, origin: Origin) -> Result<(), StoreError> {
+    let Origin { genesis_ms, round_ms } = origin;
+    trees.apply(&[
+        Change::put(Tree::State, GENESIS_MS, &NumberRecord(genesis_ms))?,
+        Change::put(Tree::State, ROUND_MS, &NumberRecord(round_ms.into()))?,
+    ])
 }
 
 /// Reads the end of the reserved rounds.

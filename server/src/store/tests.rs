@@ -11,13 +11,14 @@ use wire::account::{SealedIdentity, SealedMaster, Stretching};
 use super::*;
 
 const GENESIS_MS: u64 = 1_767_225_600_000;
+const ORIGIN: Origin = Origin { genesis_ms: GENESIS_MS, round_ms: 2000 };
 
 fn open(dir: &TempDir) -> SledStore {
     reopen(dir.path()).unwrap()
 }
 
 fn reopen(dir: &Path) -> Result<SledStore, OpenError> {
-    SledStore::open(dir, GENESIS_MS)
+    SledStore::open(dir, ORIGIN)
 }
 
 fn fresh() -> (TempDir, SledStore) {
@@ -76,7 +77,8 @@ fn everything_is_there_after_reopening() {
     store.close().unwrap();
     drop(store);
 
-    let store = SledStore::open(dir.path(), GENESIS_MS + 1).unwrap();
+    let later = Origin { genesis_ms: GENESIS_MS + 1, round_ms: 300 };
+    let store = SledStore::open(dir.path(), later).unwrap();
     let bob = store.account(&name("bob")).unwrap().unwrap();
     assert_eq!((bob.index, bob.name), (AccountIndex(1), name("bob")));
     assert_eq!((bob.password_file, bob.stretching), (vec![b'b'; 192], Stretching::STANDARD));
@@ -94,7 +96,7 @@ fn everything_is_there_after_reopening() {
     assert_eq!(*store.secret(SecretKind::RootKey).unwrap().unwrap(), vec![1; 138]);
     assert_eq!(*store.secret(SecretKind::ResetKey).unwrap().unwrap(), vec![2; 64]);
     assert!(store.secret(SecretKind::OpaqueSetup).unwrap().is_none());
-    assert_eq!((store.genesis_ms(), store.rounds_reserved()), (Ok(GENESIS_MS), Ok(512)));
+    assert_eq!((store.origin(), store.rounds_reserved()), (Ok(ORIGIN), Ok(512)));
 }
 
 #[test]
@@ -254,7 +256,7 @@ fn a_half_made_store_is_made_anew() {
     fs::write(dir.path().join("lock"), "").unwrap();
     fs::create_dir(dir.path().join("store.new")).unwrap();
     fs::write(dir.path().join("store.new/conf"), "segment_size: 5").unwrap();
-    assert_eq!(open(&dir).genesis_ms(), Ok(GENESIS_MS));
+    assert_eq!(open(&dir).origin(), Ok(ORIGIN));
 }
 
 /// Changes the closed store with sled, and returns the error of opening it then.
@@ -342,6 +344,26 @@ fn a_directory_of_other_things_is_left_alone() {
     assert!(refused.to_string().contains("a file is in the way"), "{refused}");
 }
 
+#[test]
+fn looking_for_a_store_makes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    for thing in ["", "thesis", "store"] {
+        if !thing.is_empty() {
+            fs::create_dir(dir.path().join(thing)).unwrap();
+        }
+        let before = fs::read_dir(dir.path()).unwrap().count();
+        let refused = SledStore::open_existing(dir.path()).err().unwrap();
+        assert!(matches!(refused, OpenError::NoStore { .. }), "{refused}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), before);
+    }
+    assert_eq!(fs::read_dir(dir.path().join("store")).unwrap().count(), 0);
+
+    let (dir, store) = fresh();
+    run(store.register(new_account("ann"))).unwrap();
+    drop(store);
+    assert_eq!(SledStore::open_existing(dir.path()).unwrap().account_count(), 1);
+}
+
 const CHILD_DIR: &str = "IIRS_STORE_TEST_CHILD_DIR";
 const CHILD_WRITERS: &str = "IIRS_STORE_TEST_CHILD_WRITERS";
 const NAMES_EACH: usize = 50;
@@ -351,7 +373,7 @@ const NAMES_EACH: usize = 50;
 fn child_that_registers_until_it_is_killed() {
     let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
     let writers: u32 = std::env::var(CHILD_WRITERS).unwrap().parse().unwrap();
-    let store = std::sync::Arc::new(SledStore::open(dir.as_ref(), GENESIS_MS).unwrap());
+    let store = std::sync::Arc::new(SledStore::open(dir.as_ref(), ORIGIN).unwrap());
     run(async {
         let mut tasks = tokio::task::JoinSet::new();
         for writer in 0..writers {
