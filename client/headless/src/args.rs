@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long = "contact", value_name = "NAME", allow_hyphen_values = true)]
     pub contacts: Vec<OsString>,
 
-    /// Directory of this account's state; without it, iirs/USER@HOST-PIN in the XDG data directory
+    /// Directory of this account's state; without it, a directory of its own for each account and server in iirs/ of the XDG data directory
     #[arg(long, value_name = "DIR")]
     pub profile: Option<PathBuf>,
 

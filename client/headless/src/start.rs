@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use client_link::api::{Options, PASSWORD_MAX, Password};
+use client_link::profile::Profile;
 use etcetera::BaseStrategy;
 use thiserror::Error;
 use wire::account::Stretching;
@@ -17,12 +18,6 @@ use crate::lines::Lines;
 
 /// A password, its newline (two bytes), and one byte more to notice what is too long.
 const PASSWORD_READ_MAX: usize = PASSWORD_MAX + 3;
-
-/// Characters of the pin in the name of a profile directory.
-const PROFILE_PIN: usize = 8;
-
-/// Longest part of a host in the name of a profile directory, since file names end at 255 bytes.
-const PROFILE_HOST_MAX: usize = 200;
 
 /// All that a session begins with.
 pub struct Start {
@@ -111,12 +106,7 @@ impl Start {
 
 fn default_profile(link: &Link, user: &Name) -> Result<PathBuf, Refusal> {
     let base = etcetera::choose_base_strategy().map_err(|_| Refusal::NoHome)?;
-    Ok(base.data_dir().join("iirs").join(profile_name(link, user)))
-}
-
-fn profile_name(Link { host, port: _, pin }: &Link, user: &Name) -> String {
-    let host = &host[..host.len().min(PROFILE_HOST_MAX)];
-    format!("{user}@{host}-{}", &pin.to_string()[..PROFILE_PIN])
+    Ok(base.data_dir().join("iirs").join(Profile::directory_name(link, user)))
 }
 
 fn from_file(path: &Path) -> Result<Password, PasswordError> {
@@ -280,14 +270,5 @@ mod tests {
             assert!(matches!(read_file(&longer), Err(Refusal::Password(PasswordError::TooLong))));
             assert!(matches!(read_input(&longer), Err(Refusal::Password(PasswordError::TooLong))));
         }
-    }
-
-    #[test]
-    fn the_default_profile_names_account_and_server() {
-        let user: Name = "ann".parse().unwrap();
-        assert_eq!(profile_name(&link(), &user), "ann@chat.example.org-_v7-_v7-");
-        let longest = Link { host: "h".repeat(253), ..link() };
-        let user: Name = "a".repeat(32).parse().unwrap();
-        assert!(profile_name(&longest, &user).len() <= 255);
     }
 }

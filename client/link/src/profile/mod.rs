@@ -41,8 +41,9 @@ use std::sync::Arc;
 use client_core::record::{Change, Saved};
 use rand_core::OsRng;
 use wire::account::Stretching;
+use wire::codec::Wire;
 use wire::ids::{IdentityHash, Name};
-use wire::kdf::Secret;
+use wire::kdf::{Label, Secret, hash};
 use wire::link::Link;
 use wire::login::stretch_locally;
 
@@ -50,6 +51,8 @@ use data::{Data, guarded};
 use directory::Directory;
 use header::{Front, Header};
 use key::ProfileKey;
+
+const DIRECTORY_NAME: Label = Label("iirs 1 profile directory");
 
 /// Lazy batches in a row after which one is made durable all the same: a minute of standard rounds.
 const LAZY_BATCHES_MAX: u32 = 30;
@@ -83,6 +86,14 @@ pub struct Unlocked {
 }
 
 impl Profile {
+    /// Returns the name of the directory that holds an account's profile unless somebody says otherwise, 20
+    /// characters. It names neither the account nor the server to whoever looks at the disk; who guesses both
+    /// can check his guess.
+    pub fn directory_name(link: &Link, user: &Name) -> String {
+        let hash = hash(DIRECTORY_NAME, &[&user.encode(), &link.pin.0]);
+        hash[..10].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Tells whether the directory holds a profile; a half-made one does not count.
     pub fn exists(dir: &Path) -> bool {
         Directory::at(dir).has_header()

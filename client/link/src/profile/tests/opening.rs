@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use wire::link::Pin;
 
 #[test]
 fn a_password_opens_its_profile_only() {
@@ -112,4 +113,16 @@ fn a_newer_schema_is_refused_and_not_changed() {
     let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
     let meta = transaction.open_table(row::META).unwrap();
     assert_eq!(meta.get(row::SCHEMA_KEY).unwrap().unwrap().value(), 2);
+}
+
+#[test]
+fn a_profile_directory_names_neither_account_nor_server() {
+    let link = |pin| Link { host: "chat.example.org".into(), port: 1, pin: Pin([pin; 32]) };
+    let (ann, bob) = ("ann".parse().unwrap(), "bob".parse().unwrap());
+    let name = Profile::directory_name(&link(1), &ann);
+    assert!(name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+    assert_ne!(name, Profile::directory_name(&link(2), &ann));
+    assert_ne!(name, Profile::directory_name(&link(1), &bob));
+    let moved = Link { host: "other.example.org".into(), port: 2, ..link(1) };
+    assert_eq!(name, Profile::directory_name(&moved, &ann), "a server may move");
 }
