@@ -11,6 +11,7 @@ use p256::ecdsa::SigningKey;
 use rand_core::OsRng;
 use rustix::time::{ClockId, clock_gettime};
 use server::accounts::Accounts;
+use server::limits::Limits;
 use server::store::{Origin, SledStore};
 use wire::account::{SealedIdentity, SealedMaster, Stretching};
 use wire::control::{LoginFinish, LoginStart, RegisterFinish, RegisterStart};
@@ -30,7 +31,8 @@ fn main() {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let store = SledStore::open(dir.path(), Origin { genesis_ms: 0, round_ms: 2000 })
         .expect("a new store opens");
-    let accounts = Accounts::new(Arc::new(store), LoginServer::random(&mut OsRng), PIN);
+    let accounts =
+        Accounts::new(Arc::new(store), LoginServer::random(&mut OsRng), PIN, Limits::new(1));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
     let name: Name = "ann".parse().expect("this is a name");
     runtime.block_on(register(&accounts, name));

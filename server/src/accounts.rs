@@ -101,10 +101,14 @@ pub struct Member {
 }
 
 impl Accounts {
-    /// Takes up the store and its OPAQUE secrets.
-    pub fn new(store: Arc<SledStore>, login: LoginServer, pin: Pin) -> Self {
-        let limits = Arc::new(Limits::new());
-        Self { store, login, pin, limits, sign_ins: AtomicU64::new(1) }
+    /// Takes up the store, its OPAQUE secrets, and the limits on guessing and registering.
+    pub fn new(store: Arc<SledStore>, login: LoginServer, pin: Pin, limits: Limits) -> Self {
+        Self { store, login, pin, limits: Arc::new(limits), sign_ins: AtomicU64::new(1) }
+    }
+
+    /// Returns the limits on guessing and registering.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Returns what a login over a connection with this exporter is bound to.
@@ -121,6 +125,8 @@ impl Accounts {
         request: &RegisterStart,
         address: IpAddr,
     ) -> Result<(PendingRegistration, RegisterReply), AccountError> {
+        // Before the client computes for what would be refused.
+        self.limits.may_register(address).map_err(slow_down)?;
         let attempt = self.limits.attempt(None, address).map_err(slow_down)?;
         if self.store.account(&request.name)?.is_some() {
             return Err(refused(Refusal::NameTaken));
@@ -162,12 +168,13 @@ impl Accounts {
     /// Stores a checked account.
     ///
     /// # Errors
-    /// [`AccountError`], for a name that was taken meanwhile among others; nothing was stored.
+    /// [`AccountError`], for a name that was taken meanwhile or too many accounts of the address; nothing was stored.
     pub async fn register(
         &self,
         pending: PendingRegistration,
         account: NewAccount,
     ) -> Result<Registered, AccountError> {
+        pending.attempt.register().map_err(slow_down)?;
         match self.store.register(account).await {
             Ok(index) => {
                 pending.attempt.succeed();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 use tracing_subscriber::filter::Targets;
+use wire::control::{ROUND_MS_MAX, ROUND_MS_MIN};
 use wire::size::{SLOTS_DEFAULT, SLOTS_MAX, SLOTS_MIN};
 
 /// Longest configuration file, in bytes.
@@ -17,6 +18,9 @@ pub const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Most seats that a server can be set to.
 pub const SEATS_MAX: u32 = 100_000;
+
+/// Most accounts of one address in an hour that a server can be set to.
+pub const REGISTRATIONS_MAX: u32 = 1_000_000;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -29,12 +33,14 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Host and port that the link carries; `None` for the bound address.
     pub public: Option<Public>,
-    /// Length of a round in milliseconds, 100 to 60,000.
+    /// Length of a round in milliseconds, 100 to 10,000.
     pub round_ms: u32,
     /// Slots of a deposit, 1 to 8.
     pub slots: u8,
     /// Seats in a round, at most [`SEATS_MAX`].
     pub seats_max: u32,
+    /// Accounts that one address may register in an hour, 1 to [`REGISTRATIONS_MAX`].
+    pub registrations_per_hour: u32,
     /// Days that a session token lives, 1 to 365.
     pub token_days: u32,
     /// Milliseconds from connecting to the end of sign-in, 1,000 to 120,000.
@@ -56,7 +62,7 @@ pub struct Settings {
     /// Host and port that clients reach the server at, for the link [default: the bound address]
     #[arg(long, value_name = "HOST:PORT", env = "IIRS_PUBLIC")]
     pub public: Option<Public>,
-    /// Length of a round in milliseconds, 100 to 60000 [default: 2000]
+    /// Length of a round in milliseconds, 100 to 10000 [default: 2000]
     #[arg(long, value_name = "MS", env = "IIRS_ROUND_MS")]
     pub round_ms: Option<u32>,
     /// Conversations that a client can serve in one round, 1 to 8 [default: 2]
@@ -65,6 +71,9 @@ pub struct Settings {
     /// Most clients at once, 1 to 100000 [default: 4096]
     #[arg(long, value_name = "N", env = "IIRS_SEATS_MAX")]
     pub seats_max: Option<u32>,
+    /// Accounts that one address may register in an hour, 1 to 1000000 [default: 64]
+    #[arg(long, value_name = "N", env = "IIRS_REGISTRATIONS_PER_HOUR")]
+    pub registrations_per_hour: Option<u32>,
     /// Days after which a client needs the password again, 1 to 365 [default: 30]
     #[arg(long, value_name = "DAYS", env = "IIRS_TOKEN_DAYS")]
     pub token_days: Option<u32>,
@@ -129,6 +138,7 @@ impl Config {
             round_ms: 2000,
             slots: SLOTS_DEFAULT,
             seats_max: 4096,
+            registrations_per_hour: 64,
             token_days: 30,
             sign_in_ms: 10_000,
             log: "info".to_owned(),
@@ -188,6 +198,9 @@ impl Config {
             round_ms: settings.round_ms.unwrap_or(defaults.round_ms),
             slots: settings.slots.unwrap_or(defaults.slots),
             seats_max: settings.seats_max.unwrap_or(defaults.seats_max),
+            registrations_per_hour: settings
+                .registrations_per_hour
+                .unwrap_or(defaults.registrations_per_hour),
             token_days: settings.token_days.unwrap_or(defaults.token_days),
             sign_in_ms: settings.sign_in_ms.unwrap_or(defaults.sign_in_ms),
             log: settings.log.unwrap_or(defaults.log),
@@ -201,9 +214,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] for the first one that is out of it.
     pub fn check(&self) -> Result<(), ConfigError> {
-        within("round_ms", self.round_ms.into(), 100, 60_000)?;
+        within("round_ms", self.round_ms.into(), ROUND_MS_MIN.into(), ROUND_MS_MAX.into())?;
         within("slots", self.slots.into(), SLOTS_MIN.into(), SLOTS_MAX.into())?;
         within("seats_max", self.seats_max.into(), 1, SEATS_MAX.into())?;
+        let registrations = self.registrations_per_hour.into();
+        within("registrations_per_hour", registrations, 1, REGISTRATIONS_MAX.into())?;
         within("token_days", self.token_days.into(), 1, 365)?;
         within("sign_in_ms", self.sign_in_ms.into(), 1000, 120_000)?;
         match self.log.parse::<Targets>() {
@@ -226,12 +241,14 @@ impl fmt::Display for Config {
             Some(public) => writeln!(f, "public = {}", quoted(&public.to_string()))?,
             None => writeln!(f, "# public = \"chat.example.org:4433\"")?,
         }
-        writeln!(f, "# Length of a round in milliseconds, 100 to 60000.")?;
+        writeln!(f, "# Length of a round in milliseconds, 100 to 10000.")?;
         writeln!(f, "round_ms = {}", self.round_ms)?;
         writeln!(f, "# Conversations that a client can serve in one round, 1 to 8.")?;
         writeln!(f, "slots = {}", self.slots)?;
         writeln!(f, "# Most clients at once, 1 to {SEATS_MAX}. Can change while the server runs.")?;
         writeln!(f, "seats_max = {}", self.seats_max)?;
+        writeln!(f, "# Accounts that one address may register in an hour. Can change, too.")?;
+        writeln!(f, "registrations_per_hour = {}", self.registrations_per_hour)?;
         writeln!(f, "# Days after which a client needs the password again. Can change, too.")?;
         writeln!(f, "token_days = {}", self.token_days)?;
         writeln!(f, "# Milliseconds that a client has to sign in. Can change, too.")?;
@@ -268,6 +285,7 @@ impl Settings {
             round_ms: self.round_ms.or(below.round_ms),
             slots: self.slots.or(below.slots),
             seats_max: self.seats_max.or(below.seats_max),
+            registrations_per_hour: self.registrations_per_hour.or(below.registrations_per_hour),
             token_days: self.token_days.or(below.token_days),
             sign_in_ms: self.sign_in_ms.or(below.sign_in_ms),
             log: self.log.or(below.log),

@@ -1,4 +1,5 @@
-//! Limits on guessing: failed sign-ins per name and per address, with growing delays.
+//! Limits on guessing and on registering: failed sign-ins per name and per address, with growing delays,
+//! and new accounts per address, so many an hour.
 //!
 //! Who guesses at a name from one address slows down himself and not whoever has the name: the name as
 //! such slows down only when many addresses guess at it.
@@ -35,6 +36,9 @@ pub const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 /// Names and addresses that are remembered, at most twice as many; beyond, the oldest are forgotten.
 pub const ENTRIES_MAX: usize = 32 * 1024;
 
+/// What an address may save up of new accounts: those of one hour.
+pub const REGISTRATIONS_SAVED: Duration = Duration::from_secs(60 * 60);
+
 /// How long to wait when other attempts for the same name or address are running.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -56,13 +60,14 @@ impl Policy {
     }
 }
 
-/// The failures of all names and addresses.
+/// The failures of all names and addresses, and the new accounts of addresses.
 pub struct Limits(Mutex<Tables>);
 
 struct Tables {
     names_here: Failures<(Name, IpAddr)>,
     names: Failures<Name>,
     addresses: Failures<IpAddr>,
+    registrations: Registrations,
 }
 
 /// One attempt to sign in, or to find a free name; dropped without [`Attempt::succeed`] it failed.
@@ -74,13 +79,14 @@ pub struct Attempt {
 }
 
 impl Limits {
-    /// Starts without failures.
-    pub fn new() -> Self {
+    /// Starts without failures. An address may register so many accounts an hour, at least 1.
+    pub fn new(registrations_per_hour: u32) -> Self {
         let now = clock::now();
         Self(Mutex::new(Tables {
             names_here: Failures::new(PER_NAME_HERE, now),
             names: Failures::new(PER_NAME, now),
             addresses: Failures::new(PER_ADDRESS, now),
+            registrations: Registrations::new(registrations_per_hour, now),
         }))
     }
 
@@ -98,9 +104,20 @@ impl Limits {
         self.tables().begin(name, address, now)?;
         Ok(Attempt { limits: self.clone(), name, address, succeeded: false })
     }
-}
 
-impl Limits {
+    /// Changes how many accounts an address may register an hour.
+    pub fn set_registrations_per_hour(&self, count: u32) {
+        self.tables().registrations.interval = interval(count);
+    }
+
+    /// Tells whether an address may register an account now.
+    ///
+    /// # Errors
+    /// How long to wait, if there were too many.
+    pub fn may_register(&self, address: IpAddr) -> Result<(), Duration> {
+        self.tables().registrations.next(network(address), clock::now()).map(|_| ())
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,19 +146,22 @@ impl Tables {
     fn succeed(&mut self, name: Option<Name>, address: IpAddr) {
         self.addresses.take_back(address);
         if let Some(name) = name {
-            self.names_here.forget(&(name, address));
-            self.names.forget(&name);
+            self.names_here.entries.forget(&(name, address));
+            self.names.entries.forget(&name);
         }
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Attempt {
+    /// Counts an account that is about to be stored against its address. The count stands even if
+    /// storing fails, which is rare.
+    ///
+    /// # Errors
+    /// How long to wait, if there were too many.
+    pub fn register(&self) -> Result<(), Duration> {
+        self.limits.tables().registrations.count(self.address, clock::now())
+    }
+
     /// Ends the attempt well: the name's failures are forgotten. Those of the address stay, or whoever
     /// has one account could guess at others for ever.
     pub fn succeed(mut self) {
@@ -171,13 +191,77 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Failures by key, in two generations: the older one is dropped whole, so that remembering costs the
-/// same for each entry and the table is bounded.
+/// New accounts by address: when each one's saved time is full again.
+struct Registrations {
+    interval: Duration,
+    full: Generations<IpAddr, Option<Instant>>,
+}
+
+impl Registrations {
+    fn new(per_hour: u32, now: Instant) -> Self {
+        let full = Generations::new(REGISTRATIONS_SAVED, now);
+        Self { interval: interval(per_hour), full }
+    }
+
+    /// Returns when the saved time would be full again after one more account.
+    fn next(&mut self, address: IpAddr, now: Instant) -> Result<Instant, Duration> {
+        self.full.turn(now);
+        let full = self.full.entry(address).unwrap_or(now).max(now) + self.interval;
+        match full.duration_since(now).checked_sub(REGISTRATIONS_SAVED) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            Some(_) | None => Ok(full),
+        }
+    }
+
+    fn count(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let full = self.next(address, now)?;
+        *self.full.entry(address) = Some(full);
+        Ok(())
+    }
+}
+
+/// Returns the time that one account costs.
+fn interval(per_hour: u32) -> Duration {
+    REGISTRATIONS_SAVED / per_hour.max(1)
+}
+
+/// A table in two generations: the older one is dropped whole, so that remembering costs the same for
+/// each entry and the table is bounded.
+struct Generations<K, V> {
+    remembered: Duration,
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    turned: Instant,
+}
+
+impl<K: Copy + Eq + Hash, V: Default> Generations<K, V> {
+    fn new(remembered: Duration, now: Instant) -> Self {
+        Self { remembered, young: HashMap::new(), old: HashMap::new(), turned: now }
+    }
+
+    fn forget(&mut self, key: &K) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
+    fn entry(&mut self, key: K) -> &mut V {
+        let old = self.old.remove(&key);
+        self.young.entry(key).or_insert_with(|| old.unwrap_or_default())
+    }
+
+    fn turn(&mut self, now: Instant) {
+        let age = now.duration_since(self.turned);
+        if self.young.len() >= ENTRIES_MAX || age >= self.remembered {
+            self.old = std::mem::take(&mut self.young);
+            self.turned = now;
+        }
+    }
+}
+
+/// Failures by key.
 struct Failures<K> {
     policy: Policy,
-    young: HashMap<K, Entry>,
-    old: HashMap<K, Entry>,
-    turned: Instant,
+    entries: Generations<K, Entry>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -189,13 +273,13 @@ struct Entry {
 
 impl<K: Copy + Eq + Hash> Failures<K> {
     fn new(policy: Policy, now: Instant) -> Self {
-        Self { policy, young: HashMap::new(), old: HashMap::new(), turned: now }
+        Self { policy, entries: Generations::new(REMEMBERED, now) }
     }
 
     fn begin(&mut self, key: K, now: Instant) -> Result<(), Duration> {
-        self.turn(now);
+        self.entries.turn(now);
         let policy = self.policy;
-        let entry = self.entry(key);
+        let entry = self.entries.entry(key);
         if entry.failures.saturating_add(entry.running) >= policy.free {
             let wait = entry.until.map_or(Duration::ZERO, |until| until.duration_since(now));
             if !wait.is_zero() {
@@ -211,32 +295,15 @@ impl<K: Copy + Eq + Hash> Failures<K> {
 
     fn fail(&mut self, key: K, now: Instant) {
         let policy = self.policy;
-        let entry = self.entry(key);
+        let entry = self.entries.entry(key);
         entry.running = entry.running.saturating_sub(1);
         entry.failures = entry.failures.saturating_add(1);
         entry.until = Some(now + policy.delay(entry.failures));
     }
 
     fn take_back(&mut self, key: K) {
-        let entry = self.entry(key);
+        let entry = self.entries.entry(key);
         entry.running = entry.running.saturating_sub(1);
-    }
-
-    fn forget(&mut self, key: &K) {
-        self.young.remove(key);
-        self.old.remove(key);
-    }
-
-    fn entry(&mut self, key: K) -> &mut Entry {
-        let old = self.old.remove(&key);
-        self.young.entry(key).or_insert_with(|| old.unwrap_or_default())
-    }
-
-    fn turn(&mut self, now: Instant) {
-        if self.young.len() >= ENTRIES_MAX || now.duration_since(self.turned) >= REMEMBERED {
-            self.old = std::mem::take(&mut self.young);
-            self.turned = now;
-        }
     }
 }
 
@@ -292,44 +359,44 @@ mod tests {
         assert!(failures.begin(7, now).is_err());
         failures.begin(1, now + REMEMBERED).unwrap();
         failures.begin(1, now + 2 * REMEMBERED).unwrap();
-        assert_eq!(failures.entry(7).failures, 0);
+        assert_eq!(failures.entries.entry(7).failures, 0);
         for key in 0..u32::try_from(3 * ENTRIES_MAX).unwrap() {
             let _ = failures.begin(key, now + 2 * REMEMBERED);
         }
-        assert!(failures.young.len() + failures.old.len() <= 2 * ENTRIES_MAX);
+        assert!(failures.entries.young.len() + failures.entries.old.len() <= 2 * ENTRIES_MAX);
     }
 
     #[test]
     fn success_clears_the_name_but_not_the_address() {
-        let limits = Arc::new(Limits::new());
+        let limits = Arc::new(Limits::new(60));
         let (ann, here) = ("ann".parse().unwrap(), "192.0.2.1".parse().unwrap());
         for _ in 0..4 {
             drop(limits.attempt(Some(ann), here));
         }
         limits.attempt(Some(ann), here).ok().unwrap().succeed();
         let mut tables = limits.tables();
-        assert_eq!(tables.names.entry(ann).failures, 0);
-        assert_eq!(tables.names_here.entry((ann, here)).failures, 0);
-        let address = tables.addresses.entry(here);
+        assert_eq!(tables.names.entries.entry(ann).failures, 0);
+        assert_eq!(tables.names_here.entries.entry((ann, here)).failures, 0);
+        let address = tables.addresses.entries.entry(here);
         assert_eq!((address.failures, address.running), (4, 0));
     }
 
     #[test]
     fn a_refused_attempt_leaves_nothing_running() {
-        let limits = Arc::new(Limits::new());
+        let limits = Arc::new(Limits::new(60));
         let (ann, here) = ("ann".parse().unwrap(), "192.0.2.1".parse().unwrap());
         for _ in 0..PER_NAME_HERE.free {
             drop(limits.attempt(Some(ann), here));
         }
         assert!(limits.attempt(Some(ann), here).is_err());
-        assert_eq!(limits.tables().addresses.entry(here).running, 0);
-        assert_eq!(limits.tables().names.entry(ann).running, 0);
+        assert_eq!(limits.tables().addresses.entries.entry(here).running, 0);
+        assert_eq!(limits.tables().names.entries.entry(ann).running, 0);
         assert!(limits.attempt(Some("bob".parse().unwrap()), here).is_ok());
     }
 
     #[test]
     fn guessing_from_one_address_does_not_keep_the_owner_out() {
-        let limits = Arc::new(Limits::new());
+        let limits = Arc::new(Limits::new(60));
         let (ann, there) = ("ann".parse().unwrap(), "192.0.2.1".parse().unwrap());
         let guesses: Vec<_> =
             (0..99).map_while(|_| limits.attempt(Some(ann), there).ok()).collect();
@@ -342,12 +409,29 @@ mod tests {
 
     #[test]
     fn guessing_from_many_addresses_slows_the_name_down() {
-        let limits = Arc::new(Limits::new());
+        let limits = Arc::new(Limits::new(60));
         let ann = "ann".parse().unwrap();
         let from = |host: u32| IpAddr::from(std::net::Ipv4Addr::from_bits(host));
         let guesses = (0..).map_while(|host| limits.attempt(Some(ann), from(host)).ok());
         assert_eq!(guesses.count(), PER_NAME.free as usize);
         assert!(limits.attempt(Some("bob".parse().unwrap()), from(0)).is_ok());
+    }
+
+    #[test]
+    fn an_address_registers_so_many_at_once_and_then_so_many_an_hour() {
+        let start = clock::now();
+        let (here, there) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let mut registrations = Registrations::new(60, start);
+        let mut register =
+            |address, after_s| registrations.count(address, start + Duration::from_secs(after_s));
+        assert!((0..60).all(|_| register(here, 0) == Ok(())));
+        assert_eq!(register(here, 0), Err(Duration::from_secs(60)));
+        assert_eq!(register(there, 0), Ok(()), "others do not wait");
+        assert_eq!(register(here, 59), Err(Duration::from_secs(1)));
+        assert_eq!(register(here, 60), Ok(()));
+        assert_eq!(register(here, 60), Err(Duration::from_secs(60)));
+        let saved = (0..100).take_while(|_| register(here, 3 * 3600) == Ok(()));
+        assert_eq!(saved.count(), 60, "no more than an hour's are saved");
     }
 
     #[test]

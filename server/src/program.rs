@@ -38,7 +38,7 @@ enum Command {
     #[command(after_help = "Prints `listening ADDRESS` and `link iirs://…` once it serves; \
         logs go to standard error.\n\
         SIGTERM and SIGINT finish the round and stop; SIGHUP reads the configuration again (log, \
-        seats_max, token_days and sign_in_ms change at once, the rest at the next start).")]
+        seats_max, registrations_per_hour, token_days and sign_in_ms change at once, the rest at the next start).")]
     Run(Common),
     /// Print the link that clients take
     #[command(

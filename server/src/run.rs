@@ -23,6 +23,7 @@ use crate::admin::{self, Office};
 use crate::config::{Config, ConfigError, Public};
 use crate::driver::{Driver, DriverError, Pace, Rounds};
 use crate::identity::{IdentityError, Leaf, RootKey};
+use crate::limits::Limits as AccountLimits;
 use crate::session::{Hub, Offer};
 use crate::store::{OpenError, Origin, SecretKind, SledStore, Store as _, StoreError};
 use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
@@ -163,7 +164,12 @@ impl Server {
             Pace { period: config.round(), slots: config.slots, seats_max: config.seats_max };
         let (driver, rounds) = Driver::start(store.clone(), pace).await?;
         let (stop, stopped) = watch::channel(false);
-        let accounts = Accounts::new(store.clone(), login, link.pin);
+        let accounts = Accounts::new(
+            store.clone(),
+            login,
+            link.pin,
+            AccountLimits::new(config.registrations_per_hour),
+        );
         let hub = Hub::new(&config, accounts, rounds.clone(), &leaf, genesis_ms, &stopped);
         let office = Office {
             store: store.clone(),
@@ -219,6 +225,8 @@ impl Running {
         self.transport.max_incoming(connections_max);
         self.endpoint.set_server_config(Some(self.transport.clone()));
         self.hub.rounds.set_seats_max(config.seats_max);
+        let limits = self.hub.accounts.limits();
+        limits.set_registrations_per_hour(config.registrations_per_hour);
         self.hub.token_ms.store(config.token_ms(), Ordering::Relaxed);
         self.hub.sign_in_ms.store(config.sign_in_ms.into(), Ordering::Relaxed);
         waiting

@@ -22,7 +22,8 @@ struct World {
 fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(SledStore::open(dir.path(), ORIGIN).unwrap());
-    let accounts = Accounts::new(store.clone(), LoginServer::random(&mut OsRng), PIN);
+    let accounts =
+        Accounts::new(store.clone(), LoginServer::random(&mut OsRng), PIN, Limits::new(400));
     let context = accounts.context(&[4; 32]);
     World { _dir: dir, store, accounts, context }
 }
@@ -141,6 +142,24 @@ async fn accounts_that_are_made_slow_nobody_down() {
     for number in 0..300 {
         world.register(format!("n{number}").parse().unwrap()).await;
     }
+}
+
+/// Else one address could fill the directory, which every client downloads.
+#[tokio::test]
+async fn accounts_of_one_address_are_so_many_an_hour() {
+    let world = world();
+    world.accounts.limits().set_registrations_per_hour(2);
+    let (pending, late) = world.finish(ann());
+    let (doubled, other) = world.finish("bob".parse().unwrap());
+    let check = |pending, finish| world.accounts.register_check(pending, finish).unwrap();
+    let (late, other) = (check(&pending, &late), check(&doubled, &other));
+    world.register("one".parse().unwrap()).await;
+    world.accounts.register(pending, late).await.unwrap();
+    let refused = world.accounts.register(doubled, other).await.err();
+    assert_eq!(why(refused), Refusal::SlowDown, "two that began in time do not both end");
+    assert_eq!(why(world.start("two".parse().unwrap()).err()), Refusal::SlowDown);
+    assert_eq!(world.store.account_count(), 2);
+    assert_eq!(world.log_in(MONTH_MS).await.member.account.0, 1, "who has an account signs in");
 }
 
 #[tokio::test]
