@@ -18,6 +18,13 @@ use crate::size::{
 /// Pages that one request before `join` may ask for.
 pub const PULL_PAGES_MAX: u8 = 64;
 
+/// Shortest round that a server may run, in milliseconds.
+pub const ROUND_MS_MIN: u32 = 100;
+
+/// Longest round that a server may run, in milliseconds: a frame each way must come well within a
+/// connection's idle timeout of 15 s.
+pub const ROUND_MS_MAX: u32 = 10_000;
+
 /// What a client asks.
 pub enum ClientControl {
     /// Nothing; keeps the schedule.
@@ -399,7 +406,7 @@ fn read_session(input: &mut Reader<'_>) -> Result<Session, DecodeError> {
         return Err(DecodeError::Field("slots"));
     }
     let round_ms = input.u32()?;
-    if round_ms == 0 {
+    if !(ROUND_MS_MIN..=ROUND_MS_MAX).contains(&round_ms) {
         return Err(DecodeError::Field("round length"));
     }
     Ok(Session {

@@ -10,9 +10,9 @@ use rand_core::SeedableRng;
 use wire::account::{SealedIdentity, SealedMaster, Stretching};
 use wire::codec::Wire;
 use wire::control::{
-    ClientControl, LoginFinish, LoginReply, LoginStart, PULL_PAGES_MAX, Page, Pull, Refusal,
-    Refused, RegisterFinish, RegisterReply, RegisterStart, Registered, Resume, ServerControl,
-    Session,
+    ClientControl, LoginFinish, LoginReply, LoginStart, PULL_PAGES_MAX, Page, Pull, ROUND_MS_MAX,
+    ROUND_MS_MIN, Refusal, Refused, RegisterFinish, RegisterReply, RegisterStart, Registered,
+    Resume, ServerControl, Session,
 };
 use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, Name, Round, Token};
@@ -355,7 +355,8 @@ fn server_control() -> Kinds<ServerControl> {
 }
 
 fn session() -> impl Strategy<Value = Shown<ServerControl>> {
-    let numbers = (any::<[u64; 2]>(), any::<[u32; 2]>(), SLOTS_MIN..=SLOTS_MAX, 1_u32..);
+    let numbers =
+        (any::<[u64; 2]>(), any::<[u32; 2]>(), SLOTS_MIN..=SLOTS_MAX, ROUND_MS_MIN..=ROUND_MS_MAX);
     let bytes = (array(), public_key(), array(), array(), array(), array());
     (numbers, bytes).prop_map(|(numbers, bytes)| {
         let ([expires_ms, genesis_ms], [index, directory_length], slots, round_ms) = numbers;
