@@ -153,7 +153,7 @@ mod tests {
             index: 1,
             count: 2,
             sent_ms: 8,
-            payload: Payload::new(b"text").unwrap(),
+            payload: Payload::new(&[b'x'; PEER_PAYLOAD]).unwrap(),
         }
     }
 
@@ -173,12 +173,19 @@ mod tests {
         let expected = PeerMessage { signature: read_back.signature, ..message() };
         assert!(read_back == expected);
 
-        let nobody = wire::ids::IdentityHash([0; HASH]);
-        let other_ends = Ends { own: ends.own, peer: nobody };
+        let [first, last] = [0, 0xff].map(|byte| wire::ids::IdentityHash([byte; HASH]));
+        let other_ends = [
+            Ends { own: first, ..ends },
+            Ends { own: last, ..ends },
+            Ends { peer: first, ..ends },
+            Ends { peer: last, ..ends },
+        ];
+        for other in &other_ends {
+            assert!(read(&plain, Place { ends: other, ..place }, &ann).is_none(), "ends");
+        }
         let others = [
             Place { round: Round(8), ..place },
             Place { direction: Direction::Down, ..place },
-            Place { ends: &other_ends, ..place },
             Place { transcript: Some(&[8; HASH]), ..place },
             Place { transcript: None, ..place },
         ];

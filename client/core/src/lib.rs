@@ -7,6 +7,8 @@ pub mod client;
 mod conversation;
 pub mod directory;
 mod epoch;
+#[cfg(test)]
+mod hostile;
 pub mod identity;
 mod keys;
 mod receiving;

@@ -279,9 +279,16 @@ mod tests {
 
     #[test]
     fn a_piece_that_does_not_fit_drops_its_message_and_no_other() {
-        let misfits: [&[PeerMessage]; 5] = [
+        let misfits: [&[PeerMessage]; 7] = [
             &[piece(0, (0, 3), &[1; 100]), piece(1, (2, 3), b"c")],
             &[piece(0, (0, 3), &[1; 100]), piece(1, (1, 2), b"c")],
+            &[piece(0, (0, 3), &[1; 100]), piece(1, (1, 2), b"c"), piece(2, (2, 3), b"d")],
+            &[
+                piece(0, (0, 3), &[1; 100]),
+                piece(1, (2, 3), b"c"),
+                piece(2, (1, 3), b"d"),
+                piece(3, (2, 3), b"e"),
+            ],
             &[piece(0, (1, 3), &[1; 100]), piece(1, (2, 3), b"c")],
             &[piece(0, (0, 2), &[1; 100]), piece(1, (0, 2), b"c")],
             &[piece(0, (0, 2), &[1; 100]), piece(1, (0, 1), b"c")],
@@ -291,8 +298,9 @@ mod tests {
             for misfit in *misfits {
                 assert!(take(&mut receiving, misfit).is_empty(), "case {number}");
             }
-            assert_eq!(receiving.acknowledgement(), (2, 0), "case {number}");
-            assert_eq!(take(&mut receiving, &whole(2, 1, b"hi")), ["hi"], "case {number}");
+            let count = misfits.len() as u32;
+            assert_eq!(receiving.acknowledgement(), (count, 0), "case {number}");
+            assert_eq!(take(&mut receiving, &whole(count, 1, b"hi")), ["hi"], "case {number}");
         }
     }
 
@@ -382,5 +390,24 @@ mod tests {
         assert_eq!(take(&mut receiving, &whole(1, ids, b"new")), ["new"]);
         assert!(take(&mut receiving, &whole(2, 1, b"second oldest")).is_empty());
         assert_eq!(take(&mut receiving, &whole(3, 0, b"forgotten")), ["forgotten"]);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config {
+            failure_persistence: None,
+            ..Default::default()
+        })]
+
+        #[test]
+        fn whatever_pieces_come_little_waits(
+            pieces in proptest::collection::vec((0..80u32, 0..60u16, 1..60u16, 0..293usize), 0..200),
+        ) {
+            let mut receiving = Receiving::default();
+            for (seq, index, count, bytes) in pieces {
+                receiving.take(&piece(seq, (index % count, count), &vec![b'x'; bytes]));
+                let most = (FRAGMENTS_MAX + WINDOW as usize) * PEER_PAYLOAD;
+                assert!(receiving.bytes_waiting() <= most);
+            }
+        }
     }
 }

@@ -327,13 +327,13 @@ mod tests {
     #[test]
     fn after_a_restart_the_first_message_that_is_not_wholly_acknowledged_goes_from_its_start() {
         let mut sending = sending(&[600, 600, 1]);
-        (1..=5).for_each(|round| assert!(take(&mut sending, round).is_some()));
-        assert_eq!(acknowledge(&mut sending, 6, 5, 0), ["0"], "two pieces of the next one, too");
+        (1..=7).for_each(|round| assert!(take(&mut sending, round).is_some()));
+        assert_eq!(acknowledge(&mut sending, 8, 5, 0), ["0"], "two pieces of the next one, too");
         sending.restart();
-        let places: Vec<_> = (7..11).map(|round| take(&mut sending, round).unwrap()).collect();
+        let places: Vec<_> = (9..13).map(|round| take(&mut sending, round).unwrap()).collect();
         assert_eq!(places, [(0, 0), (1, 1), (2, 2), (3, 0)]);
-        assert!(acknowledge(&mut sending, 11, 2, 0).is_empty(), "old pieces count no more");
-        assert_eq!(acknowledge(&mut sending, 12, 4, 0), ["1", "2"]);
+        assert!(acknowledge(&mut sending, 13, 2, 0).is_empty(), "old pieces count no more");
+        assert_eq!(acknowledge(&mut sending, 14, 4, 0), ["1", "2"]);
     }
 
     #[test]
