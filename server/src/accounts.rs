@@ -262,6 +262,14 @@ impl Accounts {
         Ok(signed_in(&account, token.duplicate(), record.expires_ms, sign_in))
     }
 
+    /// Tells whether a session's token still stands: neither signed out nor superseded.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_current(&self, member: &Member) -> Result<bool, StoreError> {
+        Ok(self.store.token(&member.token)?.is_some_and(|record| !record.superseded))
+    }
+
     /// Forgets a session's token.
     ///
     /// # Errors

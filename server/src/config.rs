@@ -383,7 +383,14 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_are_refused_with_the_range() {
-        for text in ["round_ms = 99", "slots = 9", "slots = 0", "seats_max = 0", "token_days = 0"] {
+        for text in [
+            "round_ms = 99",
+            "round_ms = 10001",
+            "slots = 9",
+            "slots = 0",
+            "seats_max = 0",
+            "token_days = 0",
+        ] {
             let error = loaded(Settings::default(), text).unwrap_err();
             assert!(matches!(error, ConfigError::Range { .. }), "{text}: {error}");
         }

@@ -24,6 +24,7 @@ use crate::config::{Config, ConfigError, Public};
 use crate::driver::{Driver, DriverError, Pace, Rounds};
 use crate::identity::{IdentityError, Leaf, RootKey};
 use crate::limits::Limits as AccountLimits;
+use crate::session::lobby::Lobby;
 use crate::session::{Hub, Offer};
 use crate::store::{OpenError, Origin, SecretKind, SledStore, Store as _, StoreError};
 use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
@@ -343,6 +344,7 @@ impl Hub {
         Self {
             accounts,
             rounds,
+            lobby: Lobby::default(),
             mixer,
             offer,
             workers: Workers::new(),

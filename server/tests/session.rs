@@ -166,6 +166,31 @@ async fn an_older_sign_in_that_joins_late_does_not_take_the_seat_back() {
 }
 
 #[tokio::test]
+async fn one_account_holds_one_connection_without_a_seat() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let mut first = Client::connect(&server).await;
+    first.register("ann", "p").await.ok().unwrap();
+    let session = first.log_in("ann", "p").await.ok().unwrap();
+    let mut second = Client::connect(&server).await;
+    let session = second.resume(&session.token).await.ok().unwrap();
+    assert_eq!(first.closed().await, Close::Replaced);
+    second.join(&session).await.hear().await;
+}
+
+#[tokio::test]
+async fn a_session_that_was_signed_out_meanwhile_gets_no_seat() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let (mut seated, session) = Seated::new(&server, "ann").await;
+    seated.hear().await;
+    let mut late = Client::connect(&server).await;
+    let session = late.resume(&session.token).await.ok().unwrap();
+    server.forget_tokens_of("ann").await;
+    assert_eq!(late.join(&session).await.client.closed().await, Close::TakenOver);
+}
+
+#[tokio::test]
 async fn bad_frames_close_their_own_connection_only() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir).await;

@@ -11,6 +11,7 @@
 //! Invariant: whatever a client sends, only its own connection suffers.
 
 mod frames;
+pub mod lobby;
 mod rounds;
 mod sign_in;
 
@@ -29,13 +30,14 @@ use wire::public_key::PublicKey;
 use wire::round::ClientFrame;
 use wire::size::{CONTROL_FRAME, PAGE_RECORDS, SIGNATURE, round_frame};
 
-use crate::accounts::{Accounts, SignedIn};
+use crate::accounts::{Accounts, Member, SignedIn};
 use crate::clock;
 use crate::driver::Rounds;
 use crate::store::ACCOUNTS_MAX;
 use crate::transport::login_exporter;
 use crate::workers::Workers;
 use frames::{End, FrameReader, FrameWriter};
+use lobby::Lobby;
 
 /// The longest that a signed-in client may take for its next step before it has a seat.
 pub const STEP: Duration = Duration::from_secs(30);
@@ -43,6 +45,9 @@ pub const STEP: Duration = Duration::from_secs(30);
 /// Requests for pages before a client has a seat: enough for the longest directory.
 pub const PULLS_MAX: u32 =
     ACCOUNTS_MAX.div_ceil(PAGE_RECORDS as u32 * wire::control::PULL_PAGES_MAX as u32) + 64;
+
+/// The longest that a signed-in client may take until it joins, all steps together.
+pub const JOIN: Duration = Duration::from_secs(15 * 60);
 
 /// How long the last frames may take to reach the client when the server stops.
 pub const FLUSH: Duration = Duration::from_millis(500);
@@ -56,6 +61,8 @@ pub struct Hub {
     pub accounts: Accounts,
     /// The rounds.
     pub rounds: Rounds,
+    /// Who signed in and has no seat yet.
+    pub lobby: Lobby,
     /// The mixer's key for layers.
     pub mixer: mixer::MixerKey,
     /// What every session is told of the server.
@@ -118,21 +125,48 @@ async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<std::convert
             writer: FrameWriter::new(writer),
         };
         let signed_in = sign_in(connection, hub, &mut control, deadline).await?;
-        let member = signed_in.member;
-        let session = hub.offer(signed_in)?;
-        let session = ServerControl::Session(session);
-        control.writer.control_by(clock::now() + STEP, &session).await?;
-        let (writer, reader) = before_join(connection, hub, &mut control, &member).await?;
-        let mut deposits = FrameReader::new(reader, round_frame(hub.offer.slots));
-        let layer = joined(hub, &mut deposits).await?;
-        Ok::<_, End>((control, member, layer, deposits, FrameWriter::new(writer)))
+        let mut place = hub.lobby.enter(signed_in.member);
+        let last = clock::now() + JOIN;
+        tokio::select! {
+            joined = enter(connection, hub, control, signed_in) => joined,
+            close = place.turned_out() => Err(close.into()),
+            () = tokio::time::sleep_until(last.into()) => Err(Close::SignInTimeout.into()),
+        }
     };
-    let (control, member, layer, deposits, frames) = tokio::select! {
+    let Joined { control, member, layer, deposits, frames } = tokio::select! {
         begun = begun => begun?,
         _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
     };
     let (place, feed) = hub.rounds.join(member, layer);
     rounds::run(hub, member, place, feed, control, deposits, frames).await
+}
+
+/// A session that sent its `join`.
+struct Joined {
+    control: Control,
+    member: Member,
+    layer: Layer,
+    deposits: FrameReader,
+    frames: FrameWriter,
+}
+
+/// Takes a signed-in client to its `join`; its sign-in must still be good then.
+async fn enter(
+    connection: &Connection,
+    hub: &Arc<Hub>,
+    mut control: Control,
+    signed_in: SignedIn,
+) -> Result<Joined, End> {
+    let member = signed_in.member;
+    let session = ServerControl::Session(hub.offer(signed_in)?);
+    control.writer.control_by(clock::now() + STEP, &session).await?;
+    let (writer, reader) = before_join(connection, hub, &mut control, &member).await?;
+    let mut deposits = FrameReader::new(reader, round_frame(hub.offer.slots));
+    let layer = joined(hub, &mut deposits).await?;
+    if !hub.accounts.is_current(&member).map_err(|error| failed(&error))? {
+        return Err(Close::TakenOver.into());
+    }
+    Ok(Joined { control, member, layer, deposits, frames: FrameWriter::new(writer) })
 }
 
 /// Waits for `join` and agrees on the layer.
@@ -164,7 +198,7 @@ async fn before_join(
     connection: &Connection,
     hub: &Arc<Hub>,
     control: &mut Control,
-    member: &crate::accounts::Member,
+    member: &Member,
 ) -> Result<(SendStream, RecvStream), End> {
     for _ in 0..=PULLS_MAX {
         let deadline = clock::now() + STEP;

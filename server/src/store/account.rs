@@ -80,7 +80,7 @@ pub enum RegisterError {
     #[error("this name is taken, choose another")]
     NameTaken,
     /// The server holds [`ACCOUNTS_MAX`] accounts.
-    #[error("this server takes no more accounts")]
+    #[error("this server takes no more accounts; use one that there is")]
     Full,
     /// The store did not do it.
     #[error(transparent)]

@@ -30,9 +30,10 @@ mod tests;
 pub use account::{
     ACCOUNTS_MAX, Account, AccountSummary, DirectoryEntry, NewAccount, RegisterError,
 };
-pub use open::OpenError;
+pub use open::{CACHE_BYTES, OpenError};
 pub use sled_store::SledStore;
 pub use state::{Origin, ReserveError, SecretKind};
+pub use thread::STUCK_S;
 pub use token::{TOKENS_PER_ACCOUNT_MAX, TokenHash, TokenRecord};
 
 use wire::directory::Head;

@@ -29,7 +29,8 @@ const NEW_STORE: &str = "store.new";
 const SLED_LOG: &str = "db";
 const SLED_CONF: &str = "conf";
 
-const CACHE_BYTES: u64 = 64 << 20;
+/// sled's cache.
+pub const CACHE_BYTES: u64 = 64 << 20;
 
 const DIR_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;

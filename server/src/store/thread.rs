@@ -29,8 +29,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often closing looks whether the storage failed, while it waits for the thread.
 const LOOK_WHILE_CLOSING: Duration = Duration::from_millis(20);
 
-/// How long a batch may take before the watchdog says so, and how often it says it again.
-const STUCK_S: u64 = 10;
+/// How many seconds a batch may take before the watchdog says so, and how often it says it again.
+pub const STUCK_S: u64 = 10;
+
+/// What is said of a panic of the thread.
+const PANICKED: &str = "the store thread panicked; start the server again and report this";
 
 /// A write: makes its changes and returns what answers its caller once they are durable.
 type Write = Box<dyn FnOnce(&Trees) -> Result<Answer, StoreError> + Send>;
@@ -164,7 +167,11 @@ impl StoreThread {
     }
 
     fn ended(&self) -> StoreError {
-        let ended = || StoreError::Fatal("the store thread has ended".to_owned());
+        let ended = || {
+            StoreError::Fatal(
+                "the store thread has ended; start the server again and report this".to_owned(),
+            )
+        };
         self.condition.check().err().unwrap_or_else(ended)
     }
 }
@@ -236,7 +243,7 @@ struct NotePanic<'c>(&'c Condition);
 impl Drop for NotePanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.note(&StoreError::Fatal("the store thread panicked".to_owned()));
+            self.0.note(&StoreError::Fatal(PANICKED.to_owned()));
         }
     }
 }
@@ -319,7 +326,7 @@ mod tests {
         let (_dir, _trees, condition, thread) = start(None);
         let outcome = run(thread.write(|_| -> Result<(), StoreError> { panic!("on purpose") }));
         assert!(matches!(outcome, Err(StoreError::Fatal(_))));
-        assert_eq!(run(condition.failed()), "the store thread panicked");
+        assert_eq!(run(condition.failed()), PANICKED);
     }
 
     #[test]

@@ -137,6 +137,9 @@ impl From<std::io::Error> for StoreError {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 "the disk is full; free space on it and start the server again".to_owned()
             }
+            std::io::ErrorKind::FileTooLarge => format!(
+                "{error}; raise the limit of file sizes (ulimit -f) and start the server again"
+            ),
             _ => format!("{error}; check the disk and start the server again"),
         })
     }

@@ -1,0 +1,154 @@
+//! Every number that docs/operations.md gives for the server is the one in the code.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking, in their helpers too")]
+
+use std::path::Path;
+
+use server::config::{Config, REGISTRATIONS_MAX, SEATS_MAX};
+use server::driver::room::{FRAMES_WAITING_MAX, JOINING_SPARE};
+use server::identity::LEAF_LIFE;
+use server::limits::{
+    PER_ADDRESS, PER_NAME, PER_NAME_HERE, Policy, REGISTRATIONS_SAVED, REMEMBERED,
+};
+use server::listen::{
+    CONNECTIONS_SPARE, HANDSHAKE, HANDSHAKES_MAX, HANDSHAKES_RETRY, connections_max,
+};
+use server::run::STOP;
+use server::session::STEP;
+use server::store::{ACCOUNTS_MAX, CACHE_BYTES, STUCK_S, TOKENS_PER_ACCOUNT_MAX};
+use server::transport::{
+    BIDI_STREAMS_MAX, CONNECTION_WINDOW_BYTES, IDLE_TIMEOUT, SOCKET_BUFFER_BYTES,
+    STREAM_WINDOW_BYTES,
+};
+use wire::control::{ROUND_MS_MAX, ROUND_MS_MIN};
+use wire::size::{PACKET, SLOTS_MAX};
+
+/// The part about the server.
+fn document() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split_once("\n## iirs-headless\n").unwrap().0.to_owned()
+}
+
+/// Returns the rows of the table under this head.
+fn rows<'d>(document: &'d str, head: &str) -> Vec<&'d str> {
+    let (_, table) = document.split_once(&format!("\n{head}\n")).unwrap();
+    table.lines().skip(1).take_while(|line| line.starts_with('|')).collect()
+}
+
+/// Writes a number with commas between thousands.
+fn commas(number: impl Into<u64>) -> String {
+    let digits = number.into().to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+fn failures(policy: Policy) -> String {
+    format!("{}; {} s to {} s", policy.free, policy.first.as_secs(), policy.most.as_secs())
+}
+
+#[test]
+fn every_limit_is_the_one_in_the_code() {
+    let spare = commas(CONNECTIONS_SPARE as u64);
+    assert_eq!(connections_max(1000), 2000 + CONNECTIONS_SPARE);
+    let expected = [
+        ("idle connection", format!("{} s", IDLE_TIMEOUT.as_secs())),
+        (
+            "streams of a connection",
+            format!("{BIDI_STREAMS_MAX} from the client, none from the server"),
+        ),
+        (
+            "window of a stream, of a connection",
+            format!("{} KiB, {} KiB", STREAM_WINDOW_BYTES >> 10, CONNECTION_WINDOW_BYTES >> 10),
+        ),
+        ("a handshake", format!("{} s", HANDSHAKE.as_secs())),
+        (
+            "handshakes under way; from then on an address must prove itself (Retry)",
+            format!("{HANDSHAKES_MAX}; {HANDSHAKES_RETRY}"),
+        ),
+        ("connections", format!("2 · `seats_max` and {spare} more")),
+        ("a step between sign-in and seat", format!("{} s", STEP.as_secs())),
+        (
+            "clients that wait for the next round",
+            format!("`seats_max` and {} more", commas(JOINING_SPARE as u64)),
+        ),
+        ("frames that wait for a client before it is closed", FRAMES_WAITING_MAX.to_string()),
+        (
+            "failed sign-ins under a name from one address before delays; delays",
+            failures(PER_NAME_HERE),
+        ),
+        (
+            "failed sign-ins under a name from all addresses before delays; delays",
+            failures(PER_NAME),
+        ),
+        ("failures of an address before delays; delays", failures(PER_ADDRESS)),
+        (
+            "failures remembered after the last one",
+            format!("{0} to {1} minutes", REMEMBERED.as_secs() / 60, REMEMBERED.as_secs() / 30),
+        ),
+        (
+            "accounts that an address can register at once",
+            format!("those of {} minutes", REGISTRATIONS_SAVED.as_secs() / 60),
+        ),
+        ("session tokens of an account", TOKENS_PER_ACCOUNT_MAX.to_string()),
+        ("accounts", commas(ACCOUNTS_MAX)),
+    ];
+    let document = document();
+    let mut found = rows(&document, "| limit | value |");
+    let buffers = found.pop().unwrap();
+    let asked = format!("| socket buffers | asks for {} MiB; ", SOCKET_BUFFER_BYTES >> 20);
+    assert!(buffers.starts_with(&asked), "{buffers}");
+    let expected = expected.map(|(limit, value)| format!("| {limit} | {value} |"));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_setting_is_there_with_its_default_and_its_most() {
+    let defaults = Config::new("iirs-data", "0.0.0.0:4433".parse().unwrap()).to_string();
+    let document = document();
+    let documented = rows(&document, "| key | default | meaning |");
+    let keys = documented.iter().map(|row| row.split('`').nth(1).unwrap());
+    let in_file = defaults.lines().map(|line| line.trim_start_matches("# "));
+    let settings: Vec<_> = in_file.filter_map(|line| line.split_once(" = ")).collect();
+    assert_eq!(keys.collect::<Vec<_>>(), settings.iter().map(|at| at.0).collect::<Vec<_>>());
+    for (row, (key, value)) in documented.iter().zip(settings) {
+        let default = row.split('|').nth(2).unwrap().trim().trim_matches('`');
+        if key != "public" {
+            assert_eq!(default, value.trim_matches('"'), "{key}");
+        }
+    }
+    let row = |key: &str| documented.iter().find(|row| row.contains(&format!("`{key}`"))).unwrap();
+    assert!(row("seats_max").contains(&format!("up to {}", commas(SEATS_MAX))));
+    assert!(row("registrations_per_hour").contains(&commas(REGISTRATIONS_MAX)));
+    assert!(row("slots").contains(&format!("1 to {SLOTS_MAX}")));
+    for (key, least, most) in
+        [("round_ms", ROUND_MS_MIN, ROUND_MS_MAX), ("sign_in_ms", 1000, 120_000)]
+    {
+        let range = format!("{} to {}", commas(least), commas(most));
+        assert!(row(key).contains(&range), "{key}");
+        let config = |value| {
+            let mut config = Config::new("d", "0.0.0.0:1".parse().unwrap());
+            *(if key == "round_ms" { &mut config.round_ms } else { &mut config.sign_in_ms }) =
+                value;
+            config.check().is_ok()
+        };
+        assert!(config(least) && config(most) && !config(least - 1) && !config(most + 1), "{key}");
+    }
+}
+
+#[test]
+fn the_numbers_in_the_text_are_those_in_the_code() {
+    let document = document();
+    let stop_s = STOP.as_secs() + 1;
+    for said in [
+        format!("exit 0 within {stop_s} s"),
+        format!("Cache {} MiB", CACHE_BYTES >> 20),
+        format!("stands still for {STUCK_S} s"),
+        format!("valid for {} days", LEAF_LIFE.as_secs() / 86_400),
+        format!("after the handshake is {} bytes", commas(PACKET)),
+        format!("`migrations/fixtures/v{}.hex`", migrations::VERSION),
+    ] {
+        assert!(document.contains(&said), "{said}");
+    }
+}
