@@ -150,19 +150,16 @@ async fn who_comes_back_by_token_is_never_told_of_somebody_else() {
 }
 
 #[tokio::test]
-async fn an_older_sign_in_that_joins_late_does_not_take_the_seat_back() {
+async fn an_older_sign_in_that_has_not_joined_is_closed_by_a_newer_one() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir).await;
     let mut old = Client::connect(&server).await;
     old.register("ann", "p").await.ok().unwrap();
-    let older = old.log_in("ann", "p").await.ok().unwrap();
+    old.log_in("ann", "p").await.ok().unwrap();
     let mut new = Client::connect(&server).await;
     let newer = new.log_in("ann", "p").await.ok().unwrap();
-    let mut new = new.join(&newer).await;
-    new.hear().await;
-    let old = old.join(&older).await;
-    assert_eq!(old.client.closed().await, Close::TakenOver);
-    new.hear().await;
+    assert_eq!(old.closed().await, Close::TakenOver);
+    new.join(&newer).await.hear().await;
 }
 
 #[tokio::test]
@@ -183,10 +180,12 @@ async fn a_session_that_was_signed_out_meanwhile_gets_no_seat() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir).await;
     let (mut seated, session) = Seated::new(&server, "ann").await;
-    seated.hear().await;
     let mut late = Client::connect(&server).await;
     let session = late.resume(&session.token).await.ok().unwrap();
-    server.forget_tokens_of("ann").await;
+    seated.hear_until(|heard| heard.header.open.has_control()).await;
+    seated.client.send(&ClientControl::SignOut).await;
+    seated.hear().await;
+    assert!(matches!(seated.client.answer().await, ServerControl::SignedOut));
     assert_eq!(late.join(&session).await.client.closed().await, Close::TakenOver);
 }
 

@@ -1,0 +1,199 @@
+//! The program `iirs-server` with clients: what it logs, what it reads again, and a disk that fills.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking, in their helpers too")]
+
+#[allow(dead_code, reason = "other tests use the rest")]
+mod raw;
+
+use std::io::{BufRead as _, BufReader, Lines};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use raw::{Client, Seated};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use server::store::{SledStore, Store as _};
+use wire::link::{Link, Pin};
+
+/// A user that owns nothing.
+const NOBODY: u32 = 65_534;
+
+/// A server process.
+struct Run {
+    child: Child,
+    address: SocketAddr,
+    pin: Pin,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Run {
+    /// Starts the server with a configuration, through a shell that runs `before` first.
+    fn start(dir: &Path, before: &str, config: &str) -> Self {
+        write_config(dir, config);
+        let mut command = shell(dir, before);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut word = || lines.next().unwrap().unwrap().split_once(' ').unwrap().1.to_owned();
+        let (address, link) = (word().parse().unwrap(), word().parse::<Link>().unwrap());
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, address, pin: link.pin, log }
+    }
+
+    async fn connect(&self) -> Client {
+        Client::connect_to(self.address, self.pin).await
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end; returns the exit code and the rest of the log.
+    fn end(mut self) -> (Option<i32>, String) {
+        let log: Vec<_> = self.log.map(Result::unwrap).collect();
+        (self.child.wait().unwrap().code(), log.join("\n"))
+    }
+}
+
+fn write_config(dir: &Path, config: &str) {
+    let always = "data_dir = \"d\"\nlisten = \"127.0.0.1:0\"\nround_ms = 100\n";
+    std::fs::write(dir.join("c.toml"), format!("{always}{config}")).unwrap();
+}
+
+fn shell(dir: &Path, before: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{before} exec \"$@\"")).arg("sh");
+    command.arg(env!("CARGO_BIN_EXE_iirs-server")).args(["run", "--config", "c.toml"]);
+    command.current_dir(dir).env_clear();
+    command
+}
+
+#[tokio::test]
+async fn a_hangup_puts_a_changed_configuration_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Run::start(dir.path(), "", "log = \"warn\"\ntoken_days = 1\nslots = 2\n");
+    let mut before = run.connect().await;
+    before.register("ann", "p").await.ok().unwrap();
+    let before = before.log_in("ann", "p").await.ok().unwrap();
+
+    write_config(dir.path(), "log = \"info\"\ntoken_days = 3\nslots = 2\n");
+    run.signal(Signal::HUP);
+    // Only a server that logs at `info` says so.
+    let said = run.log.next().unwrap().unwrap();
+    assert!(said.contains("read again") && said.contains("INFO"), "{said}");
+    let after = run.connect().await.log_in("ann", "p").await.ok().unwrap();
+    let longer_ms = after.expires_ms - before.expires_ms;
+    assert!((2 * 86_400_000..3 * 86_400_000).contains(&longer_ms), "{longer_ms}");
+
+    write_config(dir.path(), "log = \"info\"\nslots = 3\n");
+    run.signal(Signal::HUP);
+    let mut warnings = run.log.by_ref().map(Result::unwrap).filter(|line| line.contains("WARN"));
+    let said = warnings.next().unwrap();
+    assert!(said.contains("restart the server to change slots"), "{said}");
+
+    write_config(dir.path(), "slots = 9\n");
+    run.signal(Signal::HUP);
+    let mut errors = run.log.by_ref().map(Result::unwrap).filter(|line| line.contains("ERROR"));
+    assert!(errors.next().unwrap().contains("slots is 9"));
+    run.signal(Signal::TERM);
+    assert_eq!(run.end().0, Some(0));
+}
+
+#[tokio::test]
+async fn the_log_names_nobody_and_no_drop() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::start(dir.path(), "", "");
+    let (drop, alone) = (0xc7, 0x9d);
+    let mut chatting = Vec::new();
+    for who in ["zebulon", "quentin"] {
+        let mut client = run.connect().await;
+        client.register(who, "password").await.ok().unwrap();
+        let session = client.log_in(who, "password").await.ok().unwrap();
+        let mut seated: Seated = client.join(&session).await;
+        seated.hear().await;
+        chatting.push((seated, session));
+    }
+    for _ in 0..3 {
+        for (seated, _) in &mut chatting {
+            let open = seated.hear().await.header.open;
+            seated.deposit(open, [(drop, 0x11), (alone, 0x22)]).await;
+        }
+    }
+    let mut wrong = run.connect().await;
+    assert!(wrong.log_in("zebulon", "wrong").await.is_err());
+    run.signal(Signal::TERM);
+    let (code, log) = run.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.lines().any(|line| line.contains("INFO") && line.contains("deposits=2")), "{log}");
+    for who in ["zebulon", "quentin", "127.0.0.1"] {
+        assert!(!log.contains(who), "{who}: {log}");
+    }
+    for id in [drop, alone] {
+        // Two bytes and more of the drop id in hexadecimal, decimal, and base64 at each alignment.
+        let bytes = u32::from(id);
+        let bits = bytes << 16 | bytes << 8 | bytes;
+        let base64 = [18, 12, 6, 0].map(|shift| {
+            const DIGITS: &[u8; 64] =
+                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+            char::from(DIGITS[(bits >> shift & 63) as usize])
+        });
+        let base64: String = base64.into_iter().collect();
+        for shown in [format!("{id:02x}{id:02x}"), format!("{id}, {id}"), base64] {
+            assert!(!log.to_lowercase().contains(&shown.to_lowercase()), "{shown}: {log}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_ends_the_server_with_what_to_do_and_loses_nothing_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let many = "registrations_per_hour = 1000000\n";
+    // A file may grow so far, and the signal for that is ignored.
+    let full = "trap '' XFSZ; ulimit -f 1100;";
+    let run = Run::start(dir.path(), full, many);
+    let acknowledged = Arc::new(Mutex::new(Vec::new()));
+    let (told, address, pin) = (acknowledged.clone(), run.address, run.pin);
+    let until_it_ends = tokio::spawn(async move {
+        loop {
+            let mut client = Client::connect_to(address, pin).await;
+            for _ in 0..4 {
+                let name = format!("n{}", told.lock().unwrap().len());
+                client.register(&name, "p").await.ok().unwrap();
+                told.lock().unwrap().push(name);
+            }
+        }
+    });
+    assert!(until_it_ends.await.is_err(), "the connection broke");
+    let (code, log) = run.end();
+    assert_eq!(code, Some(1), "{log}");
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("raise the limit of file sizes"), "{log}");
+    let acknowledged = acknowledged.lock().unwrap();
+    assert!(!acknowledged.is_empty());
+    let store = SledStore::open_existing(&dir.path().join("d")).unwrap();
+    for name in acknowledged.iter() {
+        assert!(store.account(&raw::name(name)).unwrap().is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_data_directory_of_somebody_else_is_an_error_that_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("d");
+    std::fs::create_dir(&data).unwrap();
+    write_config(dir.path(), "");
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = shell(dir.path(), "");
+    if geteuid().is_root() {
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
+        command.uid(NOBODY);
+    } else {
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0)).unwrap();
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("run the server as the user who owns it"), "{said}");
+}
