@@ -13,6 +13,7 @@
 //! - Key agreement, sign-in and sockets are the sessions' business; a round never waits for them.
 
 pub mod numbers;
+mod order;
 pub mod room;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,7 @@ use crate::accounts::Member;
 use crate::clock;
 use crate::store::{ReserveError, SledStore, Store as _, StoreError};
 use numbers::Reservation;
+use order::OrderRng;
 use room::{Opening, Room, StayId, Taken, Tally, Totals};
 
 /// The longest that the last round is waited for when the server stops.
@@ -232,7 +234,8 @@ impl Driver {
 /// Takes a round through the mixer.
 fn mix(open: Open, header: &ServerHeader) -> (Replies, Seats, Counts, ChaCha20Rng) {
     let mut rng = ChaCha20Rng::from_rng(OsRng).expect("the system's generator works or panics");
-    let exchanged = open.close().peel(&mut rng).shuffle(&mut rng).exchange(&mut rng);
+    let shuffled = open.close().peel(&mut rng).shuffle(&mut OrderRng::new());
+    let exchanged = shuffled.exchange(&mut rng);
     let (replies, seats, counts) = exchanged.unshuffle().seal(header);
     (replies, seats, counts, rng)
 }
