@@ -3,6 +3,7 @@
 //!
 //! Every wait is for an event and has [`DEADLINE`].
 
+pub mod hostile;
 mod panics;
 mod person;
 mod raw;

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod faults;
+mod hostile_server;
 mod secrets;
 mod sessions;
 mod wire_shape;
