@@ -2,10 +2,12 @@
 //!
 //! The reference model checks every step of every test; what a test asserts comes on top.
 
-use client_core::api::Command;
+use client_core::api::{Command, ErrorCode};
+use client_core::identity::Identity;
 use tests::sim::observer::Observer;
 use tests::sim::world::{millis, seeded};
 use tests::sim::{Cheat, Faults, Leak, Setup, Weather, World, chaos, texts};
+use wire::directory::Record;
 use wire::ids::Round;
 use wire::size::TEXT_MAX;
 
@@ -458,4 +460,52 @@ fn indistinguishable_notices_one_more_control_frame() {
     let leak = Some(Leak::ExtraControl);
     let idle = observed(Life::Opened, Weather::FAIR, leak);
     assert_ne!(idle.difference(&observed(Life::Words, Weather::FAIR, leak)), None);
+}
+
+/// Three people, of whom 0 and 1 talk, and 1 sees the directory that `change` makes; returns what 0, 1 and
+/// 2 are told.
+fn told_if(change: fn(&mut Vec<Record>)) -> Vec<Vec<ErrorCode>> {
+    let mut world = World::new(&Setup::new(70, 3));
+    world.expected = vec![ErrorCode::DirectoryForked];
+    let mut records: Vec<_> = world.people.iter().map(|it| *it.identity().record()).collect();
+    change(&mut records);
+    world.service.show(1, records);
+    world.open(0, 1);
+    world.start_all();
+    world.say(0, 1, "first");
+    world.run_until_delivered(20);
+    world.run_rounds(8);
+    world.say(1, 0, "we still talk");
+    world.run_until_delivered(20);
+    world.people.into_iter().map(|person| person.told).collect()
+}
+
+/// Somebody else's keys for a name.
+fn impostor(name: &str) -> Record {
+    let name = name.parse().expect("it is a name");
+    *Identity::random(name, &mut seeded(70, "impostor", &[])).record()
+}
+
+#[test]
+fn two_people_who_were_shown_different_directories_are_told_once_each() {
+    let told = told_if(|records| records[2] = impostor("person-2"));
+    let forked = vec![ErrorCode::DirectoryForked];
+    assert_eq!(told, [forked.clone(), forked, vec![]]);
+}
+
+#[test]
+fn a_directory_that_is_only_behind_or_ahead_is_no_fork() {
+    let nothing = vec![Vec::new(); 3];
+    assert_eq!(told_if(|_| ()), nothing);
+    assert_eq!(told_if(|records| records.truncate(2)), nothing);
+    assert_eq!(told_if(|records| records.push(impostor("a-newcomer"))), nothing);
+}
+
+#[test]
+fn an_older_fork_is_noticed_by_who_sees_further() {
+    let told = told_if(|records| {
+        records.swap(0, 2);
+        records.push(impostor("a-newcomer"));
+    });
+    assert!(told[1].contains(&ErrorCode::DirectoryForked), "{told:?}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use client_core::api::{Command, Event};
+use client_core::api::{Command, ErrorCode, Event};
 use client_core::client::{Client, Output};
 use client_core::identity::Identity;
 use client_core::rounds::Terms;
@@ -48,6 +48,8 @@ pub struct Person {
     pub answered: u64,
     /// Frames of the server that the client refused.
     pub refused: u64,
+    /// Errors that this person was told.
+    pub told: Vec<ErrorCode>,
     seed: u64,
     index: usize,
     incarnation: u64,
@@ -103,6 +105,7 @@ impl Person {
             opens: BTreeSet::new(),
             answered: 0,
             refused: 0,
+            told: Vec::new(),
             seed,
             index,
             incarnation: 0,
@@ -403,6 +406,7 @@ impl World {
             }
             Event::Error { code, text, .. } => {
                 assert!(self.expected.contains(&code), "{who} is told {}: {text}", code.as_str());
+                self.people[who].told.push(code);
             }
             Event::Registered { .. }
             | Event::SignedIn { .. }

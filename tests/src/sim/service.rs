@@ -36,9 +36,10 @@ pub struct Service {
     seed: u64,
     /// On disk: rounds below are reserved.
     reserved: u64,
-    /// On disk: the directory, and its head after each record.
-    records: Vec<Record>,
-    heads: Vec<Head>,
+    /// On disk: the directory.
+    directory: Log,
+    /// Other directories, which a server that lies shows to these accounts.
+    shown: BTreeMap<usize, Log>,
     processes: u64,
     process: Option<Process>,
 }
@@ -62,6 +63,13 @@ struct Visit {
     answers: VecDeque<ServerControl>,
 }
 
+/// A directory, and its head after each record.
+#[derive(Default)]
+struct Log {
+    records: Vec<Record>,
+    heads: Vec<Head>,
+}
+
 /// What a turn of the rounds gives.
 pub struct Turned {
     /// The round that opened.
@@ -83,8 +91,8 @@ impl Service {
             genesis_ms,
             seed,
             reserved: 0,
-            records: Vec::new(),
-            heads: Vec::new(),
+            directory: Log::default(),
+            shown: BTreeMap::new(),
             processes: 0,
             process: None,
         }
@@ -92,10 +100,14 @@ impl Service {
 
     /// Adds an account to the directory.
     pub fn register(&mut self, record: Record) {
-        let bytes = record.encode().try_into().expect("a record has its size");
-        let head = self.head(self.records.len()).after(&bytes);
-        self.records.push(record);
-        self.heads.push(head);
+        self.directory.push(record);
+    }
+
+    /// Shows an account a directory of its own from now on.
+    pub fn show(&mut self, account: usize, records: impl IntoIterator<Item = Record>) {
+        let mut log = Log::default();
+        records.into_iter().for_each(|record| log.push(record));
+        self.shown.insert(account, log);
     }
 
     /// Starts a process; returns its number and its first round.
@@ -160,7 +172,7 @@ impl Service {
     /// Closes the round, mixes it, and opens the next one with its answers, as the driver does.
     pub fn turn(&mut self, unix_ms: u64) -> Turned {
         let by_clock = numbers::by_clock(self.genesis_ms, unix_ms, self.period);
-        let directory_length = self.length();
+        let directory_length = self.directory.length();
         let closes_ms = u32::try_from(self.period.as_millis()).expect("a round is short");
         let process = self.process.as_mut().expect("only a running server turns");
         let opened = numbers::next(process.round, by_clock);
@@ -191,30 +203,15 @@ impl Service {
         }
     }
 
-    fn length(&self) -> u32 {
-        u32::try_from(self.records.len()).expect("few accounts")
-    }
-
-    fn head(&self, length: usize) -> Head {
-        length.checked_sub(1).map_or(Head::EMPTY, |last| self.heads[last])
-    }
-
-    fn page(&self, from: u32) -> Page {
-        let from = (from as usize).min(self.records.len());
-        let until = (from + PAGE_RECORDS).min(self.records.len());
-        Page {
-            from: u32::try_from(from).expect("few accounts"),
-            length: self.length(),
-            head: self.head(until),
-            records: self.records[from..until].to_vec(),
-        }
+    fn log(&self, account: usize) -> &Log {
+        self.shown.get(&account).unwrap_or(&self.directory)
     }
 
     fn control(&mut self, conn: ConnId, account: usize, bytes: &[u8]) -> Result<Vec<Sent>, Close> {
         let request = ClientControl::decode(bytes).map_err(|_| Close::Protocol)?;
         let joined = self.session(conn).is_some_and(|session| session.stay.is_some());
         if joined {
-            return self.scheduled(conn, &request).map(|()| Vec::new());
+            return self.scheduled(conn, account, &request).map(|()| Vec::new());
         }
         let send = |answer: &ServerControl| (conn, Channel::Control, answer.encode());
         match request {
@@ -224,16 +221,23 @@ impl Service {
             }
             ClientControl::Pull(Pull { from, pages }) => {
                 let pages = (0..u32::from(pages)).map(|it| from + it * PAGE_RECORDS as u32);
-                Ok(pages.map(|from| send(&ServerControl::Page(self.page(from)))).collect())
+                let log = self.log(account);
+                Ok(pages.map(|from| send(&ServerControl::Page(log.page(from)))).collect())
             }
             _ => Err(Close::Protocol),
         }
     }
 
     /// Answers a control frame of the schedule, right behind the next opening.
-    fn scheduled(&mut self, conn: ConnId, request: &ClientControl) -> Result<(), Close> {
+    fn scheduled(
+        &mut self,
+        conn: ConnId,
+        account: usize,
+        request: &ClientControl,
+    ) -> Result<(), Close> {
+        let log = self.log(account);
         let answer = match request {
-            ClientControl::Pull(Pull { from, pages: 1 }) => ServerControl::Page(self.page(*from)),
+            ClientControl::Pull(Pull { from, pages: 1 }) => ServerControl::Page(log.page(*from)),
             ClientControl::Idle => ServerControl::Idle,
             _ => return Err(Close::Protocol),
         };
@@ -269,7 +273,8 @@ impl Service {
     }
 
     fn sign_in(&mut self, conn: ConnId, account: usize) -> Session {
-        let (directory_length, directory_head) = (self.length(), self.head(self.records.len()));
+        let log = self.log(account);
+        let (directory_length, directory_head) = (log.length(), log.head(log.records.len()));
         let process = self.process.as_mut().expect("only a running server answers");
         process.sign_ins += 1;
         let session = Visit {
@@ -299,6 +304,34 @@ impl Service {
 
     fn session(&mut self, conn: ConnId) -> Option<&mut Visit> {
         self.process.as_mut()?.sessions.get_mut(&conn)
+    }
+}
+
+impl Log {
+    fn push(&mut self, record: Record) {
+        let bytes = record.encode().try_into().expect("a record has its size");
+        let head = self.head(self.records.len()).after(&bytes);
+        self.records.push(record);
+        self.heads.push(head);
+    }
+
+    fn length(&self) -> u32 {
+        u32::try_from(self.records.len()).expect("few accounts")
+    }
+
+    fn head(&self, length: usize) -> Head {
+        length.checked_sub(1).map_or(Head::EMPTY, |last| self.heads[last])
+    }
+
+    fn page(&self, from: u32) -> Page {
+        let from = (from as usize).min(self.records.len());
+        let until = (from + PAGE_RECORDS).min(self.records.len());
+        Page {
+            from: u32::try_from(from).expect("few accounts"),
+            length: self.length(),
+            head: self.head(until),
+            records: self.records[from..until].to_vec(),
+        }
     }
 }
 
