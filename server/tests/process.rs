@@ -190,7 +190,7 @@ fn a_data_directory_of_somebody_else_is_an_error_that_says_what_to_do() {
         std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
         command.uid(NOBODY);
     } else {
-        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o000)).unwrap();
     }
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
