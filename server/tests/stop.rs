@@ -8,8 +8,8 @@ mod raw;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use quinn::Endpoint;
-use raw::{Client, LOCAL, Seated, config, endpoint, soon, start};
+use quinn::{Endpoint, TransportConfig};
+use raw::{Client, LOCAL, config, endpoint, endpoint_with, soon, start};
 use server::config::Config;
 use server::listen::{CONNECTIONS_SPARE, HANDSHAKES_RETRY};
 use server::{Running, Server};
@@ -22,6 +22,9 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Longer than an answer takes, shorter than any limit of the server.
 const NO_ANSWER: Duration = Duration::from_millis(300);
+
+/// Room for less than a frame.
+const NARROW_BYTES: u32 = 700;
 
 /// First bits of a Retry packet (RFC 9000, 17.2.5).
 const RETRY: u8 = 0b1111_0000;
@@ -77,7 +80,15 @@ async fn a_client_about_to_join_holds_nobody_up() {
 async fn a_client_that_takes_no_frames_holds_nobody_up() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir).await;
-    let (deaf, _) = Seated::new(&server, "ann").await;
+    let mut narrow = TransportConfig::default();
+    narrow.stream_receive_window(NARROW_BYTES.into());
+    let (address, pin) = (server.local_addr, server.link.pin);
+    let mut client = Client::connect_from(endpoint_with(narrow), address, pin).await;
+    client.register("ann", "p").await.ok().unwrap();
+    let session = client.log_in("ann", "p").await.ok().unwrap();
+    let mut deaf = client.join(&session).await;
+    // Half a frame is taken and the rest is not: there is no room for it.
+    soon(deaf.rounds.1.read_exact(&mut [0; 8])).await.unwrap();
     assert_stops_at_once(server).await;
     assert_eq!(deaf.client.closed().await, Close::Restarting);
 }

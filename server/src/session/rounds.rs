@@ -48,8 +48,12 @@ pub(super) async fn run(
     let ended = async {
         match ended.await {
             Ok(close) => Err(close.into()),
-            // The server stops; the openings end, too, and they are sent to their end.
-            Err(_) => std::future::pending().await,
+            // The server stops; the openings end, too, and are sent to their end. A client that does not
+            // take its last frames in time loses them.
+            Err(_) => {
+                tokio::time::sleep(FLUSH).await;
+                Err(Close::Restarting.into())
+            }
         }
     };
     tokio::select! {
@@ -150,12 +154,8 @@ async fn send(
         }
     }
     // The rounds first: a client may leave at the end of either stream.
-    let flushed = async {
-        frames.flushed().await;
-        control.flushed().await;
-    };
-    // A client that does not take its last frames in time loses them.
-    let _ = tokio::time::timeout(FLUSH, flushed).await;
+    frames.flushed().await;
+    control.flushed().await;
     Err(Close::Restarting.into())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use p256::ecdsa::SigningKey;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
+use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportConfig};
 use rand_core::OsRng;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs::{default_provider, kx_group::X25519MLKEM768};
@@ -76,6 +76,11 @@ pub(crate) struct Heard {
 
 /// Makes a socket whose connections trust every server.
 pub(crate) fn endpoint() -> Endpoint {
+    endpoint_with(TransportConfig::default())
+}
+
+/// Makes such a socket with other limits.
+pub(crate) fn endpoint_with(transport: TransportConfig) -> Endpoint {
     let provider = CryptoProvider { kx_groups: vec![X25519MLKEM768], ..default_provider() };
     let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -84,7 +89,8 @@ pub(crate) fn endpoint() -> Endpoint {
         .with_custom_certificate_verifier(Arc::new(Anyone))
         .with_no_client_auth();
     tls.alpn_protocols = vec![wire::ALPN.to_vec()];
-    let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    config.transport_config(Arc::new(transport));
     let mut endpoint = Endpoint::client(LOCAL).unwrap();
     endpoint.set_default_client_config(config);
     endpoint
@@ -96,7 +102,10 @@ impl Client {
     }
 
     pub(crate) async fn connect_to(address: SocketAddr, pin: Pin) -> Self {
-        let endpoint = endpoint();
+        Self::connect_from(endpoint(), address, pin).await
+    }
+
+    pub(crate) async fn connect_from(endpoint: Endpoint, address: SocketAddr, pin: Pin) -> Self {
         let connection = soon(endpoint.connect(address, "localhost").unwrap()).await.unwrap();
         let control = connection.open_bi().await.unwrap();
         Self { connection, control, pin, _endpoint: endpoint }
