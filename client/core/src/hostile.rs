@@ -224,7 +224,10 @@ impl Bob {
         let mut fits = self.sent.iter().filter(|it| (it.0, it.1) == (seq, (index, count)));
         fits.any(|(_, _, piece)| match bytes.strip_prefix(&piece[..]) {
             Some(rest) if index + 1 == count => rest.is_empty(),
-            Some(rest) => self.sent_from(seq + 1, (index + 1, count), rest),
+            Some(rest) => {
+                let next = seq.checked_add(1);
+                next.is_some_and(|next| self.sent_from(next, (index + 1, count), rest))
+            }
             None => false,
         })
     }
