@@ -96,7 +96,10 @@ pub struct Client {
     ahead: BTreeMap<IdentityHash, DirectoryMark>,
     /// The directory as it was seen before this process started.
     seen_before: Option<DirectoryMark>,
+    /// What numbers the server's rounds, since one of them opened that agreed with this machine's clock.
     clock: Option<ServerClock>,
+    /// What the server says of that in this session.
+    offered: Option<ServerClock>,
     fork_told: bool,
     next_batch: u64,
     batches: BTreeMap<u64, Vec<Kept>>,
@@ -148,6 +151,7 @@ impl Client {
             ahead: BTreeMap::new(),
             seen_before: saved.directory.map(|(length, head)| DirectoryMark { length, head }),
             clock: saved.clock,
+            offered: None,
             fork_told: false,
             next_batch: 0,
             batches: BTreeMap::new(),
@@ -240,12 +244,10 @@ impl Client {
     pub fn handle_joined(&mut self, terms: Terms, layer: Layer) -> Result<(), ClockChanged> {
         let Terms { genesis_ms, round_ms, .. } = terms;
         let clock = ServerClock { genesis_ms, round_ms };
-        match self.clock {
-            Some(known) if known != clock => return Err(ClockChanged),
-            Some(_) => (),
-            None => self.keep(vec![Change::Clock(clock)], Vec::new()),
+        if self.clock.is_some_and(|known| known != clock) {
+            return Err(ClockChanged);
         }
-        self.clock = Some(clock);
+        self.offered = Some(clock);
         self.rounds = Some(Rounds::new(terms, layer, split(&mut self.schedule)));
         Ok(())
     }

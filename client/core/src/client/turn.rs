@@ -52,6 +52,12 @@ impl Client {
                 None => ConnectionState::Connected,
             });
         }
+        if self.clock.is_none()
+            && let Some(offered) = self.offered
+        {
+            self.clock = Some(offered);
+            self.keep(vec![Change::Clock(offered)], Vec::new());
+        }
         if round.0 / MARK_EVERY > self.mark.0 / MARK_EVERY {
             self.keep(vec![Change::Mark(round)], Vec::new());
         }

@@ -143,11 +143,11 @@ impl Gate {
                 let ServerControl::Page(page) = self.read().await? else {
                     return Err(out_of_turn().into());
                 };
+                if page.records.is_empty() {
+                    return Err(out_of_turn().into());
+                }
                 from = from.saturating_add(u32::from(page.records.len() as u16));
                 pages.push(page);
-            }
-            if pages.last().is_none_or(|page| page.records.is_empty()) {
-                return Err(out_of_turn().into());
             }
         }
         Ok(pages)
