@@ -171,6 +171,15 @@ pub struct Pull {
     pub pages: u8,
 }
 
+impl Pull {
+    /// Returns what to ask for before `join` to go from `from` records towards `length`, if any are missing.
+    pub fn toward(from: u32, length: u32) -> Option<Self> {
+        let missing = length.checked_sub(from).filter(|&missing| missing > 0)?;
+        let pages = missing.div_ceil(PAGE_RECORDS as u32).min(u32::from(PULL_PAGES_MAX));
+        Some(Self { from, pages: u8::try_from(pages).unwrap_or(PULL_PAGES_MAX) })
+    }
+}
+
 /// Up to six records of the directory, in order.
 pub struct Page {
     /// Index of the first record.

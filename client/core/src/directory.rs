@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 use wire::codec::Wire;
-use wire::control::{PULL_PAGES_MAX, Page, Pull};
+use wire::control::{Page, Pull};
 use wire::directory::{Head, Record};
 use wire::ids::Name;
-use wire::size::{PAGE_RECORDS, RECORD};
+use wire::size::RECORD;
 
 use crate::conversation::DirectoryMark;
 
@@ -63,10 +63,7 @@ impl Directory {
 
     /// Returns what to ask for to reach `length`, if something is missing.
     pub(crate) fn missing(&self, length: u32) -> Option<Pull> {
-        let from = self.mark().length;
-        let records = length.checked_sub(from).filter(|&records| records > 0)?;
-        let pages = (records as usize).div_ceil(PAGE_RECORDS).min(usize::from(PULL_PAGES_MAX));
-        Some(Pull { from, pages: u8::try_from(pages).unwrap_or(PULL_PAGES_MAX) })
+        Pull::toward(self.mark().length, length)
     }
 
     /// Takes in a page. Of what is there already, as when an answer came so late that it was asked for

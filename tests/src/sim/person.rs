@@ -303,7 +303,8 @@ impl World {
     fn pull(&mut self, who: usize, conn: ConnId, session: Box<Session>) {
         let now = self.now();
         let Some(process) = &mut self.people[who].process else { return };
-        if let Some(pull) = process.client.missing_pages(&session) {
+        let from = process.client.directory_length();
+        if let Some(pull) = Pull::toward(from, session.directory_length) {
             let Pull { pages, .. } = pull;
             process.line = Line::Pulling(conn, session, pages);
             return self.send_up(conn, Channel::Control, ClientControl::Pull(pull).encode());

@@ -18,7 +18,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRngCore, RngCore, SeedableRng};
 use thiserror::Error;
 use wire::codec::Wire;
-use wire::control::{ClientControl, Page, Pull, ServerControl, Session};
+use wire::control::{ClientControl, Page, Pull, ServerControl};
 use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, Name, Round};
 use wire::layer::Layer;
@@ -197,11 +197,6 @@ impl Client {
     /// Tells the account's name.
     pub fn name(&self) -> &Name {
         self.own.name()
-    }
-
-    /// Returns what to ask for to complete the directory of a session, before joining.
-    pub fn missing_pages(&self, session: &Session) -> Option<Pull> {
-        self.directory.missing(session.directory_length)
     }
 
     /// Takes in a page that was asked for.

@@ -9,13 +9,13 @@ use client_core::identity::{Identity, MasterKey};
 use rand_core::OsRng;
 use wire::account::Stretching;
 use wire::codec::Wire;
-use wire::control::{ClientControl, PULL_PAGES_MAX, Page, Pull, Resume, ServerControl, Session};
+use wire::control::{ClientControl, Page, Pull, Resume, ServerControl, Session};
 use wire::ids::{Name, Token};
 use wire::layer::Layer;
 use wire::link::Link;
 use wire::login::LoginContext;
 use wire::public_key::AgreementKey;
-use wire::size::{CONTROL_FRAME, PAGE_RECORDS};
+use wire::size::CONTROL_FRAME;
 use zeroize::Zeroizing;
 
 use super::stream::Streams;
@@ -135,11 +135,9 @@ impl Gate {
             return Err(PageError::TooLarge.into());
         }
         let mut pages = Vec::new();
-        while from < session.directory_length {
-            let wanted = (session.directory_length - from).div_ceil(PAGE_RECORDS as u32);
-            let wanted = u8::try_from(wanted).unwrap_or(u8::MAX).min(PULL_PAGES_MAX);
-            self.write(&ClientControl::Pull(Pull { from, pages: wanted })).await?;
-            for _ in 0..wanted {
+        while let Some(pull) = Pull::toward(from, session.directory_length) {
+            self.write(&ClientControl::Pull(pull)).await?;
+            for _ in 0..pull.pages {
                 let ServerControl::Page(page) = self.read().await? else {
                     return Err(out_of_turn().into());
                 };
