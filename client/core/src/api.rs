@@ -1,5 +1,7 @@
 //! What a program says to the client and hears from it; the window and `iirs-headless` know nothing else.
 
+use wire::ids::MessageId;
+
 /// What a program asks of the client.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Command {
@@ -26,6 +28,19 @@ pub enum Command {
     Directory,
     /// Asks for [`Event::Status`].
     Status,
+    /// Asks for [`Event::History`].
+    History {
+        /// Account name of the peer.
+        peer: String,
+        /// Only what is older than the entry with this cursor.
+        before: Option<u64>,
+        /// Most entries to return, at most 256.
+        max: usize,
+    },
+    /// Tries to come back to the rounds now, without waiting for [`Event::RetryIn`] to pass.
+    Retry,
+    /// Ends the session at the server as far as that can be reached, forgets its token, and leaves.
+    SignOut,
     /// Waits until nothing is queued, then leaves.
     Drain {
         /// Whether to stay a random 30 to 120 rounds more, since leaving with the last acknowledgement
@@ -39,6 +54,8 @@ pub enum Command {
 /// What the client tells. Its `Debug` shows no name and no text.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Event {
+    /// A step on the way into the rounds began.
+    Progress(Step),
     /// The account was made.
     Registered {
         /// Its name.
@@ -48,6 +65,15 @@ pub enum Event {
     SignedIn {
         /// Account name.
         user: String,
+    },
+    /// A round is open: what is ready goes with it.
+    RoundOpen {
+        /// Its number.
+        number: u64,
+        /// Milliseconds until it closes.
+        closes_ms: u32,
+        /// Length of a round in milliseconds.
+        round_ms: u32,
     },
     /// A round was answered.
     Round {
@@ -71,6 +97,8 @@ pub enum Event {
     },
     /// A message arrived; it is on disk.
     Message {
+        /// The sender's id of it.
+        id: MessageId,
         /// From whom.
         peer: String,
         /// What they wrote, byte for byte.
@@ -85,10 +113,31 @@ pub enum Event {
         /// All names, sorted.
         names: Vec<String>,
     },
+    /// The directory grew; the first time, by all that is in it.
+    Listed {
+        /// The new names, in the directory's order.
+        names: Vec<String>,
+    },
+    /// Answers [`Command::History`].
+    History {
+        /// Account name, as the program gave it.
+        peer: String,
+        /// The cursor that was asked for.
+        before: Option<u64>,
+        /// The newest first.
+        entries: Vec<HistoryEntry>,
+        /// Whether there are older ones.
+        more: bool,
+    },
     /// Answers [`Command::Status`].
     Status(Status),
     /// The connection changed.
     Connection(ConnectionState),
+    /// The client is out of the rounds and tries to come back after a pause.
+    RetryIn {
+        /// The pause in milliseconds.
+        ms: u64,
+    },
     /// Something failed; unless [`Event::Ended`] follows, the client goes on.
     Error {
         /// Stable code.
@@ -108,8 +157,12 @@ pub enum Event {
 impl std::fmt::Debug for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Progress(step) => write!(f, "Progress({step:?})"),
             Self::Registered { .. } => f.write_str("Registered"),
             Self::SignedIn { .. } => f.write_str("SignedIn"),
+            Self::RoundOpen { number, closes_ms, .. } => {
+                write!(f, "RoundOpen({number}, {closes_ms} ms)")
+            }
             Self::Round { number, seats, missed } => {
                 write!(f, "Round({number}, {seats} seats, {missed} missed)")
             }
@@ -118,12 +171,73 @@ impl std::fmt::Debug for Event {
                 write!(f, "Message({} bytes, round {round})", text.len())
             }
             Self::Directory { names } => write!(f, "Directory({} names)", names.len()),
+            Self::Listed { names } => write!(f, "Listed({} names)", names.len()),
+            Self::History { entries, more, .. } => {
+                write!(f, "History({} entries, more: {more})", entries.len())
+            }
             Self::Status(status) => write!(f, "Status(round {})", status.round),
             Self::Connection(state) => write!(f, "Connection({state:?})"),
+            Self::RetryIn { ms } => write!(f, "RetryIn({ms} ms)"),
             Self::Error { code, .. } => write!(f, "Error({code:?})"),
             Self::Ended { ok } => write!(f, "Ended({ok})"),
         }
     }
+}
+
+/// A step on the way into the rounds, in this order; a sign-in takes some of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Stretching the password to open the profile on this machine.
+    Unlocking,
+    /// Reaching the server and checking its identity.
+    Connecting,
+    /// Stretching the password and making the keys of a new account.
+    Registering,
+    /// Stretching the password to prove it and to open the account's keys.
+    SigningIn,
+    /// Taking the last session up again, which needs no password.
+    Resuming,
+    /// Stretching the password to seal a new profile on this machine.
+    MakingProfile,
+    /// Fetching the directory.
+    Directory {
+        /// Names in it, as the server says.
+        names: u32,
+    },
+}
+
+/// A message of the history.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// Its place; older entries have lower ones.
+    pub cursor: u64,
+    /// Who wrote it.
+    pub author: Author,
+    /// What was written.
+    pub text: String,
+    /// When, by the writer's clock, in milliseconds since 1970.
+    pub sent_ms: u64,
+}
+
+/// Who wrote a message of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// This account.
+    Own {
+        /// The label it was sent with.
+        label: String,
+        /// How far it is.
+        state: MessageState,
+        /// The round that did it; none for queued.
+        round: Option<u64>,
+    },
+    /// The peer.
+    Peer {
+        /// The sender's id of it.
+        id: MessageId,
+        /// Round that completed it.
+        round: u64,
+    },
 }
 
 /// What an error is about, as far as it is about one thing.

@@ -50,6 +50,11 @@ impl Directory {
         self.by_name.keys()
     }
 
+    /// Returns the names from a place on, in the order of the log.
+    pub(crate) fn names_from(&self, place: usize) -> impl Iterator<Item = &Name> {
+        self.records.iter().skip(place).map(|record| &record.name)
+    }
+
     /// Returns length and head.
     pub(crate) fn mark(&self) -> DirectoryMark {
         let length = u32::try_from(self.records.len()).unwrap_or(u32::MAX);

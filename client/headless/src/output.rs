@@ -68,7 +68,7 @@ struct SaidConversation<'a> {
     queued: u32,
 }
 
-/// Returns an event's line without its newline; none for the end, which is told by the exit code.
+/// Returns an event's line without its newline; none for what is not printed.
 pub fn event(event: &Event) -> Option<String> {
     let said = match event {
         Event::Registered { user } => Said::Registered { user },
@@ -77,7 +77,7 @@ pub fn event(event: &Event) -> Option<String> {
         Event::State { label, peer, state, round } => {
             Said::State { id: label, peer, state: state.as_str(), round: *round }
         }
-        Event::Message { peer, text, sent_ms, round } => {
+        Event::Message { peer, text, sent_ms, round, id: _ } => {
             Said::Message { peer, text, sent_ms: *sent_ms, round: *round }
         }
         Event::Directory { names } => Said::Directory { names },
@@ -86,7 +86,13 @@ pub fn event(event: &Event) -> Option<String> {
         Event::Error { code, text, about: About { peer, label } } => {
             Said::Error { code: code.as_str(), text, id: label.as_deref(), peer: peer.as_deref() }
         }
-        Event::Ended { .. } => return None,
+        // the exit code tells the end; the rest is for a window
+        Event::Ended { .. }
+        | Event::Progress(_)
+        | Event::RoundOpen { .. }
+        | Event::Listed { .. }
+        | Event::History { .. }
+        | Event::RetryIn { .. } => return None,
     };
     Some(json(&said))
 }
@@ -192,7 +198,9 @@ fn print(out: &mut impl Write, line: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use client_link::api::{ConnectionState, ErrorCode, MessageState};
+    use client_link::api::{ConnectionState, ErrorCode, MessageState, Step};
+    use wire::ids::MessageId;
+    use wire::size::MESSAGE_ID;
 
     use super::*;
 
@@ -201,7 +209,8 @@ mod tests {
     }
 
     fn message(text: &str) -> Event {
-        Event::Message { peer: user(), text: text.into(), sent_ms: 1_790_000_000_000, round: 8 }
+        let id = MessageId([7; MESSAGE_ID]);
+        Event::Message { id, peer: user(), text: text.into(), sent_ms: 1_790_000_000_000, round: 8 }
     }
 
     #[test]
@@ -269,8 +278,21 @@ mod tests {
         for (said, line) in all {
             assert_eq!(event(&said).as_deref(), Some(line));
         }
-        assert_eq!(event(&Event::Ended { ok: true }), None);
         assert_eq!(super::error("a-b", "c"), r#"{"is":"error","code":"a-b","text":"c"}"#);
+    }
+
+    #[test]
+    fn what_is_for_a_window_is_not_printed() {
+        for unprinted in [
+            Event::Ended { ok: true },
+            Event::Progress(Step::Connecting),
+            Event::RoundOpen { number: 1, closes_ms: 2, round_ms: 3 },
+            Event::Listed { names: vec![user()] },
+            Event::History { peer: user(), before: None, entries: vec![], more: false },
+            Event::RetryIn { ms: 4 },
+        ] {
+            assert_eq!(event(&unprinted), None);
+        }
     }
 
     #[test]

@@ -257,6 +257,8 @@ mod tests {
     use client_link::api::{About, COMMANDS_MAX, ErrorCode};
     use serde_json::{Value, json};
     use tokio::time::timeout;
+    use wire::ids::MessageId;
+    use wire::size::MESSAGE_ID;
 
     use super::*;
     use crate::lines::{self, LINE_MAX, Lines};
@@ -378,6 +380,11 @@ mod tests {
         Event::Error { code, text: "do something".into(), about: About::default() }
     }
 
+    fn message(text: &str, round: u64) -> Event {
+        let (id, peer) = (MessageId([7; MESSAGE_ID]), "bob".into());
+        Event::Message { id, peer, text: text.into(), sent_ms: 5, round }
+    }
+
     fn round(number: u64) -> Event {
         Event::Round { number, seats: 2, missed: 0 }
     }
@@ -443,12 +450,7 @@ mod tests {
             let expected =
                 Command::Send { peer: "bob".into(), text: text.into(), label: text.into() };
             assert!(world.command() == expected);
-            world.tell(Event::Message {
-                peer: "bob".into(),
-                text: text.into(),
-                sent_ms: 5,
-                round: 7,
-            });
+            world.tell(message(text, 7));
             let expected =
                 json!({"is": "message", "peer": "bob", "text": text, "sent_ms": 5, "round": 7});
             assert_eq!(world.line(), expected);
@@ -558,7 +560,7 @@ mod tests {
         let mut world = World::signed_in(PLAIN);
         let lot = "x".repeat(16 * 1024);
         for round in 0..LINES_MAX as u64 + 16 {
-            world.tell(Event::Message { peer: "bob".into(), text: lot.clone(), sent_ms: 0, round });
+            world.tell(message(&lot, round));
         }
         world.do_this(json!({"do": "quit"}));
         assert!(is_quit(&world.command()));
@@ -567,12 +569,7 @@ mod tests {
     #[test]
     fn a_full_output_holds_up_no_ending() {
         let mut world = World::signed_in(Setup { virtual_time: true, ..PLAIN });
-        world.tell(Event::Message {
-            peer: "bob".into(),
-            text: "x".repeat(100_000),
-            sent_ms: 0,
-            round: 1,
-        });
+        world.tell(message(&"x".repeat(100_000), 1));
         world.tell(round(2));
         world.do_this(json!({"do": "quit"}));
         assert!(is_quit(&world.command()));

@@ -409,9 +409,14 @@ impl World {
                 assert!(self.expected.contains(&code), "{who} is told {}: {text}", code.as_str());
                 self.people[who].told.push(code);
             }
-            Event::Registered { .. }
+            Event::Progress(_)
+            | Event::Registered { .. }
             | Event::SignedIn { .. }
+            | Event::RoundOpen { .. }
             | Event::Directory { .. }
+            | Event::Listed { .. }
+            | Event::History { .. }
+            | Event::RetryIn { .. }
             | Event::Status(_)
             | Event::Connection(_)
             | Event::Ended { .. } => (),

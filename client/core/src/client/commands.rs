@@ -53,7 +53,13 @@ impl Client {
                 self.leaving = Some(Leaving::Draining { linger });
                 self.check_leaving();
             }
+            Command::SignOut => {
+                self.keep(vec![Change::Token(None)], Vec::new());
+                self.outputs.push_back(Output::Leave);
+            }
             Command::Quit => self.outputs.push_back(Output::Leave),
+            // these are for whoever holds the disk and the connection
+            Command::History { .. } | Command::Retry => (),
         }
     }
 

@@ -60,8 +60,8 @@ impl Client {
             Some(open) => open.conversation.durable(incoming.id),
             None => self.parked.entry(incoming.peer).or_default().receiving.durable(incoming.id),
         }
-        let Incoming { text, sent_ms, round, .. } = incoming;
-        self.event(Event::Message { peer, text, sent_ms, round: round.0 });
+        let Incoming { id, text, sent_ms, round, .. } = incoming;
+        self.event(Event::Message { id, peer, text, sent_ms, round: round.0 });
     }
 
     fn peer_name(&self, peer: &IdentityHash) -> Option<String> {

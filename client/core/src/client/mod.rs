@@ -94,6 +94,8 @@ pub struct Client {
     changed: BTreeSet<Name>,
     /// Directories that peers claim and that are longer than ours, to compare later.
     ahead: BTreeMap<IdentityHash, DirectoryMark>,
+    /// Records of the directory whose names were told.
+    listed: u32,
     /// The directory as it was seen before this process started.
     seen_before: Option<DirectoryMark>,
     /// What numbers the server's rounds, since one of them opened that agreed with this machine's clock.
@@ -149,6 +151,7 @@ impl Client {
             known,
             changed: BTreeSet::new(),
             ahead: BTreeMap::new(),
+            listed: 0,
             seen_before: saved.directory.map(|(length, head)| DirectoryMark { length, head }),
             clock: saved.clock,
             offered: None,
@@ -194,6 +197,12 @@ impl Client {
         self.directory.find(self.own.name()).is_some_and(|it| it.identity() == self.own.hash())
     }
 
+    /// Returns who a name belonged to when its conversation was opened first, which is whom the history
+    /// under that name is with; nothing if it never was.
+    pub fn known_peer(&self, name: &str) -> Option<IdentityHash> {
+        self.known.get(&name.parse::<Name>().ok()?).copied()
+    }
+
     /// Tells the account's name.
     pub fn name(&self) -> &Name {
         self.own.name()
@@ -229,6 +238,7 @@ impl Client {
         }
         let mark = self.directory.mark();
         self.keep(vec![Change::Directory(mark.length, mark.head)], Vec::new());
+        self.list();
         self.resolve(now, true);
     }
 
@@ -273,6 +283,7 @@ impl Client {
         let mark = self.directory.mark();
         if mark.length > before {
             self.keep(vec![Change::Directory(mark.length, mark.head)], Vec::new());
+            self.list();
         }
         self.resolve(now, self.directory.missing(page.length).is_none());
         Ok(())
@@ -323,6 +334,16 @@ impl Client {
         }
         self.conversations.insert(peer, Open { conversation, unkept });
         true
+    }
+
+    /// Tells the names that the directory gained since they were told last.
+    fn list(&mut self) {
+        let names = self.directory.names_from(self.listed as usize);
+        let names: Vec<_> = names.map(Name::to_string).collect();
+        self.listed = self.directory.mark().length;
+        if !names.is_empty() {
+            self.event(Event::Listed { names });
+        }
     }
 
     /// Compares a directory that was claimed with ours, as far as ours goes.

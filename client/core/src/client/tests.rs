@@ -1,10 +1,13 @@
-//! What the client makes of the directory that a server shows.
+//! What the client makes of the directory that a server shows, and what it tells a window.
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use wire::codec::Wire;
 use wire::control::{Page, ServerControl};
 use wire::directory::{Head, Record};
+use wire::ids::{Round, Token};
+use wire::round::ServerHeader;
+use wire::size::round_frame;
 
 use super::{Client, ClockChanged, Now, Output};
 use crate::api::{Command, ErrorCode, Event};
@@ -74,7 +77,7 @@ fn a_name_stays_with_its_keys_while_its_conversation_is_open() {
     assert_eq!(errors, [ErrorCode::KeyChanged], "the send is refused, the change told once");
     assert!(!keeps_a_message(&kept));
     assert_eq!(client.conversations.len(), 1);
-    let met = client.meet(wire::ids::Round(5));
+    let met = client.meet(Round(5));
     assert!(met.is_empty(), "nothing is said to either of them");
 }
 
@@ -181,4 +184,99 @@ fn a_server_that_numbers_its_rounds_anew_is_refused() {
     assert_eq!(join(5, 2000), Ok(()));
     assert_eq!(join(5, 1000), Err(ClockChanged));
     assert_eq!(join(6, 2000), Err(ClockChanged));
+}
+
+/// The names of each [`Event::Listed`] since it was asked last.
+fn listed(client: &mut Client) -> Vec<Vec<String>> {
+    let outputs = std::iter::from_fn(|| client.poll_output());
+    let names = outputs.filter_map(|output| match output {
+        Output::Event(Event::Listed { names }) => Some(names),
+        _ => None,
+    });
+    names.collect()
+}
+
+#[test]
+fn names_are_listed_once_in_the_order_of_the_log() {
+    let all = [record("zoe", 1), record("bob", 2), record("cid", 3), record("ann", 4)];
+    let generator = || ChaCha20Rng::seed_from_u64(9);
+    let own = identity("zoe", 1);
+    let mut client = Client::new(own, Saved::default(), Box::new(generator()), generator());
+    let page = |from: usize, until: usize| {
+        let records = all[from..until].to_vec();
+        Page { from: from as u32, length: 4, head: head(&all[..until]), records }
+    };
+    client.handle_page(&page(0, 1)).unwrap();
+    client.handle_page(&page(1, 2)).unwrap();
+    assert!(listed(&mut client).is_empty(), "not each page of the first sync");
+    client.handle_directory_synced(NOW, 2, head(&all[..2]));
+    assert_eq!(listed(&mut client), [["zoe", "bob"]]);
+    client.handle_directory_synced(NOW, 2, head(&all[..2]));
+    assert!(listed(&mut client).is_empty(), "nothing is new after a reconnect");
+    let mut hear = |page| {
+        client.handle_control(NOW, &ServerControl::Page(page)).unwrap();
+        listed(&mut client)
+    };
+    assert_eq!(hear(page(2, 3)), [["cid"]]);
+    assert!(hear(page(2, 3)).is_empty(), "the page came twice");
+    assert!(hear(page(3, 3)).is_empty());
+    assert_eq!(hear(page(2, 4)), [["ann"]]);
+}
+
+#[test]
+fn each_round_that_opens_is_told_with_the_time_that_it_is_open() {
+    let mut client = shown(Saved::default(), &[record("ann", 1)]);
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let key = wire::public_key::AgreementKey::random(&mut rng);
+    let layer = wire::layer::Layer::for_client(&key, &key.public()).unwrap();
+    client.handle_joined(Terms { slots: 2, round_ms: 2000, genesis_ms: 0 }, layer).unwrap();
+    let mut told = Vec::new();
+    for (number, closes_ms) in [(1, 700), (2, u32::MAX)] {
+        let (open, answered) = (Round(number), Round(number - 1));
+        let header = ServerHeader {
+            slots: 2,
+            closes_ms,
+            open,
+            answered,
+            seats: 1,
+            directory_length: 1,
+            buckets: 1,
+        };
+        let mut frame = vec![0; round_frame(2)];
+        header.write_to(&mut frame);
+        client.handle_round(NOW, &frame).unwrap();
+        told.extend(std::iter::from_fn(|| client.poll_output()).filter_map(
+            |output| match output {
+                Output::Event(event @ (Event::RoundOpen { .. } | Event::Round { .. })) => {
+                    Some(event)
+                }
+                _ => None,
+            },
+        ));
+    }
+    let open = |number, closes_ms| Event::RoundOpen { number, closes_ms, round_ms: 2000 };
+    let answered = Event::Round { number: 1, seats: 1, missed: 1 };
+    assert_eq!(told, [open(1, 700), open(2, 2000), answered]);
+}
+
+#[test]
+fn signing_out_forgets_the_token_before_it_leaves() {
+    let saved = Saved { token: Some(Token::new([1; 32])), ..Saved::default() };
+    let mut client = shown(saved, &[record("ann", 1)]);
+    while client.poll_output().is_some() {}
+    client.handle_command(NOW, Command::SignOut);
+    let Some(Output::Keep(_, changes)) = client.poll_output() else { panic!("nothing is kept") };
+    assert!(matches!(changes[..], [Change::Token(None)]));
+    assert!(matches!(client.poll_output(), Some(Output::Leave)));
+}
+
+#[test]
+fn a_name_is_with_whom_it_was_first() {
+    let (open, closed) = (vec![record("bob", 2)], vec![record("cid", 3)]);
+    let saved = Saved { open, closed, ..Saved::default() };
+    let client = shown(saved, &[record("ann", 1), record("bob", 7), record("dan", 4)]);
+    assert_eq!(client.known_peer("bob"), Some(record("bob", 2).identity()));
+    assert_eq!(client.known_peer("cid"), Some(record("cid", 3).identity()));
+    assert_eq!(client.known_peer("dan"), None, "never opened");
+    assert_eq!(client.known_peer("No Name!"), None);
 }

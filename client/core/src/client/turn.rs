@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand_core::RngCore;
 use wire::ids::{IdentityHash, Round};
+use wire::round::ServerHeader;
 use wire::size::CELL;
 
 use super::{Client, Kept, Now, Open};
@@ -25,7 +26,7 @@ impl Client {
             self.deposit(round, frame);
         }
         let answer = answer?;
-        self.opened(now, answer.header.open);
+        self.opened(now, &answer.header);
         if let Some(answered) = answer.answered {
             self.answered(answered);
         }
@@ -43,7 +44,8 @@ impl Client {
     }
 
     /// A round opened: it is used from now on, and never again.
-    fn opened(&mut self, now: Now, round: Round) {
+    fn opened(&mut self, now: Now, header: &ServerHeader) {
+        let round = header.open;
         let last = self.last_opened.replace(now.at);
         if !self.is_in_rounds() {
             self.missed += last.map_or(0, |last| self.rounds_between(last, now.at));
@@ -62,6 +64,9 @@ impl Client {
             self.keep(vec![Change::Mark(round)], Vec::new());
         }
         self.mark = round;
+        let round_ms = self.rounds.as_ref().map_or(1, Rounds::round_ms);
+        let closes_ms = header.closes_ms.min(round_ms);
+        self.event(Event::RoundOpen { number: round.0, closes_ms, round_ms });
     }
 
     /// Estimates the rounds that passed without us, by time: numbers also jump when a server restarts.
