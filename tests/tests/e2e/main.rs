@@ -8,4 +8,5 @@ mod faults;
 mod hostile_server;
 mod secrets;
 mod sessions;
+mod window;
 mod wire_shape;

@@ -1,5 +1,6 @@
 //! The beginning: from options to a client that has signed in.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use client_core::client::Client;
@@ -8,6 +9,7 @@ use client_core::record::{Change, Saved};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, RngCore, SeedableRng};
 use tokio::sync::mpsc;
+use wire::control::Session;
 use wire::ids::Token;
 use wire::link::Link;
 use zeroize::Zeroizing;
@@ -15,7 +17,7 @@ use zeroize::Zeroizing;
 use super::Teller;
 use super::entry::{Entry, Gate, Person, blocking};
 use super::trouble::{Failure, Trouble};
-use crate::api::{ErrorCode, Event, Options, PASSWORD_MAX};
+use crate::api::{ErrorCode, Event, Options, PASSWORD_MAX, Step};
 use crate::profile::{Completion, Profile, ProfileAccount, ProfileThread, Unlocked};
 
 /// Everything that the rounds need.
@@ -47,16 +49,18 @@ impl Beginning {
         }
         let person = Person { user, password: Arc::new(password), stretching };
         let account = ProfileAccount { link: link.clone(), user };
-        let unlocked = unlock(dir.clone(), &person, &account).await?;
+        let unlocked = unlock(dir.clone(), &person, &account, teller).await?;
         let opened = async {
+            teller.tell(Event::Progress(Step::Connecting));
             let mut gate = Gate::open(&link).await?;
             if register {
+                teller.tell(Event::Progress(Step::Registering));
                 gate.register(&link, &person).await?;
                 teller.tell(Event::Registered { user: user.to_string() });
             }
             match unlocked {
-                Some(unlocked) => come_again(gate, &link, &person, unlocked).await,
-                None => come_first(gate, &link, &person, dir, account).await,
+                Some(unlocked) => come_again(gate, &link, &person, unlocked, teller).await,
+                None => come_first(gate, &link, &person, dir, account, teller).await,
             }
         };
         let opened = opened.await.map_err(Trouble::into_failure)?;
@@ -81,16 +85,19 @@ impl Opened {
 
 /// Opens the profile if there is one; it must be this account's.
 async fn unlock(
-    dir: std::path::PathBuf,
+    dir: PathBuf,
     person: &Person,
     account: &ProfileAccount,
+    teller: &Teller,
 ) -> Result<Option<Unlocked>, Failure> {
     let Person { password, stretching, .. } = person.clone();
-    let unlock = move || {
-        let exists = Profile::exists(&dir);
-        exists.then(|| Profile::unlock(&dir, password.expose(), &stretching)).transpose()
-    };
-    let Some(unlocked) = blocking(unlock).await?? else { return Ok(None) };
+    let place = dir.clone();
+    if !blocking(move || Profile::exists(&place)).await? {
+        return Ok(None);
+    }
+    teller.tell(Event::Progress(Step::Unlocking));
+    let unlock = move || Profile::unlock(&dir, password.expose(), &stretching);
+    let unlocked = blocking(unlock).await??;
     if unlocked.account.user == account.user && unlocked.account.link.pin == account.link.pin {
         return Ok(Some(unlocked));
     }
@@ -103,9 +110,11 @@ async fn come_first(
     mut gate: Gate,
     link: &Link,
     person: &Person,
-    dir: std::path::PathBuf,
+    dir: PathBuf,
     account: ProfileAccount,
+    teller: &Teller,
 ) -> Result<Opened, Trouble> {
+    teller.tell(Event::Progress(Step::SigningIn));
     let (session, master, identity) = gate.sign_in(link, person).await?;
     let token = session.token.duplicate();
     let Person { password, stretching, .. } = person.clone();
@@ -115,8 +124,9 @@ async fn come_first(
         profile.apply(&[Change::Token(Some(token))])?;
         Ok::<_, crate::profile::ProfileError>(profile)
     };
+    teller.tell(Event::Progress(Step::MakingProfile));
     let profile = blocking(create).await?.map_err(Failure::from)?;
-    let entry = Entry::make(gate, session, 0).await?;
+    let entry = enter(gate, session, teller).await?;
     Ok(Opened { entry, identity, profile, saved: Saved::default() })
 }
 
@@ -126,10 +136,14 @@ async fn come_again(
     link: &Link,
     person: &Person,
     unlocked: Unlocked,
+    teller: &Teller,
 ) -> Result<Opened, Trouble> {
     let Unlocked { mut profile, master, mut saved, .. } = unlocked;
     let resumed = match saved.token.take() {
-        Some(token) => gate.resume(token).await.map(Some),
+        Some(token) => {
+            teller.tell(Event::Progress(Step::Resuming));
+            gate.resume(token).await.map(Some)
+        }
         None => Ok(None),
     };
     let (session, identity) = match resumed {
@@ -139,6 +153,7 @@ async fn come_again(
             (session, identity)
         }
         Ok(None) | Err(Trouble::TokenRefused(_)) => {
+            teller.tell(Event::Progress(Step::SigningIn));
             let (session, _, identity) = gate.sign_in(link, person).await?;
             let token = session.token.duplicate();
             profile =
@@ -149,6 +164,13 @@ async fn come_again(
         }
         Err(trouble) => return Err(trouble),
     };
-    let entry = Entry::make(gate, session, 0).await?;
+    let entry = enter(gate, session, teller).await?;
     Ok(Opened { entry, identity, profile, saved })
+}
+
+/// Fetches the whole directory, and joins.
+async fn enter(gate: Gate, session: Box<Session>, teller: &Teller) -> Result<Entry, Trouble> {
+    let names = session.directory_length;
+    teller.tell(Event::Progress(Step::Directory { names }));
+    Entry::make(gate, session, 0).await
 }

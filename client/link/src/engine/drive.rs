@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use client_core::client::{Client, Output};
+use client_core::client::{Client, Now, Output};
 use client_core::record::Change;
 use client_core::rounds::Terms;
 use rand_core::{OsRng, RngCore};
@@ -18,7 +18,8 @@ use wire::ids::Token;
 use wire::link::Link;
 
 use super::begin::Beginning;
-use super::entry::{Entry, come_back};
+use super::entry::{Entry, come_back, sign_out};
+use super::history::{Histories, Question};
 use super::stream::{Frame, Streams};
 use super::trouble::{Failure, Trouble};
 use super::{Commands, End, Teller};
@@ -31,6 +32,9 @@ const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// First and longest pause between attempts to come back; each is drawn from the half of it to the whole.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+
+/// Time to leave the rounds and to end the session at the server.
+const SIGN_OUT_WITHIN: Duration = Duration::from_secs(3);
 
 /// Time that the disk has for the last changes.
 const KEEP_WITHIN: Duration = Duration::from_secs(3);
@@ -55,17 +59,22 @@ pub(super) struct Drive {
     completions: mpsc::Receiver<Completion>,
     backlog: VecDeque<(u64, Vec<Change>)>,
     submitted: usize,
+    histories: Histories,
     way: Way,
     pause: Duration,
     /// What was told of a server that goes on failing, so that it is told once.
     complained: Option<ErrorCode>,
     leaving: bool,
+    /// Whether leaving ends the session.
+    signing_out: bool,
 }
 
 /// How the server is reached now.
 enum Way {
     /// In the rounds; the moment by which the next frame must come.
     In(Box<Streams>, Instant),
+    /// Out of the rounds until this moment.
+    Paused(Instant),
     /// On the way back.
     Back(ComingBack),
 }
@@ -76,6 +85,8 @@ enum Wake {
     Frame(Result<Frame, Trouble>),
     Timer,
     Silence,
+    Again,
+    Answer(Event),
     Kept(Option<Completion>),
     Entry(Result<Box<Entry>, Trouble>),
 }
@@ -83,6 +94,7 @@ enum Wake {
 impl Drive {
     pub(super) fn new(beginning: Beginning, commands: Commands, teller: Teller) -> Self {
         let Beginning { link, token, client, entry, profile, completions } = beginning;
+        let histories = Histories::new(profile.reader());
         let entered = std::future::ready(Ok(entry));
         Self {
             clock: Clock::start(),
@@ -95,10 +107,12 @@ impl Drive {
             completions,
             backlog: VecDeque::new(),
             submitted: 0,
+            histories,
             way: Way::Back(Box::pin(entered)),
             pause: PAUSES.0,
             complained: None,
             leaving: false,
+            signing_out: false,
         }
     }
 
@@ -106,7 +120,7 @@ impl Drive {
     pub(super) async fn run(mut self) -> End {
         let failure = loop {
             match self.turn().await {
-                Ok(()) if self.leaving => break None,
+                Ok(()) | Err(Trouble::Lost(_)) if self.leaving => break None,
                 Ok(()) => (),
                 Err(Trouble::Fatal(failure)) if failure.may_pass() => {
                     self.complain(failure);
@@ -143,6 +157,10 @@ impl Drive {
                     frame = streams.next() => Wake::Frame(frame),
                     () = tokio::time::sleep_until(*silent_at) => Wake::Silence,
                 },
+                Way::Paused(until) => {
+                    tokio::time::sleep_until(*until).await;
+                    Wake::Again
+                }
                 Way::Back(coming) => Wake::Entry(coming.await.map(Box::new)),
             }
         };
@@ -151,6 +169,7 @@ impl Drive {
             () = sleep_until(timer) => Wake::Timer,
             wake = way => wake,
             kept = self.completions.recv() => Wake::Kept(kept),
+            answer = self.histories.next() => Wake::Answer(answer),
             command = self.commands.next(), if takes_commands => Wake::Command(command),
         }
     }
@@ -158,9 +177,11 @@ impl Drive {
     fn handle(&mut self, wake: Wake) -> Result<(), Trouble> {
         let now = self.clock.now();
         match wake {
-            Wake::Command(command) => self.client.handle_command(now, command),
+            Wake::Command(command) => self.command(now, command),
             Wake::Timer => self.client.handle_timeout(now),
             Wake::Silence => return Err(Trouble::Lost("the server fell silent".into())),
+            Wake::Again => self.come_back(),
+            Wake::Answer(answer) => self.teller.tell(answer),
             Wake::Entry(entry) => self.enter(*entry?)?,
             Wake::Frame(frame) => match frame? {
                 Frame::Round(frame) => {
@@ -182,6 +203,36 @@ impl Drive {
             Wake::Kept(None) => return Err(disk_stopped().into()),
         }
         Ok(())
+    }
+
+    /// Does what is for the disk and the connection here, and has the core do the rest.
+    fn command(&mut self, now: Now, command: Command) {
+        match command {
+            Command::History { peer, before, max } => {
+                let identity = self.client.known_peer(&peer);
+                let asked = self.histories.ask(Question { peer, identity, before, max });
+                if let Err(refusal) = asked {
+                    self.teller.tell(refusal);
+                }
+            }
+            Command::Retry => {
+                if let Way::Paused(_) = self.way {
+                    self.pause = PAUSES.0;
+                    self.come_back();
+                }
+            }
+            Command::SignOut => {
+                self.signing_out = true;
+                self.client.handle_command(now, Command::SignOut);
+            }
+            Command::Open { .. }
+            | Command::Close { .. }
+            | Command::Send { .. }
+            | Command::Directory
+            | Command::Status
+            | Command::Drain { .. }
+            | Command::Quit => self.client.handle_command(now, command),
+        }
     }
 
     /// Does what the core asks for.
@@ -206,13 +257,14 @@ impl Drive {
         sent
     }
 
-    /// Tells what the core had told before the end, and takes what is still to be kept.
+    /// Tells what the core had told, and takes what is still to be kept; there is no connection for the rest.
     fn tell_rest(&mut self) {
         while let Some(output) = self.client.poll_output() {
             match output {
                 Output::Event(event) => self.teller.tell(event),
                 Output::Keep(batch, changes) => self.backlog.push_back((batch, changes)),
-                Output::Deposit(_) | Output::Control(_) | Output::Leave => (),
+                Output::Deposit(_) | Output::Control(_) => (),
+                Output::Leave => self.leaving = true,
             }
         }
     }
@@ -268,27 +320,53 @@ impl Drive {
         }
     }
 
-    /// Starts the next attempt to come back, after a pause that grows and is drawn.
+    /// Begins the pause before the next attempt to come back; it grows and is drawn.
     fn lost(&mut self, reason: &str) {
         tracing::info!("out of the rounds: {reason}");
         self.client.handle_lost();
+        // the loss is told before the pause
+        self.tell_rest();
         let half_micros = u64::try_from(self.pause.as_micros() / 2).unwrap_or(u64::MAX / 4);
         let pause = Duration::from_micros(half_micros + OsRng.next_u64() % (half_micros + 1));
         self.pause = (2 * self.pause).min(PAUSES.1);
-        let (link, token) = (self.link.clone(), self.token.duplicate());
-        let length = self.client.directory_length();
-        self.way = Way::Back(Box::pin(async move {
-            tokio::time::sleep(pause).await;
-            come_back(link, token, length).await
-        }));
+        let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.teller.tell(Event::RetryIn { ms });
+        self.way = Way::Paused(Instant::now() + pause);
     }
 
-    /// Leaves the server, and closes the profile once it keeps what it was to keep; what becomes durable
+    /// Starts an attempt to come back.
+    fn come_back(&mut self) {
+        let (link, token) = (self.link.clone(), self.token.duplicate());
+        let length = self.client.directory_length();
+        self.way = Way::Back(Box::pin(come_back(link, token, length)));
+    }
+
+    /// Ends the session at the server; tells if that was not reached.
+    async fn sign_out(&mut self, deadline: Instant) {
+        let ending = sign_out(self.link.clone(), self.token.duplicate());
+        let reason = match tokio::time::timeout_at(deadline, ending).await {
+            Ok(Ok(())) => return,
+            Ok(Err(Trouble::Lost(reason))) => reason,
+            Ok(Err(trouble)) => trouble.into_failure().text,
+            Err(_) => "the server did not answer in time".into(),
+        };
+        let text = format!(
+            "signed out on this machine, but the server could not be told: the session stays valid there \
+             until it expires or you sign in again ({reason})"
+        );
+        self.teller.tell(Event::Error { code: ErrorCode::NoServer, text, about: About::default() });
+    }
+
+    /// Leaves the server, ends the session there if asked to, and closes the profile once it keeps what it was to keep; what becomes durable
     /// by that is told as ever.
     async fn finish(mut self) -> Result<(), Failure> {
         self.tell_rest();
+        let deadline = Instant::now() + SIGN_OUT_WITHIN;
         if let Way::In(streams, _) = std::mem::replace(&mut self.way, nowhere()) {
             streams.close(Close::Done).await;
+        }
+        if self.signing_out {
+            self.sign_out(deadline).await;
         }
         while self.submitted > 0 || !self.backlog.is_empty() {
             self.submit()?;

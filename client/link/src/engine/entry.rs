@@ -8,6 +8,7 @@ use client_core::directory::{PageError, RECORDS_MAX};
 use client_core::identity::{Identity, MasterKey};
 use rand_core::OsRng;
 use wire::account::Stretching;
+use wire::close::Close;
 use wire::codec::Wire;
 use wire::control::{ClientControl, Page, Pull, Resume, ServerControl, Session};
 use wire::ids::{Name, Token};
@@ -18,7 +19,7 @@ use wire::public_key::AgreementKey;
 use wire::size::CONTROL_FRAME;
 use zeroize::Zeroizing;
 
-use super::stream::Streams;
+use super::stream::{Streams, close};
 use super::trouble::{Failure, Trouble};
 use crate::api::{ErrorCode, Password};
 use crate::pin::verify_leaf_signature;
@@ -224,6 +225,23 @@ pub(super) async fn come_back(link: Link, token: Token, length: u32) -> Result<E
         session => session?,
     };
     Entry::make(gate, session, length).await
+}
+
+/// Ends a session at the server, outside of the rounds, where a request would be seen.
+pub(super) async fn sign_out(link: Link, token: Token) -> Result<(), Trouble> {
+    let mut gate = Gate::open_within(&link, RECONNECT_WITHIN).await?;
+    match gate.resume(token).await {
+        // it has ended already
+        Err(Trouble::TokenRefused(_)) => (),
+        session => {
+            session?;
+            let ServerControl::SignedOut = gate.ask(&ClientControl::SignOut).await? else {
+                return Err(out_of_turn().into());
+            };
+        }
+    }
+    close(&gate.connected, Close::Done).await;
+    Ok(())
 }
 
 /// Runs long work on a thread of its own.

@@ -8,6 +8,7 @@
 mod begin;
 mod drive;
 mod entry;
+mod history;
 mod stream;
 mod trouble;
 
@@ -55,7 +56,8 @@ pub(crate) struct Teller {
 
 impl Teller {
     fn tell(&self, event: Event) {
-        if matches!(event, Event::Round { .. }) && self.events.capacity() < EVENTS_MAX / 2 {
+        let of_a_round = matches!(event, Event::Round { .. } | Event::RoundOpen { .. });
+        if of_a_round && self.events.capacity() < EVENTS_MAX / 2 {
             return;
         }
         let full = matches!(self.events.try_send(event), Err(mpsc::error::TrySendError::Full(_)));
@@ -118,14 +120,15 @@ impl Commands {
         Self { receiver, early: std::collections::VecDeque::new() }
     }
 
-    /// Returns when the program wants to quit; everything else is set aside.
+    /// Returns when the program wants to leave; everything else is set aside. With nobody signed in yet,
+    /// signing out is no more than that.
     async fn quit(&mut self) {
         loop {
             if self.early.len() == COMMANDS_MAX {
                 return std::future::pending().await;
             }
             match self.receiver.recv().await {
-                Some(Command::Quit) | None => return,
+                Some(Command::Quit | Command::SignOut) | None => return,
                 Some(command) => self.early.push_back(command),
             }
         }

@@ -92,9 +92,7 @@ impl Streams {
 
     /// Ends the connection; waits a moment for the close to reach the server.
     pub(super) async fn close(self, why: Close) {
-        let reason = why.to_string();
-        self.connected.connection.close(why.code().into(), reason.as_bytes());
-        let _ = tokio::time::timeout(CLOSE_WITHIN, self.connected.endpoint.wait_idle()).await;
+        close(&self.connected, why).await;
     }
 
     fn lost(&self, otherwise: &str) -> Trouble {
@@ -111,6 +109,13 @@ impl Drop for Streams {
             reader.abort();
         }
     }
+}
+
+/// Ends a connection; waits a moment for the close to reach the server.
+pub(super) async fn close(connected: &Connected, why: Close) {
+    let reason = why.to_string();
+    connected.connection.close(why.code().into(), reason.as_bytes());
+    let _ = tokio::time::timeout(CLOSE_WITHIN, connected.endpoint.wait_idle()).await;
 }
 
 async fn read(mut stream: RecvStream, bytes: usize, frames: mpsc::Sender<Vec<u8>>) {

@@ -94,24 +94,25 @@ impl Data {
         })
     }
 
-    /// Returns a peer's messages below this order, the last first, at most `max`, each with its order.
+    /// Returns a peer's messages below this order, the last first, at most `max`, each with its order; and
+    /// whether there are older ones.
     pub(super) fn history(
         &self,
         peer: &IdentityHash,
         below: u64,
         max: usize,
-    ) -> Result<Vec<(u64, HistoryRow)>, ProfileError> {
+    ) -> Result<(Vec<(u64, HistoryRow)>, bool), ProfileError> {
         let tag = self.key.peer_tag(peer);
         let (first, end) = (history_key(&tag, 0), history_key(&tag, below));
         let table = self.table(HistoryRow::TABLE)?;
         let range = table.range::<&[u8]>(first.as_slice()..end.as_slice()).map_err(of_redb)?;
-        let mut rows = Vec::new();
-        for entry in range.rev().take(max) {
+        let (mut rows, mut range) = (Vec::new(), range.rev());
+        for entry in range.by_ref().take(max) {
             let (key, value) = entry.map_err(of_redb)?;
             let order = key.value().last_chunk().expect("the range has keys that end in an order");
             rows.push((u64::from_be_bytes(*order), open(&self.key, key.value(), value.value())?));
         }
-        Ok(rows)
+        Ok((rows, range.next().is_some()))
     }
 
     fn outgoing(&self, pending: &PendingRow) -> Result<Outgoing, ProfileError> {

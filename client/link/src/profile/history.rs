@@ -1,5 +1,7 @@
 //! Reading back what was written and received, page by page.
 
+use std::sync::Arc;
+
 use client_core::record::{Incoming, Outgoing};
 use wire::ids::{IdentityHash, MessageId, Round};
 
@@ -12,7 +14,7 @@ pub const HISTORY_PAGE_MAX: usize = 256;
 
 /// Place of an entry in the history; later entries have higher ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor(u64);
+pub struct Cursor(pub u64);
 
 /// A message in the history.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,16 +34,46 @@ pub enum Message {
     Theirs(Incoming),
 }
 
+/// Part of the history with a peer.
+pub struct Page {
+    /// The newest first.
+    pub entries: Vec<Entry>,
+    /// Whether there are older ones.
+    pub more: bool,
+}
+
+/// Reads the history while the profile's thread works; keeps the profile open.
+#[derive(Clone)]
+pub struct HistoryReader {
+    pub(super) data: Arc<Data>,
+}
+
+impl HistoryReader {
+    /// Returns messages exchanged with a peer; see [`super::Profile::history`]. Reads the disk.
+    ///
+    /// # Errors
+    /// [`ProfileError::Damaged`] and [`ProfileError::Disk`].
+    pub fn page(
+        &self,
+        peer: &IdentityHash,
+        before: Option<Cursor>,
+        max: usize,
+    ) -> Result<Page, ProfileError> {
+        page(&self.data, peer, before, max)
+    }
+}
+
 /// Reads one page; see [`super::Profile::history`].
 pub(super) fn page(
     data: &Data,
     peer: &IdentityHash,
     before: Option<Cursor>,
     max: usize,
-) -> Result<Vec<Entry>, ProfileError> {
+) -> Result<Page, ProfileError> {
     let below = before.map_or(u64::MAX, |cursor| cursor.0);
-    let rows = guarded(|| data.history(peer, below, max.min(HISTORY_PAGE_MAX)))?;
-    Ok(rows.into_iter().map(|(order, row)| entry(order, row)).collect())
+    let (rows, more) = guarded(|| data.history(peer, below, max.min(HISTORY_PAGE_MAX)))?;
+    let entries = rows.into_iter().map(|(order, row)| entry(order, row)).collect();
+    Ok(Page { entries, more })
 }
 
 fn entry(order: u64, row: HistoryRow) -> Entry {

@@ -32,7 +32,7 @@ mod value;
 mod tests;
 
 pub use error::ProfileError;
-pub use history::{Cursor, Entry, HISTORY_PAGE_MAX, Message};
+pub use history::{Cursor, Entry, HISTORY_PAGE_MAX, HistoryReader, Message, Page};
 pub use thread::{BATCHES_WAITING_MAX, Completion, ProfileThread, SubmitError};
 
 use std::path::Path;
@@ -194,7 +194,7 @@ impl Profile {
         peer: &IdentityHash,
         before: Option<Cursor>,
         max: usize,
-    ) -> Result<Vec<Entry>, ProfileError> {
+    ) -> Result<Page, ProfileError> {
         history::page(&self.data, peer, before, max)
     }
 

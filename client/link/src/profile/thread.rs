@@ -8,10 +8,9 @@ use std::thread::{Builder, JoinHandle};
 use client_core::record::Change;
 use thiserror::Error;
 use tokio::sync::mpsc;
-use wire::ids::IdentityHash;
 
 use super::data::Data;
-use super::history::{self, Cursor, Entry};
+use super::history::HistoryReader;
 use super::{Profile, ProfileError};
 
 /// Batches that may wait for the disk, and completions that may wait for the engine.
@@ -79,17 +78,10 @@ impl ProfileThread {
         })
     }
 
-    /// Reads a page of history while the thread works; see [`Profile::history`]. Reads the disk.
-    ///
-    /// # Errors
-    /// [`ProfileError::Damaged`] and [`ProfileError::Disk`].
-    pub fn history(
-        &self,
-        peer: &IdentityHash,
-        before: Option<Cursor>,
-        max: usize,
-    ) -> Result<Vec<Entry>, ProfileError> {
-        history::page(&self.data, peer, before, max)
+    /// Returns what reads the history meanwhile, on whichever thread; the profile stays in use until that is
+    /// dropped too.
+    pub fn reader(&self) -> HistoryReader {
+        HistoryReader { data: Arc::clone(&self.data) }
     }
 
     /// Waits until all that was submitted is kept and the profile is closed.
@@ -140,7 +132,7 @@ mod tests {
     use tempfile::TempDir;
     use tokio::runtime::Builder as Runtime;
     use wire::account::Stretching;
-    use wire::ids::{MessageId, Round};
+    use wire::ids::{IdentityHash, MessageId, Round};
     use wire::kdf::Secret;
     use wire::link::{Link, Pin};
 
@@ -182,7 +174,7 @@ mod tests {
             let completion = completions.blocking_recv().unwrap();
             assert!(matches!(completion, Completion::Saved { batch } if batch == number));
         }
-        assert_eq!(thread.history(&PEER, None, 200).unwrap().len(), 100);
+        assert_eq!(thread.reader().page(&PEER, None, 200).unwrap().entries.len(), 100);
         close(thread, completions).unwrap();
     }
 
@@ -194,7 +186,7 @@ mod tests {
         }
         close(thread, completions).unwrap();
         let profile = Profile::unlock(dir.path(), b"x", &CHEAP).ok().unwrap().profile;
-        assert_eq!(profile.history(&PEER, None, 256).unwrap().len(), 200);
+        assert_eq!(profile.history(&PEER, None, 256).unwrap().entries.len(), 200);
     }
 
     #[test]
@@ -204,7 +196,7 @@ mod tests {
         assert!(matches!(completions.blocking_recv(), Some(Completion::Failed { .. })));
         assert!(completions.blocking_recv().is_none());
         assert_eq!(thread.submit(2, received(2, "x")), Err(SubmitError::Stopped));
-        assert!(thread.history(&PEER, None, 9).unwrap().is_empty());
+        assert!(thread.reader().page(&PEER, None, 9).unwrap().entries.is_empty());
         close(thread, completions).unwrap();
     }
 

@@ -58,7 +58,7 @@ fn everything_survives_a_restart() {
                 Message::Theirs(theirs(51, eve.identity(), "again")),
             ]
     );
-    assert!(profile.history(&peer(99), None, 9).unwrap().is_empty());
+    assert!(profile.history(&peer(99), None, 9).unwrap().entries.is_empty());
 }
 
 #[test]
@@ -138,12 +138,17 @@ fn pages_are_bounded_and_go_backwards() {
     let (_dir, mut profile) = created();
     let batch: Vec<_> = (0..300).map(|n| Change::Received(theirs(n, peer(1), "x"))).collect();
     profile.apply(&batch).unwrap();
-    let page = profile.history(&peer(1), None, usize::MAX).unwrap();
-    assert_eq!(page.len(), HISTORY_PAGE_MAX);
+    let Page { entries: page, more } = profile.history(&peer(1), None, usize::MAX).unwrap();
+    assert_eq!((page.len(), more), (HISTORY_PAGE_MAX, true));
     assert!(page[0].message == Message::Theirs(theirs(299, peer(1), "x")));
-    let rest = profile.history(&peer(1), Some(page[HISTORY_PAGE_MAX - 1].cursor), 99).unwrap();
-    assert_eq!(rest.len(), 300 - HISTORY_PAGE_MAX);
-    assert!(profile.history(&peer(1), None, 0).unwrap().is_empty());
+    let last = Some(page[HISTORY_PAGE_MAX - 1].cursor);
+    let count = |max| {
+        let rest = profile.history(&peer(1), last, max).unwrap();
+        (rest.entries.len(), rest.more)
+    };
+    let rest = 300 - HISTORY_PAGE_MAX;
+    assert_eq!([count(99), count(rest)], [(rest, false), (rest, false)]);
+    assert_eq!([count(rest - 1), count(0)], [(rest - 1, true), (0, true)]);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn theirs(number: u64, peer: IdentityHash, text: &str) -> Incoming {
 fn whole_history(profile: &Profile, peer: &IdentityHash) -> Result<Vec<Message>, ProfileError> {
     let (mut entries, mut before) = (Vec::new(), None);
     loop {
-        let page = profile.history(peer, before, 3)?;
+        let page = profile.history(peer, before, 3)?.entries;
         let Some(last) = page.last() else { break };
         before = Some(last.cursor);
         entries.extend(page.into_iter().map(|entry| entry.message));
