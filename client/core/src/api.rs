@@ -28,18 +28,21 @@ pub enum Command {
     Directory,
     /// Asks for [`Event::Status`].
     Status,
-    /// Asks for [`Event::History`].
+    /// Asks for [`Event::History`], whether the conversation is open or not; answers come in the order of the
+    /// questions, while the connection is lost too.
     History {
         /// Account name of the peer.
         peer: String,
         /// Only what is older than the entry with this cursor.
         before: Option<u64>,
-        /// Most entries to return, at most 256.
+        /// Most entries to return; more than 256 count as 256.
         max: usize,
     },
-    /// Tries to come back to the rounds now, without waiting for [`Event::RetryIn`] to pass.
+    /// Tries to come back to the rounds now, without waiting for [`Event::RetryIn`] to pass; nothing unless such a
+    /// pause lasts.
     Retry,
-    /// Ends the session at the server as far as that can be reached, forgets its token, and leaves.
+    /// Leaves, forgets the session's token, and ends the session at the server; if that is not reached in 3 s,
+    /// an [`ErrorCode::NoServer`] says so before the end. Before the sign-in it is [`Self::Quit`].
     SignOut,
     /// Waits until nothing is queued, then leaves.
     Drain {
@@ -113,12 +116,13 @@ pub enum Event {
         /// All names, sorted.
         names: Vec<String>,
     },
-    /// The directory grew; the first time, by all that is in it.
+    /// The directory grew; the first time, by all that is in it, the own name too.
     Listed {
         /// The new names, in the directory's order.
         names: Vec<String>,
     },
-    /// Answers [`Command::History`].
+    /// Answers [`Command::History`] with what is on disk at that moment: what was told already, and perhaps messages
+    /// and states whose events follow. Only [`MessageState::Sent`] may be told before it is here.
     History {
         /// Account name, as the program gave it.
         peer: String,

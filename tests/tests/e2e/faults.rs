@@ -1,6 +1,6 @@
 //! The faults of the original, each a test that it would fail.
 
-use client_link::api::{ConnectionState, ErrorCode, Event, MessageState};
+use client_link::api::{ConnectionState, ErrorCode, Event, MessageState, Step};
 use tests::world::{DEADLINE, Person, Raw, Start, World};
 use tokio::time::Instant;
 use wire::account::Stretching;
@@ -74,7 +74,12 @@ async fn registering_an_existing_name_does_not_overwrite_it() {
     assert!(!ok);
     assert!(matches!(
         log.as_slice(),
-        [Event::Error { code: ErrorCode::NameTaken, .. }, Event::Ended { ok: false }]
+        [
+            Event::Progress(Step::Connecting),
+            Event::Progress(Step::Registering),
+            Event::Error { code: ErrorCode::NameTaken, .. },
+            Event::Ended { ok: false }
+        ]
     ));
     assert!(!thief.profile.exists(), "a refused registration leaves a profile");
     ann.leaves().await;
@@ -102,7 +107,12 @@ async fn a_wrong_password_is_one_error_at_once() {
     let (_, log) = wrong.ends().await;
     assert!(matches!(
         log.as_slice(),
-        [Event::Error { code: ErrorCode::WrongCredentials, .. }, Event::Ended { ok: false }]
+        [
+            Event::Progress(Step::Connecting),
+            Event::Progress(Step::SigningIn),
+            Event::Error { code: ErrorCode::WrongCredentials, .. },
+            Event::Ended { ok: false }
+        ]
     ));
     assert!(begun.elapsed() < DEADLINE / 6, "took {:?}", begun.elapsed());
     assert!(!wrong.takes_commands());
