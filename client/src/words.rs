@@ -1,0 +1,360 @@
+//! Every word that the window shows, by screen.
+
+/// The program's name.
+pub const PROGRAM: &str = "iirs";
+
+/// While the engine leaves and the window closes.
+pub const LEAVING: &str = "Leaving the rounds …";
+
+/// Words of the first screen.
+pub mod connect {
+    use wire::link::LinkError;
+
+    /// Title.
+    pub const TITLE: &str = "Connect to your group";
+    /// What a link is and where it comes from.
+    pub const ABOUT: &str = "Paste your group's link here. It says where your group's server is and how \
+        to recognise it. You get it from whoever runs that server.";
+    /// The field.
+    pub const LINK: &str = "Link";
+    /// What a link looks like.
+    pub const SHAPE: &str = "iirs://chat.example.org:4433/#…";
+    /// The button that leads to signing in.
+    pub const SIGN_IN: &str = "Sign in";
+    /// The button that leads to a new account.
+    pub const REGISTER: &str = "Create an account";
+    /// Nothing is in the field.
+    pub const EMPTY: &str =
+        "Paste the link first. You get it from whoever runs your group's server.";
+    /// What was pasted is longer than any link.
+    pub const TOO_LONG: &str = "That is far too long for a link, so it was not taken. Copy only the link and paste it again.";
+
+    /// What is wrong with a link, and what to do.
+    pub fn wrong(error: LinkError) -> &'static str {
+        match error {
+            LinkError::Scheme => {
+                "This is not the link of a group: that begins with iirs:// and has no words around \
+                 it. Copy the whole link and paste it again."
+            }
+            LinkError::Host => {
+                "The server's name in this link (after iirs://) is missing or damaged. Copy the \
+                 whole link and paste it again."
+            }
+            LinkError::Port => {
+                "The number after the server's name and a colon, as in :4433, is missing or damaged. \
+                 Copy the whole link and paste it again."
+            }
+            LinkError::Pin => {
+                "The end of this link, the letters and digits after /#, is incomplete or damaged. \
+                 Copy the whole link and paste it again."
+            }
+        }
+    }
+}
+
+/// Words that signing in and registering share.
+pub mod entry {
+    use wire::ids::NameError;
+
+    /// The field of the name.
+    pub const NAME: &str = "Name";
+    /// The field of the password.
+    pub const PASSWORD: &str = "Password";
+    /// Shows what is typed.
+    pub const SHOW: &str = "Show";
+    /// Keeps the name for the next time.
+    pub const REMEMBER: &str = "Remember my name on this computer";
+    /// Ends the attempt.
+    pub const CANCEL: &str = "Cancel";
+    /// Leads back to the first screen.
+    pub const BACK: &str = "Use another link";
+    /// No name was typed.
+    pub const NAME_EMPTY: &str = "Type your name here first.";
+    /// A longer text was pasted than a password may be.
+    pub const PASSWORD_TOO_LONG: &str =
+        "That is longer than a password may be (1,024 bytes), so it was not taken.";
+    /// The password so far is in capital letters.
+    pub const CAPITALS: &str = "Only capital letters so far. Is Caps Lock on?";
+
+    /// Which server this is about.
+    pub fn server(host: &str) -> String {
+        format!("Server: {host}")
+    }
+
+    /// What is wrong with a name.
+    pub fn name(error: NameError) -> &'static str {
+        match error {
+            NameError::Length => "A name has 1 to 32 characters.",
+            NameError::Character => {
+                "A name is made of the letters a to z, digits, dots, hyphens and underscores."
+            }
+            NameError::First => "A name begins with a letter.",
+        }
+    }
+}
+
+/// Words of the screen that makes an account.
+pub mod register {
+    /// Title.
+    pub const TITLE: &str = "Create an account";
+    /// The rules of names.
+    pub const NAME_RULES: &str = "1 to 32 characters: a to z, digits, dot, hyphen, underscore; a letter \
+        first. Everyone in the group sees it.";
+    /// The field that repeats the password.
+    pub const REPEAT: &str = "The same password again";
+    /// What an account without a reset means.
+    pub const NO_RESET: &str = "There is no password reset. Nobody, not even whoever runs the server, can \
+        open your messages or give you a new password. Keep it in a password manager.";
+    /// The button.
+    pub const REGISTER: &str = "Create account";
+    /// Leads to the other screen.
+    pub const SIGN_IN: &str = "I have an account";
+    /// No password was typed.
+    pub const PASSWORD_EMPTY: &str = "Choose a password first.";
+    /// The password is too easily guessed.
+    pub const PASSWORD_WEAK: &str = "Too easy to guess. It has to be at least good.";
+    /// The password was not typed again.
+    pub const REPEAT_EMPTY: &str = "Type the password a second time.";
+    /// The two passwords differ.
+    pub const REPEAT_DIFFERS: &str = "The two passwords are not the same.";
+    /// The two passwords are the same.
+    pub const REPEAT_SAME: &str = "The same";
+    /// What a good password is, before one is typed.
+    pub const ADVICE: &str = "Four or more uncommon words are a good password.";
+}
+
+/// Words of the screen that signs in.
+pub mod sign_in {
+    /// Title.
+    pub const TITLE: &str = "Sign in";
+    /// The button.
+    pub const SIGN_IN: &str = "Sign in";
+    /// Leads to the other screen.
+    pub const REGISTER: &str = "Create an account";
+    /// No password was typed.
+    pub const PASSWORD_EMPTY: &str = "Type your password here first.";
+}
+
+/// Words of the screen that is left when the engine has ended.
+pub mod stopped {
+    /// Leads to signing in.
+    pub const SIGN_IN: &str = "Sign in again";
+    /// Leads to the first screen.
+    pub const CONNECT: &str = "Back to the link";
+    /// Ends the program.
+    pub const QUIT: &str = "Quit";
+}
+
+/// Words of what is being done between a press and the rounds.
+pub mod steps {
+    use client_link::api::Step;
+
+    /// Nothing has begun.
+    pub const STARTING: &str = "Starting …";
+    /// The attempt was cancelled and has not ended.
+    pub const STOPPING: &str = "Stopping. The step that has begun is finished first …";
+    /// Why a step is slow.
+    pub const SLOW: &str = "This takes a moment on purpose: it makes your password hard to guess.";
+
+    /// What is being done.
+    pub fn doing(step: Step) -> String {
+        match step {
+            Step::Unlocking => "Unlocking what is kept on this computer …".into(),
+            Step::Connecting => {
+                "Reaching the server and checking that it is the right one …".into()
+            }
+            Step::Registering => "Making your account and its keys …".into(),
+            Step::SigningIn => "Checking your name and password …".into(),
+            Step::Resuming => "Taking up your last session …".into(),
+            Step::MakingProfile => {
+                "Making a locked place for your messages on this computer …".into()
+            }
+            Step::Directory { names: 0 } => "Fetching the list of people …".into(),
+            Step::Directory { names } => {
+                let people = crate::present::count(names.into(), "person", "people");
+                format!("Fetching the list of {people} …")
+            }
+        }
+    }
+
+    /// Tells whether a step is slow by design.
+    pub fn is_slow(step: Step) -> bool {
+        match step {
+            Step::Unlocking | Step::Registering | Step::SigningIn | Step::MakingProfile => true,
+            Step::Connecting | Step::Resuming | Step::Directory { .. } => false,
+        }
+    }
+}
+
+/// Words of what ended an attempt or the engine.
+pub mod failure {
+    use client_link::api::ErrorCode;
+
+    use crate::present;
+
+    /// Longest text of the engine that is shown, in characters.
+    const SHOWN_MAX: usize = 400;
+
+    /// It ended and did not say why.
+    pub const SILENT: &str = "It stopped and gave no reason. Try again.";
+
+    /// What happened and what to do next; the engine's own words where they say more.
+    pub fn words(code: ErrorCode, text: &str) -> String {
+        let known = match code {
+            ErrorCode::WrongCredentials => {
+                "The name or the password is wrong. Check both and try again. Nobody can reset a \
+                 password."
+            }
+            ErrorCode::NameTaken => {
+                "Somebody has this name already. Choose another one, or sign in if it is yours."
+            }
+            ErrorCode::ProfileInUse => {
+                "This account is open in another window on this computer. Close that one first."
+            }
+            ErrorCode::ProfileOtherAccount => {
+                "What is kept on this computer under this name belongs to another server. Check the \
+                 link."
+            }
+            ErrorCode::ProfileNewer => {
+                "A newer iirs was used with this account on this computer. Update this one; nothing \
+                 was changed."
+            }
+            ErrorCode::ServerFull => {
+                "The server has no room for another account. Tell whoever runs it."
+            }
+            ErrorCode::SessionEnded => "Your session has ended. Sign in again.",
+            ErrorCode::SignedInElsewhere => {
+                "You signed in on another computer, so this one left. Sign in again to come back \
+                 here."
+            }
+            ErrorCode::WrongPin
+            | ErrorCode::NoServer
+            | ErrorCode::PasswordInvalid
+            | ErrorCode::ProfileDamaged
+            | ErrorCode::Disk
+            | ErrorCode::Disabled
+            | ErrorCode::SlowDown
+            | ErrorCode::DirectoryForked
+            | ErrorCode::ServerProtocol
+            | ErrorCode::RoundRefused
+            | ErrorCode::KeyChanged
+            | ErrorCode::UnknownPeer
+            | ErrorCode::NotOpen
+            | ErrorCode::SelfConversation
+            | ErrorCode::TooManyConversations
+            | ErrorCode::TextEmpty
+            | ErrorCode::TextTooLong
+            | ErrorCode::LabelTooLong
+            | ErrorCode::QueueFull => return sentence(text),
+        };
+        known.into()
+    }
+
+    /// Makes a sentence of what the engine said: a capital letter first, a full stop last.
+    fn sentence(text: &str) -> String {
+        let text: String = present::plain(text).chars().take(SHOWN_MAX).collect();
+        let text = text.trim();
+        let mut rest = text.chars();
+        let Some(first) = rest.next() else { return SILENT.into() };
+        let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+        format!("{}{}{stop}", first.to_uppercase(), rest.as_str())
+    }
+}
+
+/// Words of the main screen.
+pub mod main {
+    /// Ends the session.
+    pub const SIGN_OUT: &str = "Sign out";
+    /// While that is under way.
+    pub const SIGNING_OUT: &str = "Signing out …";
+    /// Placeholder of the search field.
+    pub const SEARCH: &str = "Find a person";
+    /// Above the open conversations.
+    pub const CONVERSATIONS: &str = "Conversations";
+    /// Above everyone else.
+    pub const EVERYONE: &str = "Everyone here";
+    /// The directory shows nobody but this account.
+    pub const NOBODY_ELSE: &str = "Nobody else has an account here yet. Give your group's link to somebody; new people appear by themselves.";
+    /// The search finds nobody.
+    pub const NOBODY_FOUND: &str =
+        "Nobody here is called that. Names that are made now appear within a few rounds.";
+    /// Nobody is chosen.
+    pub const CHOOSE: &str = "Choose a person";
+    /// What happens then.
+    pub const CHOOSE_HINT: &str = "You can write once you have opened each other: agree on it by another way for now. \
+         On the network you look the same whether you talk or not.";
+    /// The conversation flows.
+    pub const LIVE: &str = "You have opened each other; messages go through.";
+    /// The client is out of the rounds.
+    pub const AWAY: &str = "You are not in the rounds; messages wait here until you are.";
+    /// Closes the conversation.
+    pub const CLOSE: &str = "Close";
+    /// There are no messages.
+    pub const EMPTY: &str = "No messages yet.";
+    /// History is on its way.
+    pub const LOADING: &str = "Loading earlier messages …";
+    /// Loads more of it.
+    pub const OLDER: &str = "Show earlier messages";
+    /// Placeholder of the field that messages are written in.
+    pub const WRITE: &str = "Write a message";
+    /// Sends it.
+    pub const SEND: &str = "Send";
+    /// Which keys do what.
+    pub const KEYS: &str = "Enter sends, Shift+Enter breaks the line";
+    /// Puts a refused message back into the field.
+    pub const AGAIN: &str = "Edit and try again";
+    /// The client is out of the rounds.
+    pub const LOST: &str = "You are not covered: the server cannot be reached. What you write is kept and goes out later.";
+    /// Tries at once.
+    pub const RETRY: &str = "Try now";
+    /// Puts a notice away.
+    pub const READ: &str = "OK";
+    /// A draft would become too long.
+    pub const TOO_MUCH: &str = "That is far more than fits into one message (16 KB). It is still in your clipboard; paste it in parts.";
+    /// A message is too long.
+    pub const TOO_LONG: &str = "This message is longer than 16,384 bytes. Shorten it, or send it in parts; it is still in the field.";
+    /// The engine takes no command.
+    pub const BUSY: &str =
+        "iirs is busy and did not take that. Nothing is lost; try again in a moment.";
+
+    /// Both have not opened each other, or the peer is away.
+    pub fn waiting(peer: &str) -> String {
+        format!("Waiting for {peer} to be here and to open you. What you write is kept until then.")
+    }
+
+    /// More people than are shown.
+    pub fn more(number: usize) -> String {
+        format!("{number} more; type a part of a name to find them.")
+    }
+}
+
+/// Words for the end of a session.
+pub mod ending {
+    use client_link::api::ErrorCode;
+
+    /// The session was ended on purpose.
+    pub const SIGNED_OUT: &str = "You are signed out, and no longer in the rounds.";
+    /// Nothing better is known.
+    pub const TITLE: &str = "iirs has stopped";
+    /// The engine ended without a word.
+    pub const SILENT: &str = "The part that talks to the server ended without a reason. Sign in again; \
+         your messages are safe on this machine.";
+
+    /// Says in a few words why it ended.
+    pub fn title(code: ErrorCode) -> &'static str {
+        match code {
+            ErrorCode::WrongPin => "This is not your group's server",
+            ErrorCode::SignedInElsewhere => "Signed in elsewhere",
+            ErrorCode::Disabled => "This account is disabled",
+            ErrorCode::SessionEnded => "Your session has ended",
+            ErrorCode::Disk => "The disk failed",
+            _ => TITLE,
+        }
+    }
+
+    /// The account was made, but signing in failed.
+    pub fn registered(user: &str, why: Option<&str>) -> String {
+        let why = why.unwrap_or("signing in was given up");
+        format!("Your account {user} was made, but: {why}. Sign in here.")
+    }
+}
