@@ -1,11 +1,7 @@
-//! `iirs`, the window. It is an empty shell until the window is built on the engine that
-//! `iirs-headless` runs.
+//! The program `iirs`.
 
-use std::process::ExitCode;
+use wire::account::Stretching;
 
-fn main() -> ExitCode {
-    eprintln!(
-        "iirs has no window yet. Chat with `iirs-headless` for now; `iirs-headless --help` shows how."
-    );
-    ExitCode::FAILURE
+fn main() -> std::process::ExitCode {
+    client::main(Stretching::STANDARD)
 }

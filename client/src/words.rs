@@ -348,13 +348,33 @@ pub mod ending {
             ErrorCode::Disabled => "This account is disabled",
             ErrorCode::SessionEnded => "Your session has ended",
             ErrorCode::Disk => "The disk failed",
-            _ => TITLE,
+            ErrorCode::DirectoryForked => "The server's directory changed its past",
+            ErrorCode::ServerProtocol | ErrorCode::RoundRefused => "The server makes no sense",
+            ErrorCode::WrongCredentials
+            | ErrorCode::NameTaken
+            | ErrorCode::NoServer
+            | ErrorCode::PasswordInvalid
+            | ErrorCode::ProfileInUse
+            | ErrorCode::ProfileOtherAccount
+            | ErrorCode::ProfileNewer
+            | ErrorCode::ProfileDamaged
+            | ErrorCode::SlowDown
+            | ErrorCode::ServerFull
+            | ErrorCode::KeyChanged
+            | ErrorCode::UnknownPeer
+            | ErrorCode::NotOpen
+            | ErrorCode::SelfConversation
+            | ErrorCode::TooManyConversations
+            | ErrorCode::TextEmpty
+            | ErrorCode::TextTooLong
+            | ErrorCode::LabelTooLong
+            | ErrorCode::QueueFull => TITLE,
         }
     }
 
     /// The account was made, but signing in failed.
     pub fn registered(user: &str, why: Option<&str>) -> String {
-        let why = why.unwrap_or("signing in was given up");
-        format!("Your account {user} was made, but: {why}. Sign in here.")
+        let why = why.unwrap_or("It was given up.");
+        format!("Your account {user} is made, but you are not signed in yet. {why}")
     }
 }

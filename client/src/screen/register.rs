@@ -109,7 +109,7 @@ impl Register {
             password: Typed::default(),
             repeat: Typed::default(),
             is_shown: false,
-            remember: true,
+            remember: false,
             gauge: Gauge::default(),
             is_pressed: false,
             complaint: None,
@@ -415,7 +415,7 @@ mod tests {
         let actions = click(&mut screen, "register");
         let [Action::Start(attempt)] = &actions[..] else { panic!("{actions:?}") };
         assert_eq!((attempt.user.as_str(), attempt.password.expose()), ("ann", GOOD.as_bytes()));
-        assert!(attempt.remember && screen.is_busy());
+        assert!(!attempt.remember && screen.is_busy());
         assert!(
             click(&mut screen, "register").is_empty(),
             "a double click neither starts nor cancels"
@@ -546,7 +546,7 @@ mod tests {
             Message::PasswordTyped(Typed::default()),
             Message::RepeatTyped(Typed::default()),
             Message::ShownToggled(true),
-            Message::RememberToggled(false),
+            Message::RememberToggled(true),
             Message::Pressed,
             Message::OtherPressed,
             Message::BackPressed,
@@ -555,7 +555,7 @@ mod tests {
         }
         let kept = (&*screen.user, screen.password.expose(), screen.repeat.expose());
         assert_eq!(kept, ("ann", GOOD, GOOD));
-        assert!(!screen.is_shown && screen.remember);
+        assert!(!screen.is_shown && !screen.remember);
         assert!(matches!(click(&mut screen, "cancel")[..], [Action::Cancel]));
         assert!(click(&mut screen, "cancel").is_empty());
         screen.hear(&Event::Ended { ok: true });

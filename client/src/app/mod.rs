@@ -1,0 +1,522 @@
+//! The app: which screen is shown, and what leads from one to the next. Nothing else.
+
+mod begin;
+mod places;
+#[cfg(test)]
+mod tests;
+
+pub use begin::{AtOnce, Setup};
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use client_link::api::{About, Command, ErrorCode, Event, Options};
+use client_link::profile::Profile;
+use iced::theme::Mode;
+use iced::widget::operation::{self, RelativeOffset};
+use iced::widget::{container, text};
+use iced::{Element, Fill, Rectangle, Subscription, Task, Theme};
+use wire::account::Stretching;
+use wire::ids::Name;
+use wire::link::Link;
+
+use crate::args::ThemeChoice;
+use crate::clock::{self, Now};
+use crate::connection::{Connection, Starter};
+use crate::event_log::EventLog;
+use crate::present::Here;
+use crate::remember::Remembered;
+use crate::screen::attempt::Attempt;
+use crate::screen::connect::{self, Connect};
+use crate::screen::main::{self, Main};
+use crate::screen::register::{self, Register};
+use crate::screen::sign_in::{self, SignIn};
+use crate::screen::stopped::{self, Again, Stopped};
+use crate::theme;
+use crate::words;
+
+/// How long the engine has to leave before the window closes all the same.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often what counts seconds is drawn anew.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The app.
+pub struct App {
+    starter: Starter,
+    stretching: Stretching,
+    dir: PathBuf,
+    remembered: Remembered,
+    theme: ThemeChoice,
+    system: Mode,
+    log: EventLog,
+    drawn: bool,
+    here: Here,
+    now: Now,
+    screen: Screen,
+    /// The server that the forms are about.
+    link: Option<Link>,
+    session: Option<Session>,
+    sessions: u64,
+    /// What was drafted when an account was left, until it is back.
+    drafts: Option<(String, BTreeMap<String, String>)>,
+    closing: bool,
+}
+
+/// What is shown.
+enum Screen {
+    Connect(Connect),
+    Register(Register),
+    SignIn(SignIn),
+    Main(Box<Main>),
+    /// And whose session it was.
+    Stopped(Stopped, Name),
+}
+
+/// A running engine and what it was started for.
+struct Session {
+    connection: Connection,
+    user: Name,
+    remember: bool,
+    registered: bool,
+    /// The last thing that went wrong with all of it.
+    failure: Option<(ErrorCode, String)>,
+}
+
+/// What happens.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// On the first screen.
+    Connect(connect::Message),
+    /// While registering.
+    Register(register::Message),
+    /// While signing in.
+    SignIn(sign_in::Message),
+    /// On the main screen.
+    Main(main::Message),
+    /// On the last screen.
+    Stopped(stopped::Message),
+    /// The engine of a number told something.
+    Told(u64, Vec<Event>),
+    /// A second passed.
+    Ticked,
+    /// The first picture was drawn.
+    Drawn,
+    /// The desktop has other colours.
+    SystemTheme(Mode),
+    /// The next field is to get the focus, or the one before.
+    Tabbed {
+        /// Whether it is the one before.
+        back: bool,
+    },
+    /// Things were found to lie there, for the log.
+    Placed(Vec<(String, Rectangle)>),
+    /// The window has another size.
+    Resized,
+    /// The window or the program is to close.
+    CloseRequested,
+    /// The engine had its time to leave.
+    LeaveExpired,
+}
+
+impl App {
+    /// Begins: with the attempt that is to be made at once, with the server of the last time, or with nothing.
+    pub fn new(setup: Setup) -> (Self, Task<Message>) {
+        let Setup { starter, stretching, dir, remembered, link, user, at_once, theme, log, here } =
+            setup;
+        let name = remembered.user.as_ref().map(Name::to_string);
+        let name = user.or(name).unwrap_or_default();
+        let (screen, link) = begin::first(link, &remembered, name);
+        let mut app = Self {
+            starter,
+            stretching,
+            dir,
+            remembered,
+            theme,
+            system: Mode::None,
+            log,
+            drawn: false,
+            here,
+            now: clock::now(),
+            screen,
+            link,
+            session: None,
+            sessions: 0,
+            drafts: None,
+            closing: false,
+        };
+        let system = iced::system::theme().map(Message::SystemTheme);
+        let begun = match at_once {
+            Some(begin) => app.begin_at_once(begin),
+            None => app.entered(),
+        };
+        (app, Task::batch([system, begun]))
+    }
+
+    /// Returns the title of the window.
+    pub fn title(&self) -> String {
+        match &self.screen {
+            Screen::Main(main) => format!("{} – {}", main.user(), words::PROGRAM),
+            Screen::Connect(_) | Screen::Register(_) | Screen::SignIn(_) | Screen::Stopped(..) => {
+                words::PROGRAM.into()
+            }
+        }
+    }
+
+    /// Returns the colours.
+    pub fn theme(&self) -> Theme {
+        theme::theme(match self.theme {
+            ThemeChoice::System => self.system,
+            ThemeChoice::Light => Mode::Light,
+            ThemeChoice::Dark => Mode::Dark,
+        })
+    }
+
+    /// Shows the screen.
+    pub fn view(&self) -> Element<'_, Message> {
+        if self.closing {
+            return container(text(words::LEAVING)).center(Fill).into();
+        }
+        match &self.screen {
+            Screen::Connect(screen) => screen.view().map(Message::Connect),
+            Screen::Register(screen) => screen.view().map(Message::Register),
+            Screen::SignIn(screen) => screen.view().map(Message::SignIn),
+            Screen::Main(screen) => screen.view(self.now, &self.here).map(Message::Main),
+            Screen::Stopped(screen, _) => screen.view().map(Message::Stopped),
+        }
+    }
+
+    /// Returns what to listen to.
+    pub fn subscription(&self) -> Subscription<Message> {
+        let told = self.session.as_ref().map_or_else(Subscription::none, |session| {
+            session.connection.subscription().map(|(number, events)| Message::Told(number, events))
+        });
+        let counts = matches!(self.screen, Screen::Main(_));
+        let ticks = if counts { iced::time::every(TICK) } else { Subscription::none() };
+        let drawn = if self.drawn { Subscription::none() } else { iced::window::frames() };
+        let log = self.log.is_open();
+        let resized = if log { iced::window::resize_events() } else { Subscription::none() };
+        Subscription::batch([
+            told,
+            ticks.map(|_| Message::Ticked),
+            drawn.map(|_| Message::Drawn),
+            resized.map(|_| Message::Resized),
+            iced::window::close_requests().map(|_| Message::CloseRequested),
+            iced::system::theme_changes().map(Message::SystemTheme),
+            iced::keyboard::listen().filter_map(tab),
+            Subscription::run(crate::signals::signals).map(|()| Message::CloseRequested),
+        ])
+    }
+
+    /// Takes what the engine has told so far, in place of the subscription.
+    #[cfg(test)]
+    pub(crate) fn take_told(&self) -> Option<Message> {
+        let connection = &self.session.as_ref()?.connection;
+        Some(Message::Told(connection.number(), connection.told()))
+    }
+
+    /// Does what happened.
+    pub fn update(&mut self, message: Message) -> Task<Message> {
+        self.now = clock::now();
+        self.here.unix_ms = self.now.unix_ms;
+        let moves = self.log.is_open() && places::may_move(&message);
+        let task = match message {
+            Message::Connect(message) => self.connect(message),
+            Message::Register(message) => self.register(message),
+            Message::SignIn(message) => self.sign_in(message),
+            Message::Main(message) => self.main(message),
+            Message::Stopped(message) => self.stopped(message),
+            Message::Told(number, events) => self.told(number, events),
+            Message::CloseRequested => self.close(),
+            Message::LeaveExpired => iced::exit(),
+            Message::Tabbed { back: false } => operation::focus_next(),
+            Message::Tabbed { back: true } => operation::focus_previous(),
+            Message::SystemTheme(mode) => {
+                self.system = mode;
+                Task::none()
+            }
+            Message::Drawn => {
+                if !self.drawn {
+                    self.drawn = true;
+                    self.log.drawn();
+                }
+                Task::none()
+            }
+            Message::Placed(places) => {
+                self.log.places(places);
+                Task::none()
+            }
+            Message::Ticked | Message::Resized => Task::none(),
+        };
+        if moves { Task::batch([task, self.find_places()]) } else { task }
+    }
+
+    fn connect(&mut self, message: connect::Message) -> Task<Message> {
+        let Screen::Connect(screen) = &mut self.screen else { return Task::none() };
+        let name = self.remembered.user.as_ref().map(Name::to_string);
+        match screen.update(message) {
+            connect::Action::None => Task::none(),
+            connect::Action::Focus(field) => operation::focus(field),
+            connect::Action::SignIn(link) => {
+                self.link = Some(link);
+                self.show_sign_in(name.unwrap_or_default(), None)
+            }
+            connect::Action::Register(link) => {
+                self.link = Some(link);
+                self.show_register(String::new())
+            }
+        }
+    }
+
+    fn register(&mut self, message: register::Message) -> Task<Message> {
+        let Screen::Register(screen) = &mut self.screen else { return Task::none() };
+        match screen.update(message) {
+            register::Action::None => Task::none(),
+            register::Action::Focus(field) => operation::focus(field),
+            register::Action::Measure(question) => {
+                Task::perform(register::measure(question), Message::Register)
+            }
+            register::Action::Start(attempt) => self.start(attempt, true),
+            register::Action::Cancel => self.cancel(),
+            register::Action::SignIn { user } => self.show_sign_in(user, None),
+            register::Action::Back => self.show_connect(),
+        }
+    }
+
+    fn sign_in(&mut self, message: sign_in::Message) -> Task<Message> {
+        let Screen::SignIn(screen) = &mut self.screen else { return Task::none() };
+        match screen.update(message) {
+            sign_in::Action::None => Task::none(),
+            sign_in::Action::Focus(field) => operation::focus(field),
+            sign_in::Action::Start(attempt) => self.start(attempt, false),
+            sign_in::Action::Cancel => self.cancel(),
+            sign_in::Action::Register { user } => self.show_register(user),
+            sign_in::Action::Back => self.show_connect(),
+        }
+    }
+
+    fn main(&mut self, message: main::Message) -> Task<Message> {
+        let (Screen::Main(screen), Some(session)) = (&mut self.screen, &self.session) else {
+            return Task::none();
+        };
+        let before = screen.shown().map(str::to_owned);
+        let action = screen.update(message, &session.connection, self.now);
+        if let Some(peer) = screen.shown().filter(|shown| before.as_deref() != Some(*shown)) {
+            self.log.opened(peer);
+        }
+        match action {
+            main::Action::None => Task::none(),
+            main::Action::Focus(field) => operation::focus(field),
+            main::Action::ToEnd => Task::batch([
+                // the list is anchored to its end, so that is where it starts
+                operation::snap_to(main::MESSAGES, RelativeOffset::START),
+                operation::focus(main::COMPOSER),
+            ]),
+        }
+    }
+
+    fn stopped(&mut self, message: stopped::Message) -> Task<Message> {
+        let Screen::Stopped(screen, user) = &self.screen else { return Task::none() };
+        match (screen.update(message), screen.again()) {
+            (stopped::Action::Quit, _) => self.close(),
+            (stopped::Action::Again, Again::Connect) => self.show_connect(),
+            (stopped::Action::Again, Again::SignIn) => {
+                let user = user.to_string();
+                self.show_sign_in(user, None)
+            }
+        }
+    }
+
+    /// Starts an engine, unless one runs.
+    fn start(&mut self, attempt: Attempt, register: bool) -> Task<Message> {
+        let Some(link) = self.link.clone().filter(|_| self.session.is_none()) else {
+            return Task::none();
+        };
+        let Attempt { user, password, remember } = attempt;
+        let profile = self.dir.join(Profile::directory_name(&link, &user));
+        let stretching = self.stretching;
+        let options = Options { link, user, password, register, profile, stretching };
+        self.sessions += 1;
+        let connection = Connection::new(self.sessions, (self.starter)(options));
+        let (registered, failure) = (false, None);
+        self.session = Some(Session { connection, user, remember, registered, failure });
+        Task::none()
+    }
+
+    fn begin_at_once(&mut self, begin: AtOnce) -> Task<Message> {
+        let AtOnce { link, attempt, register } = begin;
+        self.link = Some(link);
+        let name = attempt.user.to_string();
+        let shown = if register { self.show_register(name) } else { self.show_sign_in(name, None) };
+        Task::batch([shown, self.start(attempt, register)])
+    }
+
+    /// Gives an attempt up; the engine's end is still to come.
+    fn cancel(&mut self) -> Task<Message> {
+        if let Some(session) = &self.session {
+            // one that takes nothing ends by itself
+            let _ = session.connection.send(Command::Quit);
+        }
+        Task::none()
+    }
+
+    /// Takes in what the engine told; what an earlier one told is passed over.
+    fn told(&mut self, number: u64, events: Vec<Event>) -> Task<Message> {
+        let mut tasks = Vec::new();
+        for event in events {
+            if self.session.as_ref().is_some_and(|it| it.connection.number() == number) {
+                tasks.push(self.hear(event));
+            }
+        }
+        Task::batch(tasks)
+    }
+
+    fn hear(&mut self, event: Event) -> Task<Message> {
+        self.log.event(&event);
+        let Some(session) = &mut self.session else { return Task::none() };
+        if let Event::Error { code, text, about } = &event
+            && *about == About::default()
+        {
+            session.failure = Some((*code, text.clone()));
+        }
+        session.registered |= matches!(event, Event::Registered { .. });
+        match event {
+            Event::Ended { ok } => self.ended(ok),
+            Event::SignedIn { user } => self.signed_in(user),
+            event => {
+                match &mut self.screen {
+                    Screen::Main(main) => {
+                        main.hear(event, &session.connection, self.now, &mut self.log);
+                    }
+                    Screen::Register(screen) => screen.hear(&event),
+                    Screen::SignIn(screen) => screen.hear(&event),
+                    Screen::Connect(_) | Screen::Stopped(..) => (),
+                }
+                Task::none()
+            }
+        }
+    }
+
+    /// Remembers what is to be remembered, and shows the main screen.
+    fn signed_in(&mut self, user: String) -> Task<Message> {
+        let Some(session) = &self.session else { return Task::none() };
+        let user_remembered = session.remember.then_some(session.user);
+        self.remembered = Remembered { link: self.link.clone(), user: user_remembered };
+        if let Err(error) = self.remembered.write(&self.dir) {
+            tracing::warn!("the link cannot be remembered: {error}");
+        }
+        let drafts = self.drafts.take_if(|(of, _)| *of == user).map(|(_, drafts)| drafts);
+        let main = Main::new(user, drafts.unwrap_or_default(), &session.connection);
+        self.show(Screen::Main(Box::new(main)))
+    }
+
+    /// The engine has ended: says why, and offers what to do.
+    fn ended(&mut self, ok: bool) -> Task<Message> {
+        let Some(session) = self.session.take() else { return Task::none() };
+        if self.closing {
+            return iced::exit();
+        }
+        let Session { user, registered, failure, .. } = session;
+        if let Screen::Main(main) = &self.screen {
+            self.drafts = Some((main.user().to_owned(), main.drafts()));
+        }
+        let failure = failure.map(|(code, text)| (code, words::failure::words(code, &text)));
+        let why = failure.as_ref().map(|(_, words)| words.clone());
+        match (&mut self.screen, failure) {
+            (_, Some((code @ ErrorCode::WrongPin, why))) => {
+                self.show_stopped(words::ending::title(code), why, Again::Connect, user)
+            }
+            (Screen::Main(main), _) if main.is_signing_out() || ok => {
+                let note = why.unwrap_or_else(|| words::ending::SIGNED_OUT.into());
+                self.show_sign_in(user.to_string(), Some(note))
+            }
+            (Screen::Main(_), Some((code, why))) => {
+                self.show_stopped(words::ending::title(code), why, Again::SignIn, user)
+            }
+            (Screen::Main(_), None) => {
+                let (title, text) = (words::ending::TITLE, words::ending::SILENT.to_owned());
+                self.show_stopped(title, text, Again::SignIn, user)
+            }
+            (Screen::Register(_), _) if registered => {
+                let note = words::ending::registered(user.as_str(), why.as_deref());
+                self.show_sign_in(user.to_string(), Some(note))
+            }
+            (Screen::Register(screen), _) => {
+                screen.hear(&Event::Ended { ok });
+                Task::none()
+            }
+            (Screen::SignIn(screen), _) => {
+                screen.hear(&Event::Ended { ok });
+                Task::none()
+            }
+            (Screen::Connect(_) | Screen::Stopped(..), _) => Task::none(),
+        }
+    }
+
+    /// Leaves the rounds and then closes; asked again, closes at once.
+    fn close(&mut self) -> Task<Message> {
+        let Some(session) = &self.session else { return iced::exit() };
+        if self.closing || session.connection.send(Command::Quit).is_err() {
+            return iced::exit();
+        }
+        self.closing = true;
+        let expiry = async { tokio::time::sleep(LEAVE_WITHIN).await };
+        Task::perform(expiry, |()| Message::LeaveExpired)
+    }
+
+    fn show_connect(&mut self) -> Task<Message> {
+        let link = self.link.as_ref().map(Link::to_string);
+        self.show(Screen::Connect(Connect::new(link.unwrap_or_default(), None)))
+    }
+
+    fn show_sign_in(&mut self, user: String, note: Option<String>) -> Task<Message> {
+        let Some(link) = self.link.clone() else { return self.show_connect() };
+        let remember = self.remembered.user.is_some();
+        self.show(Screen::SignIn(SignIn::new(link, user, remember, note)))
+    }
+
+    fn show_register(&mut self, user: String) -> Task<Message> {
+        let Some(link) = self.link.clone() else { return self.show_connect() };
+        self.show(Screen::Register(Register::new(link, user)))
+    }
+
+    fn show_stopped(
+        &mut self,
+        title: &str,
+        text: String,
+        again: Again,
+        user: Name,
+    ) -> Task<Message> {
+        self.show(Screen::Stopped(Stopped::new(title, text, again), user))
+    }
+
+    fn show(&mut self, screen: Screen) -> Task<Message> {
+        self.screen = screen;
+        self.entered()
+    }
+
+    /// A screen appears: its first field gets the focus.
+    fn entered(&mut self) -> Task<Message> {
+        let (name, field) = match &self.screen {
+            Screen::Connect(screen) => ("connect", Some(screen.focus())),
+            Screen::Register(screen) => ("register", Some(screen.focus())),
+            Screen::SignIn(screen) => ("sign-in", Some(screen.focus())),
+            Screen::Main(_) => ("main", Some(main::SEARCH)),
+            Screen::Stopped(..) => ("stopped", None),
+        };
+        self.log.screen(name);
+        field.map_or_else(Task::none, operation::focus)
+    }
+}
+
+fn tab(event: iced::keyboard::Event) -> Option<Message> {
+    use iced::keyboard::key::Named;
+    use iced::keyboard::{Event, Key};
+    match event {
+        Event::KeyPressed { key: Key::Named(Named::Tab), modifiers, .. } => {
+            Some(Message::Tabbed { back: modifiers.shift() })
+        }
+        Event::KeyPressed { .. } | Event::KeyReleased { .. } | Event::ModifiersChanged(_) => None,
+    }
+}

@@ -1,0 +1,463 @@
+//! The whole window on a scripted engine: what is clicked, typed and told, and what comes of it.
+
+use client_link::api::{
+    About, Author, Command, ConnectionState, ConversationStatus, ErrorCode, Event, HistoryEntry,
+    MessageState, Status, Step,
+};
+use iced::keyboard::Modifiers;
+use iced::keyboard::key::Named;
+use tempfile::TempDir;
+use wire::ids::MessageId;
+use wire::size::TEXT_MAX;
+
+use super::{AtOnce, Message};
+use crate::fake::{Window, link};
+use crate::remember::Remembered;
+use crate::screen::attempt::Attempt;
+use crate::words;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// A window in which ann has signed in, and the directory has more people.
+fn signed_in() -> Window {
+    let mut window = at_sign_in();
+    window.type_into("name", "ann");
+    window.type_into("password", PASSWORD);
+    window.click("sign-in");
+    window.tell(Event::SignedIn { user: "ann".into() });
+    let names = ["ann", "bob", "cid", "zoe"].map(str::to_owned).to_vec();
+    window.tell(Event::Listed { names });
+    window.tell(Event::Connection(ConnectionState::Connected));
+    window.tell(Event::RoundOpen { number: 8, closes_ms: 2000, round_ms: 2000 });
+    assert!(window.commands() == [Command::Status]);
+    window
+}
+
+fn at_sign_in() -> Window {
+    let mut window = Window::open();
+    window.type_into("link", &format!("  {} \t", link()));
+    window.click("to-sign-in");
+    window
+}
+
+fn error(code: ErrorCode, about: About) -> Event {
+    Event::Error { code, text: format!("{} happened", code.as_str()), about }
+}
+
+fn state(label: &str, state: MessageState, round: Option<u64>) -> Event {
+    Event::State { label: label.into(), peer: "bob".into(), state, round }
+}
+
+fn message(number: u8, peer: &str, text: &str) -> Event {
+    let id = MessageId([number; 8]);
+    Event::Message { id, peer: peer.into(), text: text.into(), sent_ms: 0, round: 9 }
+}
+
+fn status(peers: &[(&str, bool)]) -> Event {
+    let conversation = |&(peer, live): &(&str, bool)| ConversationStatus {
+        peer: peer.into(),
+        live,
+        refused: 0,
+        queued: 0,
+    };
+    Event::Status(Status {
+        connection: ConnectionState::Connected,
+        round: 9,
+        seats: 3,
+        missed: 0,
+        conversations: peers.iter().map(conversation).collect(),
+    })
+}
+
+/// Opens the conversation with bob and answers for its history.
+fn open_bob(window: &mut Window) {
+    window.click("person-bob");
+    let history = Command::History { peer: "bob".into(), before: None, max: 50 };
+    assert!(window.commands() == [Command::Open { peer: "bob".into() }, history]);
+    window.tell(Event::History { peer: "bob".into(), before: None, entries: vec![], more: false });
+}
+
+/// Takes the one message that was sent; returns its label and text.
+fn sent(window: &Window) -> (String, String) {
+    match &window.commands()[..] {
+        [Command::Send { peer, text, label }] if peer == "bob" => (label.clone(), text.clone()),
+        commands => panic!("{} commands instead of one message", commands.len()),
+    }
+}
+
+#[test]
+fn a_link_leads_to_an_account_and_that_to_the_people() {
+    let mut window = Window::open();
+    window.type_into("link", &format!("  {}\u{200b} ", link()));
+    window.click("to-register");
+    window.type_into("name", "Ann");
+    window.type_into("password", PASSWORD);
+    window.type_into("repeat", PASSWORD);
+    window.double_click("register");
+    window.click("register");
+    assert_eq!(window.engines(), 1);
+    window.engine(|engine| {
+        let options = &engine.options;
+        assert_eq!((options.user.as_str(), options.register), ("ann", true));
+        assert!(options.link == link() && options.password.expose() == PASSWORD.as_bytes());
+    });
+    window.tell(Event::Progress(Step::Registering));
+    window.tell(Event::Registered { user: "ann".into() });
+    window.tell(Event::SignedIn { user: "ann".into() });
+    assert_eq!(window.app.title(), "ann – iirs");
+    assert!(window.shows("ann") && window.shows(words::main::CHOOSE));
+    let remembered = Remembered::read(window.dir.path());
+    assert_eq!(remembered.link, Some(link()));
+}
+
+#[test]
+fn an_account_that_was_made_is_not_made_again() {
+    let mut window = Window::open();
+    window.type_into("link", &link().to_string());
+    window.click("to-register");
+    window.type_into("name", "ann");
+    window.type_into("password", PASSWORD);
+    window.type_into("repeat", PASSWORD);
+    window.click("register");
+    window.tell(Event::Registered { user: "ann".into() });
+    window.tell(error(ErrorCode::NoServer, About::default()));
+    window.tell(Event::Ended { ok: false });
+    assert!(window.has("sign-in"), "to sign in is what is left to do");
+    assert!(window.shows(&words::ending::registered("ann", Some("No-server happened."))));
+}
+
+#[test]
+fn the_last_server_and_the_name_are_filled_in_if_they_are_to_be() {
+    let dir = TempDir::new().unwrap();
+    let user = Some("ann".parse().unwrap());
+    Remembered { link: Some(link()), user }.write(dir.path()).unwrap();
+    let window = Window::open_with(dir, |_| ());
+    assert!(window.has("sign-in") && window.shows("ann"));
+}
+
+#[test]
+fn another_link_than_the_last_is_shown_first_and_a_bad_one_with_what_is_wrong() {
+    let window = Window::open_with(TempDir::new().unwrap(), |setup| {
+        setup.link = Some(link().to_string());
+    });
+    assert!(window.has("to-register") && window.shows(&link().to_string()));
+    let window = Window::open_with(TempDir::new().unwrap(), |setup| {
+        setup.link = Some("http://example.org".into());
+    });
+    assert!(window.shows("http://example.org") && window.has("to-register"));
+    let plain = Window::open();
+    assert!(plain.has("to-register"));
+}
+
+#[test]
+fn an_attempt_at_once_needs_nobody() {
+    let mut window = Window::open_with(TempDir::new().unwrap(), |setup| {
+        let password = client_link::api::Password::new(PASSWORD.into());
+        let attempt = Attempt { user: "ann".parse().unwrap(), password, remember: false };
+        setup.at_once = Some(AtOnce { link: link(), attempt, register: true });
+    });
+    assert!(window.engine(|engine| engine.options.register));
+    window.tell(Event::SignedIn { user: "ann".into() });
+    assert!(window.has("search"));
+}
+
+#[test]
+fn a_wrong_password_leaves_everything_in_its_field() {
+    let mut window = at_sign_in();
+    window.type_into("name", "ann");
+    window.type_into("password", "wrong");
+    window.press("password", Named::Enter, Modifiers::empty());
+    window.tell(Event::Progress(Step::Connecting));
+    window.tell(error(ErrorCode::WrongCredentials, About::default()));
+    window.tell(Event::Ended { ok: false });
+    let words = words::failure::words(ErrorCode::WrongCredentials, "");
+    assert!(window.shows(&words) && window.shows("ann"));
+    window.type_into("password", "er");
+    window.click("sign-in");
+    assert_eq!(window.engines(), 2);
+    assert!(window.engine(|engine| engine.options.password.expose() == b"wronger"));
+}
+
+#[test]
+fn a_cancelled_attempt_ends_before_the_next_one_begins() {
+    let mut window = at_sign_in();
+    window.type_into("name", "ann");
+    window.type_into("password", "pw");
+    window.click("sign-in");
+    window.double_click("cancel");
+    assert!(window.commands() == [Command::Quit]);
+    window.tell(Event::Ended { ok: true });
+    window.click("sign-in");
+    assert_eq!(window.engines(), 2);
+    window.tell_of(1, Event::SignedIn { user: "ann".into() });
+    assert!(!window.has("search"), "what an earlier engine says does not count");
+}
+
+#[test]
+fn a_wrong_pin_is_a_full_stop() {
+    let mut window = at_sign_in();
+    window.type_into("name", "ann");
+    window.type_into("password", "pw");
+    window.click("sign-in");
+    window.tell(error(ErrorCode::WrongPin, About::default()));
+    window.tell(Event::Ended { ok: false });
+    assert!(window.shows(words::ending::title(ErrorCode::WrongPin)));
+    assert!(window.shows("Wrong-pin happened.") && !window.has("sign-in"));
+    window.click("again");
+    assert!(window.shows(&link().to_string()), "only another link helps");
+}
+
+#[test]
+fn a_message_goes_from_the_field_to_delivered() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    assert!(!window.has("person-ann"), "nobody talks to himself");
+    window.type_into("composer", "hi bob");
+    window.press("composer", Named::Enter, Modifiers::SHIFT);
+    window.type_into("composer", "two");
+    window.press("composer", Named::Enter, Modifiers::empty());
+    let (label, text) = sent(&window);
+    assert_eq!(text, "hi bob\ntwo");
+    window.click("send");
+    assert!(window.commands().is_empty(), "an empty field sends nothing");
+    let mut seen = Vec::new();
+    for (is, round) in [
+        (MessageState::Queued, None),
+        (MessageState::Sent, Some(9)),
+        (MessageState::Delivered, Some(10)),
+        (MessageState::Sent, Some(9)),
+    ] {
+        window.tell(state(&label, is, round));
+        let day = "1 Jan 1970 00:00"; // never shown: it was written just now
+        assert!(window.shows("hi bob\ntwo") && !window.shows(day));
+        seen.push(is);
+    }
+    window.tell(message(1, "bob", "hi ann"));
+    assert!(window.shows("hi ann"));
+}
+
+#[test]
+fn two_presses_of_send_are_one_message() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.type_into("composer", "once");
+    window.double_click("send");
+    assert_eq!(sent(&window).1, "once");
+}
+
+#[test]
+fn messages_for_a_conversation_that_is_not_shown_are_counted() {
+    let mut window = signed_in();
+    for number in 1..=3 {
+        window.tell(message(number, "cid", "psst"));
+    }
+    window.tell(message(3, "cid", "psst"));
+    assert!(window.shows("3") && !window.shows("psst"));
+    window.click("person-cid");
+    assert!(window.shows("psst") && !window.shows("3"));
+}
+
+#[test]
+fn a_refused_message_says_why_and_comes_back_into_the_field() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.type_into("composer", "precious");
+    window.click("send");
+    let (label, _) = sent(&window);
+    let about = About { peer: Some("bob".into()), label: Some(label) };
+    window.tell(error(ErrorCode::QueueFull, about));
+    window.type_into("composer", "next");
+    window.click("again");
+    window.click("send");
+    assert_eq!(sent(&window).1, "next\nprecious");
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_conversation_is_said_in_it() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    let about = || About { peer: Some("bob".into()), label: None };
+    window.tell(error(ErrorCode::TooManyConversations, about()));
+    assert!(window.shows("Too-many-conversations happened."));
+    window.tell(status(&[]));
+    window.click("person-bob");
+    assert!(window.commands() == [Command::Open { peer: "bob".into() }], "it is tried again");
+    window.tell(status(&[("bob", true)]));
+    assert!(window.shows(words::main::LIVE));
+    window.tell(error(ErrorCode::KeyChanged, about()));
+    assert!(window.shows("Key-changed happened.") && !window.shows(words::main::LIVE));
+}
+
+#[test]
+fn the_history_comes_in_pages_and_in_front() {
+    let mut window = signed_in();
+    window.click("person-bob");
+    let _ = window.commands();
+    window.tell(message(9, "bob", "nine"));
+    let theirs = |cursor: u64| HistoryEntry {
+        cursor,
+        author: Author::Peer { id: MessageId([cursor as u8; 8]), round: 1 },
+        text: if cursor == 9 { "nine".into() } else { format!("old {cursor}") },
+        sent_ms: 0,
+    };
+    let page = |before, cursors: [u64; 2], more| Event::History {
+        peer: "bob".into(),
+        before,
+        entries: cursors.map(theirs).to_vec(),
+        more,
+    };
+    window.tell(page(None, [9, 8], true));
+    assert!(window.shows("old 8") && window.shows("nine"));
+    window.double_click("older");
+    let older = Command::History { peer: "bob".into(), before: Some(8), max: 50 };
+    assert!(window.commands() == [older], "one page at a time");
+    window.tell(page(Some(8), [7, 6], false));
+    assert!(window.shows("old 6") && !window.has("older"));
+}
+
+#[test]
+fn search_and_enter_open_the_first_that_is_found() {
+    let mut window = signed_in();
+    window.type_into("search", "CI");
+    assert!(window.has("person-cid") && !window.has("person-bob"));
+    window.press("search", Named::Enter, Modifiers::empty());
+    assert!(window.commands().first() == Some(&Command::Open { peer: "cid".into() }));
+    assert!(window.has("person-bob"), "the search is over");
+    window.type_into("search", "nobody of this name");
+    assert!(window.shows(words::main::NOBODY_FOUND));
+    window.press("search", Named::Enter, Modifiers::empty());
+    assert!(window.commands().is_empty());
+}
+
+#[test]
+fn out_of_the_rounds_there_is_a_banner_and_a_way_to_try_now() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    assert!(window.shows("covered") && !window.has("retry"));
+    window.tell(Event::Connection(ConnectionState::Lost));
+    window.tell(Event::RetryIn { ms: 3_600_000 });
+    assert!(window.shows("not covered") && window.shows("Next try in 60 min."));
+    window.type_into("composer", "later");
+    window.click("send");
+    assert_eq!(sent(&window).1, "later");
+    window.click("retry");
+    assert!(window.commands() == [Command::Retry]);
+    window.tell(Event::Connection(ConnectionState::Resumed));
+    assert!(window.shows("covered") && !window.has("retry"));
+}
+
+#[test]
+fn signed_in_elsewhere_stops_and_gives_the_draft_back() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.type_into("composer", "half a sen");
+    window.tell(error(ErrorCode::SignedInElsewhere, About::default()));
+    window.tell(Event::Ended { ok: false });
+    assert!(window.shows(words::ending::title(ErrorCode::SignedInElsewhere)));
+    window.double_click("again");
+    window.type_into("name", "");
+    window.type_into("password", PASSWORD);
+    window.click("sign-in");
+    window.tell(Event::SignedIn { user: "ann".into() });
+    window.tell(Event::Listed { names: vec!["bob".into()] });
+    let _ = window.commands();
+    open_bob(&mut window);
+    window.type_into("composer", "tence");
+    window.click("send");
+    assert_eq!(sent(&window).1, "half a sentence");
+}
+
+#[test]
+fn signing_out_leads_to_the_form() {
+    let mut window = signed_in();
+    window.double_click("sign-out");
+    window.click("sign-out");
+    assert!(window.commands() == [Command::SignOut]);
+    window.tell(Event::Ended { ok: true });
+    assert!(window.has("sign-in") && window.shows(words::ending::SIGNED_OUT));
+}
+
+#[test]
+fn closing_leaves_the_rounds_first() {
+    let mut window = signed_in();
+    window.update(Message::CloseRequested);
+    assert!(window.commands() == [Command::Quit] && !window.has_exited);
+    assert!(window.shows(words::LEAVING));
+    window.tell(Event::Ended { ok: true });
+    assert!(window.has_exited);
+}
+
+#[test]
+fn closing_waits_neither_for_nothing_nor_for_ever() {
+    let mut window = Window::open();
+    window.update(Message::CloseRequested);
+    assert!(window.has_exited);
+    let mut window = signed_in();
+    window.update(Message::CloseRequested);
+    window.update(Message::LeaveExpired);
+    assert!(window.has_exited);
+    let mut window = signed_in();
+    window.update(Message::CloseRequested);
+    window.update(Message::CloseRequested);
+    assert!(window.has_exited, "whoever asks twice means it");
+}
+
+#[test]
+fn an_engine_that_ends_without_a_word_is_told() {
+    let mut window = signed_in();
+    window.tell(Event::Ended { ok: false });
+    assert!(window.shows(words::ending::TITLE) && window.shows(words::ending::SILENT));
+}
+
+#[test]
+fn a_busy_engine_loses_nothing_that_was_written() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    // nobody takes the commands: the channel fills
+    for _ in 0..1100 {
+        window.tell(Event::Round { number: 9, seats: 2, missed: 0 });
+    }
+    window.type_into("composer", "still here");
+    window.click("send");
+    assert!(window.shows(words::main::BUSY));
+    let _ = window.commands();
+    window.click("send");
+    assert_eq!(sent(&window).1, "still here");
+}
+
+#[test]
+fn a_message_that_is_too_long_stays_in_the_field() {
+    use iced::widget::text_editor::{Action, Edit};
+    let mut window = signed_in();
+    open_bob(&mut window);
+    let paste = |text: String| {
+        let edit = Action::Edit(Edit::Paste(text.into()));
+        Message::Main(crate::screen::main::Message::DraftEdited(edit))
+    };
+    window.update(paste("x".repeat(10 << 20)));
+    assert!(window.shows(words::main::TOO_MUCH));
+    window.click("notice");
+    window.update(paste("x".repeat(TEXT_MAX + 1)));
+    window.click("send");
+    assert!(window.shows(words::main::TOO_LONG) && window.commands().is_empty());
+    window.press("composer", Named::Backspace, Modifiers::empty());
+    window.click("send");
+    assert_eq!(sent(&window).1.len(), TEXT_MAX);
+}
+
+#[test]
+fn hostile_texts_are_shown_plainly_and_sent_as_they_are() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    for (number, text) in
+        [" ", "\u{202e}abc\0\u{1b}[2J", "شلوم שלום", "\u{200b}", "🏳️‍🌈🏳️‍🌈", &"w".repeat(TEXT_MAX)]
+            .into_iter()
+            .enumerate()
+    {
+        window.tell(message(number as u8, "bob", text));
+    }
+    assert!(window.shows("\u{fffd}abc\u{fffd}\u{fffd}[2J"));
+    window.type_into("composer", "\u{202e}שלום");
+    window.click("send");
+    assert_eq!(sent(&window).1, "\u{202e}שלום");
+}

@@ -1,0 +1,215 @@
+//! A scripted engine for the tests of the window, and the window around it.
+
+use std::sync::{Arc, Mutex};
+
+use client_link::api::{COMMANDS_MAX, Command, Event, Options};
+use client_link::engine::Engine;
+use iced::futures::{FutureExt as _, StreamExt as _};
+use iced::{Element, Size};
+use iced_test::core::{Event as Input, keyboard};
+use iced_test::runtime::Action;
+use iced_test::runtime::task::into_stream;
+use iced_test::simulator::{Simulator, press_key, release_key};
+use jiff::tz::TimeZone;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use wire::account::Stretching;
+use wire::link::{Link, Pin};
+
+use crate::app::{App, Message, Setup};
+use crate::args::ThemeChoice;
+use crate::connection::Starter;
+use crate::event_log::EventLog;
+use crate::present::Here;
+use crate::remember::Remembered;
+
+/// An engine whose every word the test says.
+pub(crate) struct Fake {
+    pub(crate) options: Options,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Fake {
+    /// Returns the commands that were given since the last time.
+    pub(crate) fn commands(&mut self) -> Vec<Command> {
+        std::iter::from_fn(|| self.commands.try_recv().ok()).collect()
+    }
+
+    /// Says something.
+    pub(crate) fn tell(&self, event: Event) {
+        self.events.try_send(event).expect("the window listens");
+    }
+}
+
+/// Makes an engine and its other side.
+fn engine(options: Options) -> (Engine, Fake) {
+    let (send_commands, commands) = mpsc::channel(COMMANDS_MAX);
+    let (events, receive_events) = mpsc::channel(1024);
+    let engine = Engine { commands: send_commands, events: receive_events };
+    (engine, Fake { options, commands, events })
+}
+
+/// The whole window without a display: the app, and the engines that it started.
+pub(crate) struct Window {
+    pub(crate) app: App,
+    pub(crate) dir: TempDir,
+    /// Whether the app asked to end the program.
+    pub(crate) has_exited: bool,
+    engines: Arc<Mutex<Vec<Fake>>>,
+    size: Size,
+    runtime: Runtime,
+}
+
+/// The link of the server that does not exist.
+pub(crate) fn link() -> Link {
+    Link { host: "chat.example.org".into(), port: 4433, pin: Pin([7; 32]) }
+}
+
+impl Window {
+    /// Opens it on a machine that knows nothing yet.
+    pub(crate) fn open() -> Self {
+        Self::open_with(TempDir::new().unwrap(), |_| ())
+    }
+
+    /// Opens it in a directory, with other arguments.
+    pub(crate) fn open_with(dir: TempDir, change: impl FnOnce(&mut Setup)) -> Self {
+        let engines: Arc<Mutex<Vec<Fake>>> = Arc::default();
+        let started = Arc::clone(&engines);
+        let starter: Starter = Arc::new(move |options| {
+            let (engine, fake) = engine(options);
+            started.lock().unwrap().push(fake);
+            engine
+        });
+        let mut setup = Setup {
+            starter,
+            stretching: Stretching { memory_kib: 32, passes: 1, lanes: 1 },
+            dir: dir.path().to_owned(),
+            remembered: Remembered::read(dir.path()),
+            link: None,
+            user: None,
+            at_once: None,
+            theme: ThemeChoice::Light,
+            log: EventLog::default(),
+            here: Here { unix_ms: 0, zone: TimeZone::UTC },
+        };
+        change(&mut setup);
+        let (app, _) = App::new(setup);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        Self { app, dir, has_exited: false, engines, size: Size::new(1000.0, 900.0), runtime }
+    }
+
+    /// Returns how many engines were started.
+    pub(crate) fn engines(&self) -> usize {
+        self.engines.lock().unwrap().len()
+    }
+
+    /// Does something with the engine that was started last.
+    pub(crate) fn engine<T>(&self, work: impl FnOnce(&mut Fake) -> T) -> T {
+        work(self.engines.lock().unwrap().last_mut().expect("an engine was started"))
+    }
+
+    /// Has the engine say something, and the window hear it.
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.engine(|engine| engine.tell(event));
+        if let Some(message) = self.app.take_told() {
+            self.update(message);
+        }
+    }
+
+    /// Has the engine of an earlier attempt say something.
+    pub(crate) fn tell_of(&mut self, number: u64, event: Event) {
+        self.update(Message::Told(number, vec![event]));
+    }
+
+    /// Returns the commands that the engine was given.
+    pub(crate) fn commands(&self) -> Vec<Command> {
+        self.engine(Fake::commands)
+    }
+
+    /// Tells whether a text is to be seen, as a whole.
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        self.simulator().find(text).is_ok()
+    }
+
+    /// Tells whether something is there.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.simulator().find(iced::widget::selector::id(id.to_owned())).is_ok()
+    }
+
+    /// Clicks on something.
+    pub(crate) fn click(&mut self, id: &str) {
+        self.input(id, |_| ());
+    }
+
+    /// Clicks on something twice, before the window has drawn itself anew.
+    pub(crate) fn double_click(&mut self, id: &str) {
+        self.input(id, |simulator| drop(simulator.simulate(iced_test::simulator::click())));
+    }
+
+    /// Clicks into a field and types behind what is there.
+    pub(crate) fn type_into(&mut self, id: &str, text: &str) {
+        self.input(id, |simulator| {
+            tap(simulator, keyboard::key::Named::End, keyboard::Modifiers::CTRL);
+            let _ = simulator.typewrite(text);
+        });
+    }
+
+    /// Clicks into a field and presses a key.
+    pub(crate) fn press(
+        &mut self,
+        id: &str,
+        key: keyboard::key::Named,
+        modifiers: keyboard::Modifiers,
+    ) {
+        self.input(id, |simulator| tap(simulator, key, modifiers));
+    }
+
+    /// Has the app take in a message, and whatever its tasks answer at once.
+    pub(crate) fn update(&mut self, message: Message) {
+        let task = self.app.update(message);
+        let Some(mut actions) = into_stream(task) else { return };
+        let _entered = self.runtime.enter();
+        // a task begins by letting others go first
+        let mut waited = 0;
+        while waited < 2 {
+            match actions.next().now_or_never() {
+                Some(Some(Action::Output(message))) => self.update(message),
+                Some(Some(Action::Exit)) => self.has_exited = true,
+                // nobody answers these here
+                Some(Some(_)) => (),
+                Some(None) => break,
+                None => waited += 1,
+            }
+        }
+    }
+
+    fn input(&mut self, id: &str, more: impl FnOnce(&mut Simulator<'_, Message>)) {
+        let mut simulator = self.simulator();
+        let clicked = simulator.click(iced::widget::selector::id(id.to_owned()));
+        clicked.unwrap_or_else(|error| panic!("nothing is named {id}: {error}"));
+        more(&mut simulator);
+        let messages: Vec<_> = simulator.into_messages().collect();
+        for message in messages {
+            self.update(message);
+        }
+    }
+
+    fn simulator(&self) -> Simulator<'_, Message> {
+        let view: Element<'_, Message> = self.app.view();
+        Simulator::with_size(iced::Settings::default(), self.size, view)
+    }
+}
+
+fn tap(
+    simulator: &mut Simulator<'_, Message>,
+    key: keyboard::key::Named,
+    modifiers: keyboard::Modifiers,
+) {
+    let mut press = press_key(key, None);
+    if let Input::Keyboard(keyboard::Event::KeyPressed { modifiers: held, .. }) = &mut press {
+        *held = modifiers;
+    }
+    drop(simulator.simulate([press, release_key(key)]));
+}

@@ -1,0 +1,171 @@
+//! `iirs`, the window: screens on the engine that `iirs-headless` runs, too.
+//!
+//! ```text
+//!  input ─► app ─► screen ─► Command ─► connection ─► engine (client_link, a thread of its own)
+//!  picture ◄─ screen ◄─ app ◄─ Event ◄─ connection ◄──┘
+//! ```
+//!
+//! Invariant: nothing here drives the rounds. The engine tells events and never waits for the window.
+
+pub mod app;
+pub mod args;
+pub mod clock;
+pub mod connection;
+pub mod event_log;
+#[cfg(test)]
+mod fake;
+pub mod present;
+pub mod remember;
+pub mod screen;
+mod signals;
+pub mod theme;
+pub mod widget;
+pub mod words;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use clap::Parser as _;
+use client_link::api::{PASSWORD_MAX, Password};
+use client_link::engine::Engine;
+use etcetera::BaseStrategy as _;
+use iced::window;
+use iced::{Font, Point, Size};
+use jiff::tz::TimeZone;
+use wire::account::Stretching;
+use zeroize::Zeroizing;
+
+use app::{App, AtOnce, Setup};
+use args::{Args, Geometry};
+use event_log::EventLog;
+use present::Here;
+use remember::Remembered;
+use screen::attempt::Attempt;
+
+/// The program's name to the desktop.
+pub const APP_ID: &str = "org.iirs.iirs";
+
+/// The font that iced brings along, so that the window looks the same everywhere; what it lacks comes from
+/// the system's fonts.
+const FONT: &str = "Fira Sans";
+
+/// Size of the window unless something else is asked for, in pixels.
+const SIZE: (u16, u16) = (980, 700);
+
+/// Smallest size, in pixels.
+const SIZE_MIN: Size = Size::new(560.0, 420.0);
+
+/// Runs the whole program, from arguments to exit code: 0 closed, 1 something failed, 2 usage.
+pub fn main(stretching: Stretching) -> ExitCode {
+    let start = Instant::now();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(usage) => {
+            // nothing can be said if the terminal is gone
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let writer = io::stderr;
+    tracing_subscriber::fmt().with_writer(writer).with_max_level(tracing::Level::WARN).init();
+    match run(args, stretching, start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("iirs: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()> {
+    let window = window_settings(args.geometry);
+    let setup = Mutex::new(Some(setup(args, stretching, start)?));
+    let boot = move || {
+        let setup = setup.lock().unwrap_or_else(PoisonError::into_inner).take();
+        App::new(setup.expect("iced boots once"))
+    };
+    let app = iced::application(boot, App::update, App::view).title(App::title);
+    let app = app.theme(App::theme).subscription(App::subscription).window(window);
+    let app = app.default_font(Font::with_name(FONT));
+    app.run().context("no window; is there a display? (iirs-headless needs none)")
+}
+
+fn setup(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<Setup> {
+    let at_once = args.password_file.as_deref().map(|file| at_once(&args, file)).transpose()?;
+    let log = match &args.event_log {
+        Some(file) => EventLog::create(file, start)
+            .with_context(|| format!("cannot write the event log {}", file.display()))?,
+        None => EventLog::default(),
+    };
+    let dir = args.profile.map_or_else(default_dir, Ok)?;
+    let unix_ms = clock::now().unix_ms;
+    Ok(Setup {
+        starter: Arc::new(Engine::start),
+        stretching,
+        remembered: Remembered::read(&dir),
+        dir,
+        link: args.link,
+        user: args.user,
+        at_once,
+        theme: args.theme,
+        log,
+        here: Here { unix_ms, zone: TimeZone::system() },
+    })
+}
+
+fn default_dir() -> anyhow::Result<PathBuf> {
+    let base = etcetera::choose_base_strategy()
+        .ok()
+        .context("the system names no home directory; give --profile DIR")?;
+    Ok(base.data_dir().join("iirs"))
+}
+
+/// Reads what an attempt needs that nobody is asked for.
+fn at_once(args: &Args, file: &Path) -> anyhow::Result<AtOnce> {
+    let link = args.link.as_deref().unwrap_or_default();
+    let link = link.trim().parse().context("--link is no link; `iirs-server link` prints one")?;
+    let user = args.user.as_deref().unwrap_or_default();
+    let user = user.trim().parse().context("--user is no name")?;
+    let password = read_password(file)
+        .with_context(|| format!("cannot take the password in {}", file.display()))?;
+    let attempt = Attempt { user, password, remember: false };
+    Ok(AtOnce { link, attempt, register: args.register })
+}
+
+/// Reads the first line.
+fn read_password(file: &Path) -> anyhow::Result<Password> {
+    let most = PASSWORD_MAX as u64 + 3;
+    let mut text = Zeroizing::new(String::new());
+    File::open(file)?.take(most).read_to_string(&mut text)?;
+    let line = text.split('\n').next().unwrap_or_default();
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() || line.len() > PASSWORD_MAX {
+        bail!("a password has 1 to {PASSWORD_MAX} bytes, on the first line");
+    }
+    Ok(Password::new(line.to_owned()))
+}
+
+fn window_settings(geometry: Option<Geometry>) -> window::Settings {
+    let geometry = geometry.unwrap_or(Geometry { size: SIZE, position: None });
+    let (width, height) = geometry.size;
+    let position = match geometry.position {
+        Some((x, y)) => window::Position::Specific(Point::new(x.into(), y.into())),
+        None => window::Position::Default,
+    };
+    window::Settings {
+        size: Size::new(width.into(), height.into()),
+        min_size: Some(SIZE_MIN),
+        position,
+        exit_on_close_request: false,
+        platform_specific: window::settings::PlatformSpecific {
+            application_id: APP_ID.into(),
+            ..Default::default()
+        },
+        ..window::Settings::default()
+    }
+}

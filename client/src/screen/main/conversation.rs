@@ -1,0 +1,256 @@
+//! One conversation as the window holds it: the messages that are loaded, the draft, how it stands.
+
+use std::collections::BTreeSet;
+
+use client_link::api::{Author, HistoryEntry, MessageState};
+use iced::widget::text_editor;
+use wire::ids::MessageId;
+
+use crate::present::Progress;
+
+/// A message that is shown.
+pub struct Shown {
+    /// Who wrote it.
+    pub by: By,
+    /// What was written.
+    pub text: String,
+    /// When, by the writer's clock, milliseconds since 1970.
+    pub sent_ms: u64,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// This account.
+    Us {
+        /// Its label.
+        label: String,
+        /// How far it is.
+        progress: Progress,
+    },
+    /// The peer.
+    Peer {
+        /// The sender's id of it.
+        id: MessageId,
+    },
+}
+
+/// How much of the history is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Older {
+    /// Nothing was asked for.
+    #[default]
+    Unasked,
+    /// A page is on its way.
+    Asked,
+    /// There is more before this cursor.
+    Before(u64),
+    /// All of it.
+    All,
+}
+
+/// One conversation.
+#[derive(Default)]
+pub struct Conversation {
+    /// Oldest first.
+    pub messages: Vec<Shown>,
+    /// What is loaded.
+    pub older: Older,
+    /// What is being written.
+    pub draft: text_editor::Content,
+    /// Messages that came while it was not shown.
+    pub unread: u32,
+    /// Whether the engine has it open.
+    pub is_open: bool,
+    /// Whether text can flow: both sides agreed on keys.
+    pub is_live: bool,
+    /// What stands in its way, as the engine said.
+    pub problem: Option<String>,
+}
+
+impl Conversation {
+    /// Takes in a page of history, the newest first; what is here already stays as it is.
+    pub fn loaded(&mut self, entries: Vec<HistoryEntry>, more: bool) {
+        let oldest = entries.last().map(|entry| entry.cursor);
+        self.older = match oldest {
+            Some(cursor) if more => Older::Before(cursor),
+            Some(_) | None => Older::All,
+        };
+        let known: BTreeSet<Key> = self.messages.iter().map(|shown| Key::of(&shown.by)).collect();
+        let mut messages: Vec<Shown> = entries.into_iter().rev().map(Shown::from).collect();
+        messages.retain(|shown| !known.contains(&Key::of(&shown.by)));
+        messages.append(&mut self.messages);
+        self.messages = messages;
+    }
+
+    /// A message of ours was handed to the engine.
+    pub fn written(&mut self, label: String, text: String, sent_ms: u64) {
+        let by = By::Us { label, progress: Progress::Written };
+        self.messages.push(Shown { by, text, sent_ms });
+    }
+
+    /// A message of the peer arrived; tells whether it is new.
+    pub fn arrived(&mut self, id: MessageId, text: String, sent_ms: u64) -> bool {
+        let by = By::Peer { id };
+        let is_new = !self.messages.iter().any(|shown| shown.by == by);
+        if is_new {
+            self.messages.push(Shown { by, text, sent_ms });
+        }
+        is_new
+    }
+
+    /// A message of ours went forward, never back; returns its text if it is loaded.
+    pub fn went(&mut self, label: &str, state: MessageState, round: Option<u64>) -> Option<&str> {
+        let (progress, text) = self.find(label)?;
+        match progress {
+            Progress::At(known, _) if *known >= state => (),
+            Progress::At(..) | Progress::Written | Progress::Refused(_) => {
+                *progress = Progress::At(state, round);
+            }
+        }
+        Some(text)
+    }
+
+    /// The engine did not take a message of ours.
+    pub fn refused(&mut self, label: &str, why: String) {
+        if let Some((progress @ Progress::Written, _)) = self.find(label) {
+            *progress = Progress::Refused(why);
+        }
+    }
+
+    /// Takes a refused message out, to be written again; returns its text.
+    pub fn take_refused(&mut self, label: &str) -> Option<String> {
+        let is_it = |shown: &Shown| match &shown.by {
+            By::Us { label: its, progress: Progress::Refused(_) } => its == label,
+            By::Us { .. } | By::Peer { .. } => false,
+        };
+        let index = self.messages.iter().position(is_it)?;
+        Some(self.messages.remove(index).text)
+    }
+
+    /// Returns each message with the number of messages of ours that are queued before it.
+    pub fn with_queue(&self) -> impl Iterator<Item = (&Shown, usize)> {
+        self.messages.iter().scan(0, |queued, shown| {
+            let ahead = *queued;
+            let By::Us { progress, .. } = &shown.by else { return Some((shown, ahead)) };
+            let waits =
+                matches!(progress, Progress::Written | Progress::At(MessageState::Queued, _));
+            *queued += usize::from(waits);
+            Some((shown, ahead))
+        })
+    }
+
+    fn find(&mut self, label: &str) -> Option<(&mut Progress, &str)> {
+        // what goes forward is among the newest
+        self.messages.iter_mut().rev().find_map(|shown| match &mut shown.by {
+            By::Us { label: its, progress } if its == label => Some((progress, &*shown.text)),
+            By::Us { .. } | By::Peer { .. } => None,
+        })
+    }
+}
+
+impl From<HistoryEntry> for Shown {
+    fn from(entry: HistoryEntry) -> Self {
+        let HistoryEntry { author, text, sent_ms, .. } = entry;
+        let by = match author {
+            Author::Own { label, state, round } => {
+                By::Us { label, progress: Progress::At(state, round) }
+            }
+            Author::Peer { id, .. } => By::Peer { id },
+        };
+        Self { by, text, sent_ms }
+    }
+}
+
+/// What tells messages apart.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Us(String),
+    Peer([u8; 8]),
+}
+
+impl Key {
+    fn of(by: &By) -> Self {
+        match by {
+            By::Us { label, .. } => Self::Us(label.clone()),
+            By::Peer { id } => Self::Peer(id.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn theirs(cursor: u64) -> HistoryEntry {
+        let id = MessageId(cursor.to_be_bytes());
+        let author = Author::Peer { id, round: cursor };
+        HistoryEntry { cursor, author, text: cursor.to_string(), sent_ms: cursor }
+    }
+
+    fn ours(cursor: u64, state: MessageState) -> HistoryEntry {
+        let author = Author::Own { label: cursor.to_string(), state, round: None };
+        HistoryEntry { cursor, author, text: cursor.to_string(), sent_ms: cursor }
+    }
+
+    fn texts(conversation: &Conversation) -> Vec<&str> {
+        conversation.messages.iter().map(|shown| &*shown.text).collect()
+    }
+
+    #[test]
+    fn pages_go_in_front_and_nothing_is_doubled() {
+        let mut conversation = Conversation::default();
+        assert!(conversation.arrived(MessageId(7_u64.to_be_bytes()), "7".into(), 7));
+        conversation.written("8".into(), "8".into(), 8);
+        let page =
+            vec![ours(8, MessageState::Queued), theirs(7), theirs(6), ours(5, MessageState::Sent)];
+        conversation.loaded(page, true);
+        assert_eq!(texts(&conversation), ["5", "6", "7", "8"]);
+        assert_eq!(conversation.older, Older::Before(5));
+        conversation.loaded(vec![theirs(4), theirs(3)], false);
+        assert_eq!((texts(&conversation).len(), conversation.older), (6, Older::All));
+        assert!(!conversation.arrived(MessageId(3_u64.to_be_bytes()), "3".into(), 3));
+        conversation.loaded(vec![], false);
+        assert_eq!(texts(&conversation), ["3", "4", "5", "6", "7", "8"]);
+    }
+
+    #[test]
+    fn states_never_go_back() {
+        let mut conversation = Conversation::default();
+        conversation.written("a".into(), "text".into(), 1);
+        assert_eq!(conversation.went("a", MessageState::Sent, Some(3)), Some("text"));
+        conversation.went("a", MessageState::Queued, None);
+        conversation.refused("a", "too late".into());
+        let progress = |it: &Conversation| match &it.messages[0].by {
+            By::Us { progress, .. } => progress.clone(),
+            By::Peer { .. } => panic!("it is ours"),
+        };
+        assert_eq!(progress(&conversation), Progress::At(MessageState::Sent, Some(3)));
+        conversation.went("a", MessageState::Delivered, Some(4));
+        assert_eq!(progress(&conversation), Progress::At(MessageState::Delivered, Some(4)));
+        assert_eq!(conversation.went("b", MessageState::Sent, None), None);
+    }
+
+    #[test]
+    fn a_refused_message_gives_its_text_back_once() {
+        let mut conversation = Conversation::default();
+        conversation.written("a".into(), "text".into(), 1);
+        assert_eq!(conversation.take_refused("a"), None);
+        conversation.refused("a", "no".into());
+        assert_eq!(conversation.take_refused("a").as_deref(), Some("text"));
+        assert_eq!(conversation.take_refused("a"), None);
+        assert!(conversation.messages.is_empty());
+    }
+
+    #[test]
+    fn a_message_knows_how_many_wait_before_it() {
+        let mut conversation = Conversation::default();
+        for label in ["a", "b", "c", "d"] {
+            conversation.written(label.into(), label.into(), 1);
+        }
+        conversation.went("a", MessageState::Sent, Some(1));
+        conversation.went("b", MessageState::Queued, None);
+        let ahead: Vec<_> = conversation.with_queue().map(|(_, ahead)| ahead).collect();
+        assert_eq!(ahead, [0, 0, 1, 2]);
+    }
+}

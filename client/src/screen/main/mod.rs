@@ -1,0 +1,359 @@
+//! The main screen: people beside a conversation, the privacy bar below.
+
+pub mod conversation;
+pub mod people;
+pub mod privacy;
+mod view;
+
+use std::collections::BTreeMap;
+
+use client_link::api::{About, Command, ConversationStatus, ErrorCode, Event};
+use iced::widget::text_editor;
+use iced::widget::text_editor::Edit;
+use rand_core::{OsRng, RngCore};
+use wire::size::TEXT_MAX;
+
+use crate::clock::Now;
+use crate::connection::Connection;
+use crate::event_log::EventLog;
+use crate::words::{failure, main as words};
+use conversation::{Conversation, Older};
+use people::People;
+use privacy::Privacy;
+
+pub use view::{COMPOSER, MESSAGES, SEARCH, person_id};
+
+/// Messages of history that are asked for at once.
+const PAGE: usize = 50;
+
+/// Longest draft in bytes: what does not fit into a message can be shortened, what is far longer is refused.
+const DRAFT_MAX: usize = 4 * TEXT_MAX;
+
+/// Notices that are shown at once; older ones make room.
+const NOTICES_MAX: usize = 3;
+
+/// The main screen.
+pub struct Main {
+    user: String,
+    people: People,
+    conversations: BTreeMap<String, Conversation>,
+    shown: Option<String>,
+    privacy: Privacy,
+    notices: Vec<String>,
+    signing_out: bool,
+    /// Tells the labels of this sitting from those of others.
+    sitting: u64,
+    written: u64,
+}
+
+/// What happens on the screen.
+#[derive(Clone)]
+pub enum Message {
+    /// The search field was typed in.
+    SearchTyped(String),
+    /// Enter was pressed in it.
+    SearchSubmitted,
+    /// A person's row was pressed.
+    PersonPressed(String),
+    /// The draft was changed, or its cursor moved.
+    DraftEdited(text_editor::Action),
+    /// The message is to be sent.
+    SendPressed,
+    /// A refused message is to be written again.
+    AgainPressed(String),
+    /// Older messages are to be shown.
+    OlderPressed,
+    /// The conversation is to be closed.
+    ClosePressed,
+    /// The client is to come back now.
+    RetryPressed,
+    /// A notice was read.
+    NoticeRead(usize),
+    /// The account is to be signed out.
+    SignOutPressed,
+}
+
+/// Says what happened and nothing of what was written, and to whom.
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SearchTyped(_) => "SearchTyped",
+            Self::SearchSubmitted => "SearchSubmitted",
+            Self::PersonPressed(_) => "PersonPressed",
+            Self::DraftEdited(_) => "DraftEdited",
+            Self::SendPressed => "SendPressed",
+            Self::AgainPressed(_) => "AgainPressed",
+            Self::OlderPressed => "OlderPressed",
+            Self::ClosePressed => "ClosePressed",
+            Self::RetryPressed => "RetryPressed",
+            Self::NoticeRead(_) => "NoticeRead",
+            Self::SignOutPressed => "SignOutPressed",
+        })
+    }
+}
+
+/// What the app is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    None,
+    /// Give the focus to a field.
+    Focus(&'static str),
+    /// Show the end of the conversation and give its draft the focus.
+    ToEnd,
+}
+
+impl Main {
+    /// Begins when the engine has signed in; what was drafted in an earlier sitting is taken up.
+    pub fn new(user: String, drafts: BTreeMap<String, String>, engine: &Connection) -> Self {
+        let mut main = Self {
+            user,
+            people: People::default(),
+            conversations: BTreeMap::new(),
+            shown: None,
+            privacy: Privacy::default(),
+            notices: Vec::new(),
+            signing_out: false,
+            sitting: OsRng.next_u64(),
+            written: 0,
+        };
+        for (peer, draft) in drafts {
+            main.conversation(&peer).draft = text_editor::Content::with_text(&draft);
+        }
+        main.tell(engine, Command::Status);
+        main
+    }
+
+    /// Returns the account's name.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Tells whether the account is being signed out.
+    pub fn is_signing_out(&self) -> bool {
+        self.signing_out
+    }
+
+    /// Returns who is shown.
+    pub fn shown(&self) -> Option<&str> {
+        self.shown.as_deref()
+    }
+
+    /// Returns the names of people that may have a row.
+    pub fn rows(&self) -> Vec<String> {
+        let found = self.people.found(|_| false).names.into_iter().map(str::to_owned);
+        self.conversations.keys().cloned().chain(found).collect()
+    }
+
+    /// Returns what was written and not sent, by person.
+    pub fn drafts(&self) -> BTreeMap<String, String> {
+        let drafts = self.conversations.iter().map(|(peer, it)| (peer.clone(), it.draft.text()));
+        drafts.filter(|(_, draft)| !draft.trim().is_empty()).collect()
+    }
+
+    /// Does what happened on the screen.
+    pub fn update(&mut self, message: Message, engine: &Connection, now: Now) -> Action {
+        match message {
+            Message::SearchTyped(search) => self.people.search_for(search),
+            Message::SearchSubmitted => {
+                return match self.people.first() {
+                    Some(peer) => self.open(peer, engine),
+                    None => Action::None,
+                };
+            }
+            Message::PersonPressed(peer) => return self.open(peer, engine),
+            Message::DraftEdited(action) => self.edit(action),
+            Message::SendPressed => return self.send(engine, now),
+            Message::AgainPressed(label) => return self.again(&label),
+            Message::OlderPressed => self.load_older(engine),
+            Message::ClosePressed => self.close(engine),
+            Message::RetryPressed => self.tell(engine, Command::Retry),
+            Message::NoticeRead(index) if index < self.notices.len() => {
+                self.notices.remove(index);
+            }
+            Message::NoticeRead(_) => (),
+            Message::SignOutPressed if self.signing_out => (),
+            Message::SignOutPressed => {
+                self.signing_out = engine.send(Command::SignOut).is_ok();
+            }
+        }
+        Action::None
+    }
+
+    /// Takes in what the engine tells.
+    pub fn hear(&mut self, event: Event, engine: &Connection, now: Now, log: &mut EventLog) {
+        self.privacy.hear(&event, now.at);
+        match event {
+            Event::Round { .. } => self.tell(engine, Command::Status),
+            Event::Status(status) => self.stand(&status.conversations),
+            Event::Listed { names } => self.people.listed(names, &self.user),
+            Event::State { label, peer, state, round } => {
+                let conversation = self.conversation(&peer);
+                if let Some(text) = conversation.went(&label, state, round) {
+                    log.state(&peer, text, state.as_str(), round);
+                }
+            }
+            Event::Message { id, peer, text, sent_ms, round: _ } => {
+                let is_shown = self.shown.as_ref() == Some(&peer);
+                let conversation = self.conversation(&peer);
+                if conversation.arrived(id, text, sent_ms) && !is_shown {
+                    conversation.unread += 1;
+                }
+            }
+            Event::History { peer, before: _, entries, more } => {
+                self.conversation(&peer).loaded(entries, more);
+            }
+            Event::Error { code, text, about } => self.trouble(code, text, about),
+            Event::Progress(_)
+            | Event::Registered { .. }
+            | Event::SignedIn { .. }
+            | Event::RoundOpen { .. }
+            | Event::Directory { .. }
+            | Event::Connection(_)
+            | Event::RetryIn { .. }
+            | Event::Ended { .. } => (),
+        }
+    }
+
+    /// Shows a conversation, and has the engine open it.
+    fn open(&mut self, peer: String, engine: &Connection) -> Action {
+        let conversation = self.conversation(&peer);
+        let (older, is_open) = (conversation.older, conversation.is_open);
+        conversation.unread = 0;
+        if !is_open {
+            conversation.problem = None;
+            conversation.is_open = true;
+            self.tell(engine, Command::Open { peer: peer.clone() });
+        }
+        if older == Older::Unasked {
+            self.conversation(&peer).older = Older::Asked;
+            let history = Command::History { peer: peer.clone(), before: None, max: PAGE };
+            self.tell(engine, history);
+        }
+        self.shown = Some(peer);
+        self.people.search_for(String::new());
+        Action::ToEnd
+    }
+
+    /// Edits the draft, unless it would become far longer than a message.
+    fn edit(&mut self, action: text_editor::Action) {
+        let Some(conversation) = self.shown.as_ref().and_then(|it| self.conversations.get_mut(it))
+        else {
+            return;
+        };
+        if let text_editor::Action::Edit(edit) = &action {
+            let added = match edit {
+                Edit::Paste(text) => text.len(),
+                Edit::Insert(_) | Edit::Enter | Edit::Indent => 1,
+                Edit::Unindent | Edit::Backspace | Edit::Delete => 0,
+            };
+            if added > 0 && conversation.draft.text().len() + added > DRAFT_MAX {
+                return self.notice(words::TOO_MUCH.into());
+            }
+        }
+        conversation.draft.perform(action);
+    }
+
+    /// Hands the draft to the engine; it stays in the field if that takes nothing now.
+    fn send(&mut self, engine: &Connection, now: Now) -> Action {
+        let Some(peer) = self.shown.clone() else { return Action::None };
+        let written = self.conversation(&peer).draft.text();
+        let text = written.trim_end();
+        if text.trim_start().is_empty() {
+            return Action::None;
+        }
+        if text.len() > TEXT_MAX {
+            self.notice(words::TOO_LONG.into());
+            return Action::None;
+        }
+        let label = format!("{:016x}-{}", self.sitting, self.written);
+        let send = Command::Send { peer: peer.clone(), text: text.into(), label: label.clone() };
+        if engine.send(send).is_err() {
+            self.notice(words::BUSY.into());
+            return Action::None;
+        }
+        self.written += 1;
+        let conversation = self.conversation(&peer);
+        conversation.written(label, text.into(), now.unix_ms);
+        conversation.draft = text_editor::Content::new();
+        Action::ToEnd
+    }
+
+    /// Puts a refused message back into the field, behind what is there.
+    fn again(&mut self, label: &str) -> Action {
+        let Some(conversation) = self.shown.as_ref().and_then(|it| self.conversations.get_mut(it))
+        else {
+            return Action::None;
+        };
+        let Some(text) = conversation.take_refused(label) else { return Action::None };
+        let draft = conversation.draft.text();
+        let draft = if draft.trim().is_empty() { text } else { format!("{draft}\n{text}") };
+        conversation.draft = text_editor::Content::with_text(&draft);
+        Action::Focus(COMPOSER)
+    }
+
+    fn load_older(&mut self, engine: &Connection) {
+        let Some(peer) = self.shown.clone() else { return };
+        let conversation = self.conversation(&peer);
+        let Older::Before(before) = conversation.older else { return };
+        conversation.older = Older::Asked;
+        self.tell(engine, Command::History { peer, before: Some(before), max: PAGE });
+    }
+
+    /// Closes the conversation that is shown; what it holds stays.
+    fn close(&mut self, engine: &Connection) {
+        let Some(peer) = self.shown.take() else { return };
+        self.conversation(&peer).is_open = false;
+        self.tell(engine, Command::Close { peer });
+    }
+
+    /// Takes in how the engine's conversations stand.
+    fn stand(&mut self, statuses: &[ConversationStatus]) {
+        for (peer, conversation) in &mut self.conversations {
+            // one that is shown may wait for the directory, and is not among them until then
+            let waits = conversation.problem.is_none() && self.shown.as_ref() == Some(peer);
+            conversation.is_open &= waits;
+            conversation.is_live = false;
+        }
+        for status in statuses {
+            let conversation = self.conversation(&status.peer);
+            conversation.is_open = true;
+            conversation.is_live = status.live;
+        }
+    }
+
+    /// Shows what went wrong where it belongs.
+    fn trouble(&mut self, code: ErrorCode, text: String, about: About) {
+        let text = failure::words(code, &text);
+        let known = about.peer.filter(|peer| self.conversations.contains_key(peer));
+        match (known, about.label) {
+            (Some(peer), Some(label)) => self.conversation(&peer).refused(&label, text),
+            (Some(peer), None) => {
+                let conversation = self.conversation(&peer);
+                // a changed key stands in the way of an open conversation, all else of opening it
+                conversation.is_open &= code == ErrorCode::KeyChanged;
+                conversation.problem = Some(text);
+            }
+            (None, _) => self.notice(text),
+        }
+    }
+
+    fn notice(&mut self, text: String) {
+        self.notices.retain(|notice| *notice != text);
+        if self.notices.len() == NOTICES_MAX {
+            self.notices.remove(0);
+        }
+        self.notices.push(text);
+    }
+
+    /// Hands over a command that may be given again: one that is not taken is told.
+    fn tell(&mut self, engine: &Connection, command: Command) {
+        if engine.send(command).is_err() {
+            self.notice(words::BUSY.into());
+        }
+    }
+
+    fn conversation(&mut self, peer: &str) -> &mut Conversation {
+        self.conversations.entry(peer.to_owned()).or_default()
+    }
+}
