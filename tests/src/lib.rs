@@ -3,4 +3,5 @@
 pub mod demo;
 pub mod processes;
 pub mod sim;
+pub mod windows;
 pub mod world;

@@ -104,7 +104,7 @@ impl<'a> Show<'a> {
     fn serve(&mut self) -> anyhow::Result<Server> {
         let why = "it keeps accounts on disk and mixes what its clients send, every 2 seconds";
         self.screen.heading("A server starts with an empty data directory", why);
-        let server = Server::start(&self.programs, self.place, ROUND_MS)?;
+        let server = Server::start(&self.programs.server, self.place, ROUND_MS)?;
         self.screen.line(&format!("   data, profiles, logs  {}", self.place.path().display()));
         self.screen.line(&format!("   listens on            {}", server.address()));
         self.screen.line(&format!("   the link for people   {}", server.link()));

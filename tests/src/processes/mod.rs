@@ -3,26 +3,32 @@
 //! Everything that the clients print meets in one channel, so that a test waits for the next line of any
 //! of them, with a deadline, and never for time to pass. Children die with what holds them.
 
+mod build;
 mod client;
 mod hall;
+mod interrupt;
 mod ledger;
 mod place;
 mod process;
 mod said;
 pub mod scripts;
 mod server;
+mod told;
 
 use std::path::PathBuf;
 
+pub use build::{Profile, build};
 pub use client::{Arguments, Client};
 pub use hall::{End, Hall, Heard, What};
+pub use interrupt::watch_interrupts;
 pub use ledger::{Ledger, Verdict};
 pub use place::Place;
 pub use process::Process;
 pub use said::{MessageState, Said, Talk};
 pub use server::Server;
+pub use told::Told;
 
-/// The two programs that the processes run.
+/// The two programs that a [`Hall`] and its server run.
 #[derive(Clone)]
 pub struct Programs {
     /// `iirs-server`, or the same under another name.

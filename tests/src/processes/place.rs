@@ -68,8 +68,7 @@ fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     // every round has a line, and hides what matters
-    let is_round =
-        |line: &&str| line.contains(r#"{"is":"round""#) || line.contains(" round round=");
+    let is_round = |line: &&str| line.contains(r#""is":"round""#) || line.contains(" round round=");
     let rounds = text.lines().filter(is_round).count();
     let lines: Vec<_> = text.lines().filter(|line| !is_round(line)).collect();
     let last = &lines[lines.len().saturating_sub(LINES_SHOWN)..];

@@ -38,6 +38,11 @@ impl Process {
         Ok(Self { child, stdin, reader: Some(reader) })
     }
 
+    /// Returns its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Writes a line to the standard input.
     pub fn write_line(&mut self, line: &str) -> anyhow::Result<()> {
         let stdin = self.stdin.as_mut().context("the input is closed already")?;

@@ -1,14 +1,14 @@
 //! The server's process.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use super::{Place, Process, Programs};
+use super::{Place, Process};
 
 /// Longest time from start to serving; a store after a crash takes longest.
 const SERVES_WITHIN: Duration = Duration::from_secs(20);
@@ -24,10 +24,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server with an empty data directory on a free port, and waits until it serves.
-    pub fn start(programs: &Programs, place: &Place, round_ms: u32) -> anyhow::Result<Self> {
+    /// Starts a server with an empty data directory on a free port, and waits until it serves;
+    /// `program` is `iirs-server`, or the same under another name.
+    pub fn start(program: &Path, place: &Place, round_ms: u32) -> anyhow::Result<Self> {
         let mut server = Self {
-            program: programs.server.clone(),
+            program: program.to_owned(),
             data_dir: place.path().join("server"),
             round_ms,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),

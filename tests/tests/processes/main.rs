@@ -126,7 +126,7 @@ fn play(name: &str, act: impl FnOnce(&mut Scene) -> anyhow::Result<()>) {
         headless: env!("CARGO_BIN_EXE_headless-under-test").into(),
     };
     let place = Place::new(name).expect("the tests need a directory for temporary files");
-    let server = match Server::start(&programs, &place, ROUND_MS) {
+    let server = match Server::start(&programs.server, &place, ROUND_MS) {
         Ok(server) => server,
         Err(error) => panic!("{error:#}"),
     };

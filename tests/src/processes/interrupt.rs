@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Watches for SIGINT and SIGTERM, so that no server stays behind when the demo is stopped.
-pub(super) fn watch() -> anyhow::Result<Arc<AtomicBool>> {
+/// Watches for SIGINT and SIGTERM, so that no process stays behind when the program is stopped;
+/// returns what then becomes true.
+pub fn watch_interrupts() -> anyhow::Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let tell = interrupted.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
