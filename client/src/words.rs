@@ -3,6 +3,14 @@
 /// The program's name.
 pub const PROGRAM: &str = "iirs";
 
+/// Names the window of somebody who has signed in, with the number of messages that were not looked at.
+pub fn title(user: &str, unread: u32) -> String {
+    match unread {
+        0 => format!("{user} – {PROGRAM}"),
+        unread => format!("({unread}) {user} – {PROGRAM}"),
+    }
+}
+
 /// While the engine leaves and the window closes.
 pub const LEAVING: &str = "Leaving the rounds …";
 

@@ -157,7 +157,7 @@ impl App {
     /// Returns the title of the window.
     pub fn title(&self) -> String {
         match &self.screen {
-            Screen::Main(main) => format!("{} – {}", main.user(), words::PROGRAM),
+            Screen::Main(main) => words::title(main.user(), main.unread()),
             Screen::Connect(_) | Screen::Register(_) | Screen::SignIn(_) | Screen::Stopped(..) => {
                 words::PROGRAM.into()
             }

@@ -253,6 +253,7 @@ fn messages_for_a_conversation_that_is_not_shown_are_counted() {
     }
     window.tell(message(3, "cid", "psst"));
     assert!(window.shows("3") && !window.shows("psst"));
+    assert_eq!(window.app.title(), "(3) ann – iirs");
     window.click("person-cid");
     assert!(window.shows("psst") && !window.shows("3"));
 }
@@ -313,6 +314,18 @@ fn the_history_comes_in_pages_and_in_front() {
     assert!(window.commands() == [older], "one page at a time");
     window.tell(page(Some(8), [7, 6], false));
     assert!(window.shows("old 6") && !window.has("older"));
+}
+
+#[test]
+fn a_history_that_cannot_be_read_is_said_and_read_again() {
+    let mut window = signed_in();
+    window.click("person-bob");
+    let _ = window.commands();
+    let about = || About { peer: Some("bob".into()), label: None };
+    window.tell(error(ErrorCode::Disk, about()));
+    assert!(window.shows("Disk happened.") && !window.shows(words::main::LOADING));
+    window.click("person-bob");
+    assert!(!window.shows("Disk happened.") && window.commands().len() == 2);
 }
 
 #[test]

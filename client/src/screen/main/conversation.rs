@@ -49,11 +49,16 @@ pub enum Older {
     All,
 }
 
+/// Messages that are shown at once, and that are added by each wish for earlier ones.
+pub const PAGE: usize = 50;
+
 /// One conversation.
 #[derive(Default)]
 pub struct Conversation {
     /// Oldest first.
     pub messages: Vec<Shown>,
+    /// Pages beyond the first that are shown, so that a picture costs the same however long people talk.
+    pub more_pages: usize,
     /// What is loaded.
     pub older: Older,
     /// What is being written.
@@ -64,8 +69,16 @@ pub struct Conversation {
     pub is_open: bool,
     /// Whether text can flow: both sides agreed on keys.
     pub is_live: bool,
-    /// What stands in its way, as the engine said.
-    pub problem: Option<String>,
+    /// What stands in its way.
+    pub problem: Option<Problem>,
+}
+
+/// What stands in the way of a conversation, as the engine said.
+pub struct Problem {
+    /// Whether that is for good; all else may be gone when it is tried again.
+    pub stays: bool,
+    /// In words.
+    pub words: String,
 }
 
 impl Conversation {
@@ -118,6 +131,20 @@ impl Conversation {
         }
     }
 
+    /// Something stands in the way of opening it or of reading its history.
+    pub fn hindered(&mut self, problem: Problem) {
+        self.is_open &= problem.stays;
+        if self.older == Older::Asked {
+            self.older = Older::Unasked;
+        }
+        self.problem = Some(problem);
+    }
+
+    /// It is to be tried again: what may be gone counts no more.
+    pub fn retried(&mut self) {
+        self.problem.take_if(|problem| !problem.stays);
+    }
+
     /// Takes a refused message out, to be written again; returns its text.
     pub fn take_refused(&mut self, label: &str) -> Option<String> {
         let is_it = |shown: &Shown| match &shown.by {
@@ -128,16 +155,22 @@ impl Conversation {
         Some(self.messages.remove(index).text)
     }
 
-    /// Returns each message with the number of messages of ours that are queued before it.
+    /// Returns how many messages are loaded and not shown.
+    pub fn hidden(&self) -> usize {
+        self.messages.len().saturating_sub(PAGE * (1 + self.more_pages))
+    }
+
+    /// Returns the messages that are shown, each with the number of ours that are queued before it.
     pub fn with_queue(&self) -> impl Iterator<Item = (&Shown, usize)> {
-        self.messages.iter().scan(0, |queued, shown| {
+        let all = self.messages.iter().scan(0, |queued, shown| {
             let ahead = *queued;
             let By::Us { progress, .. } = &shown.by else { return Some((shown, ahead)) };
             let waits =
                 matches!(progress, Progress::Written | Progress::At(MessageState::Queued, _));
             *queued += usize::from(waits);
             Some((shown, ahead))
-        })
+        });
+        all.skip(self.hidden())
     }
 
     fn find(&mut self, label: &str) -> Option<(&mut Progress, &str)> {
@@ -240,6 +273,20 @@ mod tests {
         assert_eq!(conversation.take_refused("a").as_deref(), Some("text"));
         assert_eq!(conversation.take_refused("a"), None);
         assert!(conversation.messages.is_empty());
+    }
+
+    #[test]
+    fn the_newest_are_shown_and_earlier_ones_page_by_page() {
+        let mut conversation = Conversation::default();
+        for number in 0..120_u64 {
+            conversation.arrived(MessageId(number.to_be_bytes()), number.to_string(), number);
+        }
+        let first = |it: &Conversation| it.with_queue().next().map(|(shown, _)| shown.sent_ms);
+        assert_eq!((first(&conversation), conversation.hidden()), (Some(70), 70));
+        conversation.more_pages = 1;
+        assert_eq!((first(&conversation), conversation.hidden()), (Some(20), 20));
+        conversation.more_pages = 2;
+        assert_eq!((first(&conversation), conversation.hidden()), (Some(0), 0));
     }
 
     #[test]

@@ -17,14 +17,11 @@ use crate::clock::Now;
 use crate::connection::Connection;
 use crate::event_log::EventLog;
 use crate::words::{failure, main as words};
-use conversation::{Conversation, Older};
+use conversation::{Conversation, Older, PAGE, Problem};
 use people::People;
 use privacy::Privacy;
 
 pub use view::{COMPOSER, MESSAGES, SEARCH, person_id};
-
-/// Messages of history that are asked for at once.
-const PAGE: usize = 50;
 
 /// Longest draft in bytes: what does not fit into a message can be shortened, what is far longer is refused.
 const DRAFT_MAX: usize = 4 * TEXT_MAX;
@@ -139,6 +136,11 @@ impl Main {
         self.shown.as_deref()
     }
 
+    /// Returns how many messages were not looked at.
+    pub fn unread(&self) -> u32 {
+        self.conversations.values().fold(0, |sum, it| sum.saturating_add(it.unread))
+    }
+
     /// Returns the names of people that may have a row.
     pub fn rows(&self) -> Vec<String> {
         let found = self.people.found(|_| false).names.into_iter().map(str::to_owned);
@@ -218,15 +220,18 @@ impl Main {
     /// Shows a conversation, and has the engine open it.
     fn open(&mut self, peer: String, engine: &Connection) -> Action {
         let conversation = self.conversation(&peer);
-        let (older, is_open) = (conversation.older, conversation.is_open);
+        conversation.retried();
         conversation.unread = 0;
-        if !is_open {
-            conversation.problem = None;
-            conversation.is_open = true;
+        conversation.more_pages = 0;
+        let was_open = std::mem::replace(&mut conversation.is_open, true);
+        let is_unasked = conversation.older == Older::Unasked;
+        if is_unasked {
+            conversation.older = Older::Asked;
+        }
+        if !was_open {
             self.tell(engine, Command::Open { peer: peer.clone() });
         }
-        if older == Older::Unasked {
-            self.conversation(&peer).older = Older::Asked;
+        if is_unasked {
             let history = Command::History { peer: peer.clone(), before: None, max: PAGE };
             self.tell(engine, history);
         }
@@ -295,6 +300,10 @@ impl Main {
     fn load_older(&mut self, engine: &Connection) {
         let Some(peer) = self.shown.clone() else { return };
         let conversation = self.conversation(&peer);
+        conversation.more_pages += 1;
+        if conversation.hidden() > 0 {
+            return;
+        }
         let Older::Before(before) = conversation.older else { return };
         conversation.older = Older::Asked;
         self.tell(engine, Command::History { peer, before: Some(before), max: PAGE });
@@ -329,10 +338,8 @@ impl Main {
         match (known, about.label) {
             (Some(peer), Some(label)) => self.conversation(&peer).refused(&label, text),
             (Some(peer), None) => {
-                let conversation = self.conversation(&peer);
-                // a changed key stands in the way of an open conversation, all else of opening it
-                conversation.is_open &= code == ErrorCode::KeyChanged;
-                conversation.problem = Some(text);
+                let stays = code == ErrorCode::KeyChanged;
+                self.conversation(&peer).hindered(Problem { stays, words: text });
             }
             (None, _) => self.notice(text),
         }

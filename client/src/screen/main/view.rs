@@ -135,7 +135,7 @@ impl Main {
     ) -> Element<'a, Message> {
         let covered = self.privacy.is_covered();
         let state = match (&conversation.problem, conversation.is_live) {
-            (Some(problem), _) => text(problem).style(theme::bad),
+            (Some(problem), _) => text(&problem.words).style(theme::bad),
             (None, _) if !covered => text(words::AWAY).style(theme::faint),
             (None, true) => text(words::LIVE).style(theme::faint),
             (None, false) => text(words::waiting(peer)).style(theme::faint),
@@ -222,9 +222,12 @@ fn notice(index: usize, words: &str) -> Element<'_, Message> {
 
 fn older(conversation: &Conversation) -> Option<Element<'_, Message>> {
     let content = match conversation.older {
-        Older::All => return None,
+        Older::All if conversation.hidden() == 0 => return None,
+        Older::Unasked if conversation.problem.is_some() => return None,
         Older::Unasked | Older::Asked => widget::hint(words::LOADING),
-        Older::Before(_) => widget::quiet("older", words::OLDER, Some(Message::OlderPressed)),
+        Older::All | Older::Before(_) => {
+            widget::quiet("older", words::OLDER, Some(Message::OlderPressed))
+        }
     };
     Some(container(content).center_x(Fill).into())
 }
