@@ -1,0 +1,168 @@
+//! From an attempt to its end: what is started, what is told of it, and where that leads.
+
+use std::time::Duration;
+
+use client_link::api::{About, Command, ErrorCode, Event, Options};
+use client_link::profile::Profile;
+use iced::Task;
+use wire::ids::Name;
+
+use super::{App, AtOnce, Message, Screen};
+use crate::connection::Connection;
+use crate::remember::Remembered;
+use crate::screen::attempt::Attempt;
+use crate::screen::main::Main;
+use crate::screen::stopped::Again;
+use crate::words;
+
+/// How long the engine has to leave before the window closes all the same.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A running engine and what it was started for.
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    user: Name,
+    remember: bool,
+    registered: bool,
+    /// The last thing that went wrong with all of it.
+    failure: Option<(ErrorCode, String)>,
+}
+
+impl App {
+    /// Starts an engine, unless one runs.
+    pub(super) fn start(&mut self, attempt: Attempt, register: bool) -> Task<Message> {
+        let Some(link) = self.link.clone().filter(|_| self.session.is_none()) else {
+            return Task::none();
+        };
+        let Attempt { user, password, remember } = attempt;
+        let profile = self.dir.join(Profile::directory_name(&link, &user));
+        let stretching = self.stretching;
+        let options = Options { link, user, password, register, profile, stretching };
+        self.sessions += 1;
+        let connection = Connection::new(self.sessions, (self.starter)(options));
+        let (registered, failure) = (false, None);
+        self.session = Some(Session { connection, user, remember, registered, failure });
+        Task::none()
+    }
+
+    pub(super) fn begin_at_once(&mut self, begin: AtOnce) -> Task<Message> {
+        let AtOnce { link, attempt, register } = begin;
+        self.link = Some(link);
+        let name = attempt.user.to_string();
+        let shown = if register { self.show_register(name) } else { self.show_sign_in(name, None) };
+        Task::batch([shown, self.start(attempt, register)])
+    }
+
+    /// Gives an attempt up; the engine's end is still to come.
+    pub(super) fn cancel(&mut self) -> Task<Message> {
+        if let Some(session) = &self.session {
+            // one that takes nothing ends by itself
+            let _ = session.connection.send(Command::Quit);
+        }
+        Task::none()
+    }
+
+    /// Takes in what the engine told; what an earlier one told is passed over.
+    pub(super) fn told(&mut self, number: u64, events: Vec<Event>) -> Task<Message> {
+        let mut tasks = Vec::new();
+        for event in events {
+            if self.session.as_ref().is_some_and(|it| it.connection.number() == number) {
+                tasks.push(self.hear(event));
+            }
+        }
+        Task::batch(tasks)
+    }
+
+    fn hear(&mut self, event: Event) -> Task<Message> {
+        self.log.event(&event);
+        let Some(session) = &mut self.session else { return Task::none() };
+        if let Event::Error { code, text, about } = &event
+            && *about == About::default()
+        {
+            session.failure = Some((*code, text.clone()));
+        }
+        session.registered |= matches!(event, Event::Registered { .. });
+        match event {
+            Event::Ended { ok } => self.ended(ok),
+            Event::SignedIn { user } => self.signed_in(user),
+            event => {
+                match &mut self.screen {
+                    Screen::Main(main) => {
+                        main.hear(event, &session.connection, self.now, &mut self.log);
+                    }
+                    Screen::Register(screen) => screen.hear(&event),
+                    Screen::SignIn(screen) => screen.hear(&event),
+                    Screen::Connect(_) | Screen::Stopped(..) => (),
+                }
+                Task::none()
+            }
+        }
+    }
+
+    /// Remembers what is to be remembered, and shows the main screen.
+    fn signed_in(&mut self, user: String) -> Task<Message> {
+        let Some(session) = &self.session else { return Task::none() };
+        let user_remembered = session.remember.then_some(session.user);
+        self.remembered = Remembered { link: self.link.clone(), user: user_remembered };
+        if let Err(error) = self.remembered.write(&self.dir) {
+            tracing::warn!("the link cannot be remembered: {error}");
+        }
+        let drafts = self.drafts.take_if(|(of, _)| *of == user).map(|(_, drafts)| drafts);
+        let main = Main::new(user, drafts.unwrap_or_default(), &session.connection);
+        self.show(Screen::Main(Box::new(main)))
+    }
+
+    /// The engine has ended: says why, and offers what to do.
+    fn ended(&mut self, ok: bool) -> Task<Message> {
+        let Some(session) = self.session.take() else { return Task::none() };
+        if self.closing {
+            return iced::exit();
+        }
+        let Session { user, registered, failure, .. } = session;
+        if let Screen::Main(main) = &self.screen {
+            self.drafts = Some((main.user().to_owned(), main.drafts()));
+        }
+        let failure = failure.map(|(code, text)| (code, words::failure::words(code, &text)));
+        let why = failure.as_ref().map(|(_, words)| words.clone());
+        match (&mut self.screen, failure) {
+            (_, Some((code @ ErrorCode::WrongPin, why))) => {
+                self.show_stopped(words::ending::title(code), why, Again::Connect, user)
+            }
+            (Screen::Main(main), _) if main.is_signing_out() || ok => {
+                let note = why.unwrap_or_else(|| words::ending::SIGNED_OUT.into());
+                self.show_sign_in(user.to_string(), Some(note))
+            }
+            (Screen::Main(_), Some((code, why))) => {
+                self.show_stopped(words::ending::title(code), why, Again::SignIn, user)
+            }
+            (Screen::Main(_), None) => {
+                let (title, text) = (words::ending::TITLE, words::ending::SILENT.to_owned());
+                self.show_stopped(title, text, Again::SignIn, user)
+            }
+            (Screen::Register(_), _) if registered => {
+                let note = words::ending::registered(user.as_str(), why.as_deref());
+                self.show_sign_in(user.to_string(), Some(note))
+            }
+            (Screen::Register(screen), _) => {
+                screen.hear(&Event::Ended { ok });
+                Task::none()
+            }
+            (Screen::SignIn(screen), _) => {
+                screen.hear(&Event::Ended { ok });
+                Task::none()
+            }
+            (Screen::Connect(_) | Screen::Stopped(..), _) => Task::none(),
+        }
+    }
+
+    /// Leaves the rounds and then closes; asked again, closes at once.
+    pub(super) fn close(&mut self) -> Task<Message> {
+        let Some(session) = &self.session else { return iced::exit() };
+        if self.closing || session.connection.send(Command::Quit).is_err() {
+            return iced::exit();
+        }
+        self.closing = true;
+        let expiry = async { tokio::time::sleep(LEAVE_WITHIN).await };
+        Task::perform(expiry, |()| Message::LeaveExpired)
+    }
+}
