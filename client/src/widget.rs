@@ -1,7 +1,9 @@
 //! Pieces that several screens show.
 
+use iced::widget::scrollable::{Direction, Scrollbar};
 use iced::widget::{
-    Button, Column, Row, Space, button, checkbox, column, container, row, text, text_input,
+    Button, Column, Row, Scrollable, Space, button, checkbox, column, container, row, scrollable,
+    text, text_input,
 };
 use iced::{Center, Element, Fill, Length};
 
@@ -9,6 +11,9 @@ use crate::theme::{self, size, space};
 
 /// Width of a form in pixels.
 const FORM_WIDTH: f32 = 480.0;
+
+/// Width of a scroll bar in pixels.
+const RAIL_WIDTH: f32 = 6.0;
 
 /// A form at the top of the window: what appears in it moves only what is below.
 pub fn form<'a, Message: 'a>(
@@ -21,7 +26,15 @@ pub fn form<'a, Message: 'a>(
     let form = Column::with_capacity(8).push(title).extend(content).spacing(space::INNER);
     let form = container(form).padding([space::WIDE, space::OUTER]).max_width(FORM_WIDTH);
     let form = container(form.style(theme::form)).center_x(Fill).padding(space::WIDE);
-    iced::widget::scrollable(form).style(theme::scroll).height(Fill).into()
+    scroll(form).height(Fill).into()
+}
+
+/// Something that may be higher than its place, with a narrow rail.
+pub fn scroll<'a, Message: 'a>(
+    content: impl Into<Element<'a, Message>>,
+) -> Scrollable<'a, Message> {
+    let rail = Scrollbar::new().width(RAIL_WIDTH).scroller_width(RAIL_WIDTH);
+    scrollable(content).direction(Direction::Vertical(rail)).style(theme::scroll)
 }
 
 /// A field of one line with its label above; `id` names it for focus and tests. Without `typed` it cannot be

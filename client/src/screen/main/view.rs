@@ -2,7 +2,7 @@
 
 use iced::keyboard::key::Named;
 use iced::widget::text_editor::{Binding, KeyPress};
-use iced::widget::{Column, button, column, container, row, scrollable, space as blank, text};
+use iced::widget::{Column, button, column, container, row, space as blank, text};
 use iced::widget::{text_editor, text_input};
 use iced::{Center, Element, Fill, Right, Shrink};
 
@@ -83,7 +83,7 @@ impl Main {
             list = list.push(heading(words::EVERYONE)).extend(others);
         }
         list = list.push(self.people_hint(found.names.len(), found.more));
-        let list = scrollable(list.padding(space::SMALL)).style(theme::scroll).height(Fill);
+        let list = widget::scroll(list.padding(space::SMALL)).height(Fill);
         let top = column![head, search].spacing(space::SMALL).padding(space::INNER);
         column![top, list].into()
     }
@@ -148,9 +148,8 @@ impl Main {
         let empty = conversation.messages.is_empty() && conversation.older == Older::All;
         let empty = empty.then(|| container(widget::hint(words::EMPTY)).center_x(Fill));
         let list = Column::new().push(older(conversation)).push(empty).extend(messages);
-        let list = list.spacing(space::SMALL).padding(space::INNER).width(Fill);
-        let list = scrollable(list).id(MESSAGES).anchor_bottom().height(Fill).width(Fill);
-        let list = list.style(theme::scroll);
+        let list = list.spacing(space::SMALL).padding([space::INNER, space::WIDE]).width(Fill);
+        let list = widget::scroll(list).id(MESSAGES).anchor_bottom().height(Fill).width(Fill);
         column![head, widget::rule(), list, self.composer(conversation)].into()
     }
 
