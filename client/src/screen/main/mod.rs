@@ -143,8 +143,7 @@ impl Main {
 
     /// Returns the names of people that may have a row.
     pub fn rows(&self) -> Vec<String> {
-        let found = self.people.found(|_| false).names.into_iter().map(str::to_owned);
-        self.conversations.keys().cloned().chain(found).collect()
+        self.conversations.keys().chain(&self.people.found().names).cloned().collect()
     }
 
     /// Returns what was written and not sent, by person.

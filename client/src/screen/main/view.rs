@@ -69,17 +69,18 @@ impl Main {
             widget::input(SEARCH, words::SEARCH, self.people.search());
         let search = search.on_input(Message::SearchTyped).on_submit(Message::SearchSubmitted);
         let is_open = |name: &str| self.conversations.get(name).is_some_and(|it| it.is_listed());
-        let searching = !self.people.search().trim().is_empty();
+        let searching = self.people.is_searching();
         let open = self.conversations.iter().filter(|(_, it)| it.is_listed() && !searching);
         let open: Vec<_> = open.map(|(name, it)| self.person(name, Some(it))).collect();
-        let found = self.people.found(|name| !searching && is_open(name));
-        let others =
-            found.names.iter().map(|&name| self.person(name, self.conversations.get(name)));
+        let found = self.people.found();
+        let others = found.names.iter().filter(|name| searching || !is_open(name));
+        let others: Vec<_> =
+            others.map(|name| self.person(name, self.conversations.get(name))).collect();
         let mut list = Column::new().spacing(2).width(Fill);
         if !open.is_empty() {
             list = list.push(heading(words::CONVERSATIONS)).extend(open);
         }
-        if !found.names.is_empty() {
+        if !others.is_empty() {
             list = list.push(heading(words::EVERYONE)).extend(others);
         }
         list = list.push(self.people_hint(found.names.len(), found.more));
