@@ -22,8 +22,10 @@ pub mod theme;
 pub mod widget;
 pub mod words;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::File;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,6 +55,10 @@ pub const APP_ID: &str = "org.iirs.iirs";
 /// The font that iced brings along, so that the window looks the same everywhere; what it lacks comes from
 /// the system's fonts.
 const FONT: &str = "Fira Sans";
+
+/// What to do where no window opens, or one breaks.
+const NO_WINDOW: &str = "the window does not open, or broke; see that DISPLAY or WAYLAND_DISPLAY names a display that you may use \
+     (iirs-headless needs none); if it does, please report what stands above";
 
 /// Size of the window unless something else is asked for, in pixels.
 const SIZE: (u16, u16) = (980, 700);
@@ -92,7 +98,18 @@ fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()>
     let app = iced::application(boot, App::update, App::view).title(App::title);
     let app = app.theme(App::theme).subscription(App::subscription).window(window);
     let app = app.default_font(Font::with_name(FONT));
-    app.run().context("no window; is there a display? (iirs-headless needs none)")
+    // the toolkit panics where a display cannot be opened
+    std::panic::set_hook(Box::new(|what| {
+        eprintln!("iirs: {what}");
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            eprintln!("{trace}");
+        }
+    }));
+    match catch_unwind(AssertUnwindSafe(|| app.run())) {
+        Ok(ended) => ended.context(NO_WINDOW),
+        Err(_) => bail!(NO_WINDOW),
+    }
 }
 
 fn setup(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<Setup> {
