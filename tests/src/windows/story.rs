@@ -70,6 +70,10 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Figures> {
     for (of_ann, of_bob) in ANN.into_iter().zip(BOB) {
         stage.say(&mut ann, "bob", of_ann)?;
         stage.say(&mut bob, "ann", of_bob)?;
+        // the first two wait until both have opened each other; the others follow each other closely
+        if of_ann == ANN[0] {
+            stage.hear([&mut ann, &mut bob])?;
+        }
     }
     stage.hear([&mut ann, &mut bob])?;
     ann.shoot(&mut stage.desk, "chat-ann-light")?;
