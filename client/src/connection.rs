@@ -12,6 +12,10 @@ use tokio::sync::mpsc;
 /// Events that are taken from the engine at once; more wait for the next picture.
 const EVENTS_TOGETHER_MAX: usize = 512;
 
+/// What an engine tells last. One that broke tells nothing more, and is taken to have told this; after an end
+/// that was told nobody listens.
+const LAST: Event = Event::Ended { ok: false };
+
 /// Starts an engine; tests give a scripted one.
 pub type Starter = Arc<dyn Fn(Options) -> Engine + Send + Sync>;
 
@@ -55,7 +59,7 @@ impl Connection {
     /// Hands a command to the engine, without waiting.
     ///
     /// # Errors
-    /// [`NotTaken`] if 1,024 commands wait already or the engine has ended.
+    /// [`NotTaken`] if 1,024 commands wait already or the engine has ended, of which its last event tells.
     pub fn send(&self, command: Command) -> Result<(), NotTaken> {
         self.commands.try_send(command).map_err(|_| NotTaken)
     }
@@ -65,7 +69,11 @@ impl Connection {
     pub(crate) fn told(&self) -> Vec<Event> {
         let mut events = self.feed.events.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(receiver) = &mut *events else { return Vec::new() };
-        std::iter::from_fn(|| receiver.try_recv().ok()).collect()
+        let mut told: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok()).collect();
+        if receiver.is_closed() {
+            told.push(LAST);
+        }
+        told
     }
 
     /// Returns the stream of events, with the number, in groups as they came.
@@ -80,7 +88,31 @@ fn events(feed: &Feed) -> impl Stream<Item = (u64, Vec<Event>)> + use<> {
     iced::futures::stream::unfold(receiver, move |receiver| async move {
         let mut receiver = receiver?;
         let mut events = Vec::new();
-        let taken = receiver.recv_many(&mut events, EVENTS_TOGETHER_MAX).await;
-        (taken > 0).then_some(((number, events), Some(receiver)))
+        receiver.recv_many(&mut events, EVENTS_TOGETHER_MAX).await;
+        let goes_on = !events.is_empty();
+        if !goes_on {
+            events.push(LAST);
+        }
+        Some(((number, events), goes_on.then_some(receiver)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use iced::futures::StreamExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_stream_of_an_engine_that_broke_tells_its_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (commands, _) = mpsc::channel(1);
+        let (send, receive) = mpsc::channel(8);
+        let connection = Connection::new(7, Engine { commands, events: receive });
+        send.try_send(Event::RetryIn { ms: 1 }).unwrap();
+        drop(send);
+        let stream = events(&connection.feed);
+        let told: Vec<_> = runtime.block_on(stream.collect());
+        assert!(told == [(7, vec![Event::RetryIn { ms: 1 }]), (7, vec![LAST])]);
+    }
 }

@@ -25,12 +25,16 @@ struct Open {
 }
 
 impl EventLog {
-    /// Makes the file, or empties it; times count from `start`.
+    /// Makes the file for this user only, or empties it; times count from `start`.
     ///
     /// # Errors
     /// What the system says.
     pub fn create(path: &Path, start: Instant) -> io::Result<Self> {
-        let file = File::create(path)?;
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
         Ok(Self { open: Some(Open { file, start, places: BTreeMap::new() }) })
     }
 
@@ -144,6 +148,16 @@ mod tests {
         assert_eq!(said, ["screen", "place", "place", "screen", "place", "connection"]);
         assert!(lines.iter().all(|line| line["at_ms"].is_u64()));
         assert_eq!((&lines[2]["x"], &lines[5]["state"]), (&json!(2.0), &json!("lost")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_on_the_computer_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("log");
+        EventLog::create(&path, Instant::now()).unwrap();
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

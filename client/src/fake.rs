@@ -118,6 +118,14 @@ impl Window {
         }
     }
 
+    /// Has the engine end without a word, as one does whose thread breaks.
+    pub(crate) fn break_engine(&mut self) {
+        drop(self.engines.lock().unwrap().pop());
+        if let Some(message) = self.app.take_told() {
+            self.update(message);
+        }
+    }
+
     /// Has the engine of an earlier attempt say something.
     pub(crate) fn tell_of(&mut self, number: u64, event: Event) {
         self.update(Message::Told(number, vec![event]));

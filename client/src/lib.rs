@@ -98,9 +98,10 @@ fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()>
     let app = iced::application(boot, App::update, App::view).title(App::title);
     let app = app.theme(App::theme).subscription(App::subscription).window(window);
     let app = app.default_font(Font::with_name(FONT));
-    // the toolkit panics where a display cannot be opened
+    // the toolkit panics where a display cannot be opened; what is said by a panic may quote a message
     std::panic::set_hook(Box::new(|what| {
-        eprintln!("iirs: {what}");
+        let place = what.location().map(ToString::to_string);
+        eprintln!("iirs: broken at {}", place.as_deref().unwrap_or("an unknown place"));
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
             eprintln!("{trace}");
@@ -154,16 +155,25 @@ fn at_once(args: &Args, file: &Path) -> anyhow::Result<AtOnce> {
     Ok(AtOnce { link, attempt, register: args.register })
 }
 
-/// Reads the first line.
+/// Reads the first line; nothing of it is copied on the way.
 fn read_password(file: &Path) -> anyhow::Result<Password> {
-    let most = PASSWORD_MAX as u64 + 3;
-    let mut text = Zeroizing::new(String::new());
-    File::open(file)?.take(most).read_to_string(&mut text)?;
-    let line = text.split('\n').next().unwrap_or_default();
-    let line = line.strip_suffix('\r').unwrap_or(line);
+    let mut bytes = Zeroizing::new(vec![0; PASSWORD_MAX + 2]);
+    let mut file = File::open(file)?;
+    let mut length = 0;
+    while length < bytes.len() && !bytes[..length].contains(&b'\n') {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let line = bytes[..length].split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() || line.len() > PASSWORD_MAX {
         bail!("a password has 1 to {PASSWORD_MAX} bytes, on the first line");
     }
+    let line = std::str::from_utf8(line).context("the first line is not text in UTF-8")?;
     Ok(Password::new(line.to_owned()))
 }
 
@@ -184,5 +194,27 @@ fn window_settings(geometry: Option<Geometry>) -> window::Settings {
             ..Default::default()
         },
         ..window::Settings::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_a_file_is_the_password() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = dir.path().join("password");
+        let read = |content: &[u8]| {
+            std::fs::write(&file, content).unwrap();
+            read_password(&file).map(|password| password.expose().to_vec())
+        };
+        let longest = vec![b'x'; PASSWORD_MAX];
+        assert_eq!(read(b" p w \r\nrest").unwrap(), b" p w ");
+        assert_eq!(read(&[&longest[..], b"\r\n", &[0xff; 5000]].concat()).unwrap(), longest);
+        for bad in [&b""[..], b"\nrest", b"\xff\n", &[b'x'; PASSWORD_MAX + 1], &[b'x'; 100_000]] {
+            assert!(read(bad).is_err());
+        }
+        assert!(read_password(&dir.path().join("none")).is_err());
     }
 }

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use wire::size::{MESSAGE_ID, PEER_PAYLOAD, TEXT_MAX};
 
+use crate::words::main as words;
+
 /// Where and when the window is, to say when something was.
 #[derive(Clone, Debug)]
 pub struct Here {
@@ -30,14 +32,75 @@ pub enum Progress {
 /// Shows a text so that it can do nothing but be read: control characters and those that turn the
 /// direction of writing around become a visible mark.
 pub fn plain(text: &str) -> String {
-    let is_hidden = |character: char| {
-        let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        turns || character.is_control() && !matches!(character, '\n' | '\t')
-    };
-    text.replace("\r\n", "\n")
-        .chars()
-        .map(|character| if is_hidden(character) { char::REPLACEMENT_CHARACTER } else { character })
-        .collect()
+    text.replace("\r\n", "\n").chars().map(visible).collect()
+}
+
+fn visible(character: char) -> char {
+    match character {
+        '\n' | '\t' => character,
+        '\u{2028}' | '\u{2029}' => '\n',
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        _ if character.is_control() => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    }
+}
+
+/// What is shown of a text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    /// As much as fits, [`plain`].
+    pub text: String,
+    /// Whether there is more.
+    pub more: bool,
+}
+
+/// Cost of the first excerpt of a text, in ASCII characters.
+const EXCERPT: usize = 2000;
+
+/// How much longer each further excerpt is.
+const EXCERPT_GROWS: usize = 8;
+
+/// Shows the beginning of a text, 8 times as much with each further step.
+///
+/// Laying a character out takes from 1 µs to 300 µs, the longest if no font has it; without a bound on what that
+/// costs, 50 messages of rare characters would stop the window for a minute.
+pub fn excerpt(text: &str, steps: u32) -> Excerpt {
+    let most = EXCERPT.saturating_mul(EXCERPT_GROWS.saturating_pow(steps));
+    let mut spent = 0;
+    let end = text.char_indices().find_map(|(at, character)| {
+        spent += cost(character);
+        (spent > most).then_some(at)
+    });
+    let shown = plain(&text[..end.unwrap_or(text.len())]);
+    if end.is_none() && !shown.chars().any(is_seen) {
+        return Excerpt { text: words::INVISIBLE.into(), more: false };
+    }
+    Excerpt { text: shown, more: end.is_some() }
+}
+
+/// Estimates what it takes to lay a character out, in ASCII characters, by the fonts that most machines have.
+fn cost(character: char) -> usize {
+    match character {
+        '\0'..='\u{7f}' => 1,
+        // Latin to Arabic; kana, CJK and Hangul; punctuation
+        '\u{80}'..='\u{6ff}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{9fff}' => 3,
+        '\u{ac00}'..='\u{d7a3}' | '\u{ff00}'..='\u{ffef}' => 3,
+        // scripts of India and South-East Asia, and Latin with signs; symbols and emoji
+        '\u{900}'..='\u{11ff}' | '\u{1e00}'..='\u{1fff}' => 16,
+        '\u{2070}'..='\u{2bff}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f000}'..='\u{1faff}' => 16,
+        _ => 64,
+    }
+}
+
+/// Tells whether a character leaves something to be seen.
+fn is_seen(character: char) -> bool {
+    let is_joint = matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2060}'..='\u{2064}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e0fff}'
+    );
+    !is_joint && !character.is_whitespace()
 }
 
 /// Says when a message was written: the time today, the day and the time before that.
@@ -143,6 +206,30 @@ mod tests {
             plain,
         );
         assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn an_excerpt_costs_little_whatever_is_written() {
+        let whole = |text: &str| Excerpt { text: text.into(), more: false };
+        assert_eq!(excerpt("hello\u{202e}", 0), whole("hello\u{fffd}"));
+        let rare = "\u{12000}".repeat(100);
+        let shown = |text: &str, steps| {
+            let Excerpt { text, more } = excerpt(text, steps);
+            (text.chars().count(), more)
+        };
+        assert_eq!((shown(&rare, 0), shown(&rare, 1)), ((31, true), (100, false)));
+        assert_eq!(shown(&"x".repeat(TEXT_MAX), 0), (2000, true));
+        assert_eq!(shown(&"x".repeat(TEXT_MAX), 2), (TEXT_MAX, false));
+        assert_eq!(shown(&"😀".repeat(200), 0), (125, true));
+        assert_eq!(shown(&rare, u32::MAX), (100, false));
+    }
+
+    #[test]
+    fn a_text_without_anything_to_see_is_said_to_be_that() {
+        for text in ["\u{200b}\u{200b}", " \n\t", "\u{feff}\u{3164}", "\u{e0041}"] {
+            assert_eq!(excerpt(text, 0).text, words::INVISIBLE, "{text:?}");
+        }
+        assert_eq!(excerpt("\u{200b}a", 0).text, "\u{200b}a");
     }
 
     #[test]

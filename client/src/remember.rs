@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 use wire::ids::Name;
 use wire::link::Link;
 
@@ -59,11 +60,13 @@ impl Remembered {
             user: self.user.as_ref().map(Name::to_string),
         };
         make(dir)?;
-        let new = dir.join(format!("{FILE}.new"));
-        let mut out = private(&new)?;
-        serde_json::to_writer_pretty(&mut out, &written)?;
-        out.write_all(b"\n")?;
-        fs::rename(new, file(dir))
+        // under a name of its own, which only this user may read
+        let mut new = NamedTempFile::new_in(dir)?;
+        serde_json::to_writer_pretty(&mut new, &written)?;
+        new.write_all(b"\n")?;
+        new.as_file().sync_data()?;
+        new.persist(file(dir)).map_err(|error| error.error)?;
+        Ok(())
     }
 }
 
@@ -86,17 +89,6 @@ fn make(dir: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)
-}
-
-#[cfg(unix)]
-fn private(file: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(file)
-}
-
-#[cfg(not(unix))]
-fn private(file: &Path) -> io::Result<File> {
-    File::create(file)
 }
 
 #[cfg(test)]
@@ -132,6 +124,9 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let deep = dir.path().join("iirs");
         Remembered::default().write(&deep).unwrap();
+        fs::set_permissions(file(&deep), fs::Permissions::from_mode(0o644)).unwrap();
+        Remembered::default().write(&deep).unwrap();
+        assert_eq!(fs::read_dir(&deep).unwrap().count(), 1, "nothing else is left");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&deep), mode(&file(&deep))), (0o700, 0o600));
     }

@@ -56,6 +56,8 @@ pub struct Colours {
     pub on_accent: Color,
     /// Covered.
     pub good: Color,
+    /// Covered by few.
+    pub caution: Color,
     /// Behind a warning.
     pub warning: Color,
     /// Text on that.
@@ -76,6 +78,7 @@ pub const LIGHT: Colours = Colours {
     accent_raised: color!(0x134b61),
     on_accent: color!(0xffffff),
     good: color!(0x1d6b3c),
+    caution: color!(0x7a4b00),
     warning: color!(0xffe2a8),
     on_warning: color!(0x4a3200),
     bad: color!(0xa92323),
@@ -93,6 +96,7 @@ pub const DARK: Colours = Colours {
     accent_raised: color!(0x307c99),
     on_accent: color!(0xffffff),
     good: color!(0x7ccf9a),
+    caution: color!(0xf0c067),
     warning: color!(0x5a430f),
     on_warning: color!(0xffe7b8),
     bad: color!(0xff9a92),
@@ -132,6 +136,11 @@ pub fn faint(theme: &Theme) -> text::Style {
 /// What went wrong.
 pub fn bad(theme: &Theme) -> text::Style {
     text::Style { color: Some(Colours::of(theme).bad) }
+}
+
+/// What could be better.
+pub fn caution(theme: &Theme) -> text::Style {
+    text::Style { color: Some(Colours::of(theme).caution) }
 }
 
 /// What is as it should be.
@@ -351,7 +360,9 @@ mod tests {
         for colours in [LIGHT, DARK] {
             let Colours { ground, panel, raised, .. } = colours;
             for behind in [ground, panel, raised] {
-                for text in [colours.text, colours.faint, colours.bad, colours.good] {
+                for text in
+                    [colours.text, colours.faint, colours.bad, colours.good, colours.caution]
+                {
                     assert!(contrast(text, behind) >= 4.5, "{text:?} on {behind:?}");
                 }
             }

@@ -315,10 +315,14 @@ pub mod main {
     pub const LOST: &str = "You are not covered: the server cannot be reached. What you write is kept and goes out later.";
     /// Tries at once.
     pub const RETRY: &str = "Try now";
+    /// Shows more of a long message.
+    pub const MORE: &str = "Show more";
+    /// In place of a message that leaves nothing to be seen.
+    pub const INVISIBLE: &str = "(nothing that can be seen)";
     /// Puts a notice away.
     pub const READ: &str = "OK";
     /// A draft would become too long.
-    pub const TOO_MUCH: &str = "That is far more than fits into one message (16 KB). It is still in your clipboard; paste it in parts.";
+    pub const TOO_MUCH: &str = "That is far more than fits into one message (16 KB, 1,000 lines). It is still in your clipboard; paste it in parts.";
     /// A message is too long.
     pub const TOO_LONG: &str = "This message is longer than 16,384 bytes. Shorten it, or send it in parts; it is still in the field.";
     /// The engine takes no command.
@@ -328,6 +332,11 @@ pub mod main {
     /// Both have not opened each other, or the peer is away.
     pub fn waiting(peer: &str) -> String {
         format!("Waiting for {peer} to be here and to open you. What you write is kept until then.")
+    }
+
+    /// More notices than are shown.
+    pub fn more_notices(number: usize) -> String {
+        format!("and {number} more behind these")
     }
 
     /// More people than are shown.

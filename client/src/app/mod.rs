@@ -11,9 +11,8 @@ mod session;
 mod tests;
 
 pub use begin::{AtOnce, Setup};
-use session::Session;
+use session::{Drafts, Session};
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,8 +59,8 @@ pub struct App {
     link: Option<Link>,
     session: Option<Session>,
     sessions: u64,
-    /// What was drafted when an account was left, until it is back.
-    drafts: Option<(String, BTreeMap<String, String>)>,
+    /// What was drafted when accounts were left, until they are back.
+    drafts: Vec<Drafts>,
     closing: bool,
 }
 
@@ -134,7 +133,7 @@ impl App {
             link,
             session: None,
             sessions: 0,
-            drafts: None,
+            drafts: Vec::new(),
             closing: false,
         };
         let system = iced::system::theme().map(Message::SystemTheme);
@@ -288,11 +287,16 @@ impl App {
     }
 
     fn main(&mut self, message: main::Message) -> Task<Message> {
-        let (Screen::Main(screen), Some(session)) = (&mut self.screen, &self.session) else {
+        let (Screen::Main(screen), Some(session)) = (&mut self.screen, &mut self.session) else {
             return Task::none();
         };
         let before = screen.shown().map(str::to_owned);
+        let signs_out = matches!(message, main::Message::SignOutPressed);
         let action = screen.update(message, &session.connection, self.now);
+        if signs_out {
+            // what went wrong before is not why the session ends
+            session.failure = None;
+        }
         if let Some(peer) = screen.shown().filter(|shown| before.as_deref() != Some(*shown)) {
             self.log.opened(peer);
         }

@@ -9,7 +9,7 @@ use super::{App, Message, Screen};
 use crate::screen::main;
 
 /// Everything that has a fixed name, on whatever screen.
-const PLACES: [&str; 22] = [
+const PLACES: [&str; 23] = [
     "link",
     "to-sign-in",
     "to-register",
@@ -30,6 +30,7 @@ const PLACES: [&str; 22] = [
     "retry",
     "close",
     "older",
+    "more",
     "again",
     "quit",
 ];

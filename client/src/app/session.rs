@@ -1,11 +1,13 @@
 //! From an attempt to its end: what is started, what is told of it, and where that leads.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use client_link::api::{About, Command, ErrorCode, Event, Options};
+use client_link::api::{About, Command, ConnectionState, ErrorCode, Event, Options};
 use client_link::profile::Profile;
 use iced::Task;
 use wire::ids::Name;
+use wire::link::Pin;
 
 use super::{App, AtOnce, Message, Screen};
 use crate::connection::Connection;
@@ -24,8 +26,17 @@ pub(super) struct Session {
     user: Name,
     remember: bool,
     registered: bool,
-    /// The last thing that went wrong with all of it.
-    failure: Option<(ErrorCode, String)>,
+    /// Whether it was given up before it was signed in.
+    cancelled: bool,
+    /// The last thing that went wrong with all of it and was not mended since.
+    pub(super) failure: Option<(ErrorCode, String)>,
+}
+
+/// What was written and not sent, by person, in one account's window.
+pub(super) struct Drafts {
+    pin: Pin,
+    user: Name,
+    drafts: BTreeMap<String, String>,
 }
 
 impl App {
@@ -40,8 +51,8 @@ impl App {
         let options = Options { link, user, password, register, profile, stretching };
         self.sessions += 1;
         let connection = Connection::new(self.sessions, (self.starter)(options));
-        let (registered, failure) = (false, None);
-        self.session = Some(Session { connection, user, remember, registered, failure });
+        let (registered, cancelled, failure) = (false, false, None);
+        self.session = Some(Session { connection, user, remember, registered, cancelled, failure });
         Task::none()
     }
 
@@ -55,7 +66,8 @@ impl App {
 
     /// Gives an attempt up; the engine's end is still to come.
     pub(super) fn cancel(&mut self) -> Task<Message> {
-        if let Some(session) = &self.session {
+        if let Some(session) = &mut self.session {
+            session.cancelled = true;
             // one that takes nothing ends by itself
             let _ = session.connection.send(Command::Quit);
         }
@@ -81,9 +93,13 @@ impl App {
         {
             session.failure = Some((*code, text.clone()));
         }
+        if let Event::Connection(ConnectionState::Connected | ConnectionState::Resumed) = event {
+            session.failure = None;
+        }
         session.registered |= matches!(event, Event::Registered { .. });
         match event {
             Event::Ended { ok } => self.ended(ok),
+            Event::SignedIn { .. } if session.cancelled => Task::none(),
             Event::SignedIn { user } => self.signed_in(user),
             event => {
                 match &mut self.screen {
@@ -107,8 +123,10 @@ impl App {
         if let Err(error) = self.remembered.write(&self.dir) {
             tracing::warn!("the link cannot be remembered: {error}");
         }
-        let drafts = self.drafts.take_if(|(of, _)| *of == user).map(|(_, drafts)| drafts);
-        let main = Main::new(user, drafts.unwrap_or_default(), &session.connection);
+        let (pin, name) = (self.link.as_ref().map(|link| link.pin), session.user);
+        let kept = self.drafts.iter().position(|it| Some(it.pin) == pin && it.user == name);
+        let drafts = kept.map(|at| self.drafts.remove(at).drafts).unwrap_or_default();
+        let main = Main::new(user, drafts, &session.connection);
         self.show(Screen::Main(Box::new(main)))
     }
 
@@ -119,8 +137,8 @@ impl App {
             return iced::exit();
         }
         let Session { user, registered, failure, .. } = session;
-        if let Screen::Main(main) = &self.screen {
-            self.drafts = Some((main.user().to_owned(), main.drafts()));
+        if let (Screen::Main(main), Some(link)) = (&self.screen, &self.link) {
+            self.drafts.push(Drafts { pin: link.pin, user, drafts: main.drafts() });
         }
         let failure = failure.map(|(code, text)| (code, words::failure::words(code, &text)));
         let why = failure.as_ref().map(|(_, words)| words.clone());
@@ -128,7 +146,7 @@ impl App {
             (_, Some((code @ ErrorCode::WrongPin, why))) => {
                 self.show_stopped(words::ending::title(code), why, Again::Connect, user)
             }
-            (Screen::Main(main), _) if main.is_signing_out() || ok => {
+            (Screen::Main(main), _) if main.is_signing_out() && ok => {
                 let note = why.unwrap_or_else(|| words::ending::SIGNED_OUT.into());
                 self.show_sign_in(user.to_string(), Some(note))
             }

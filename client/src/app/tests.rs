@@ -8,12 +8,14 @@ use iced::keyboard::Modifiers;
 use iced::keyboard::key::Named;
 use tempfile::TempDir;
 use wire::ids::MessageId;
+use wire::link::{Link, Pin};
 use wire::size::TEXT_MAX;
 
 use super::{AtOnce, Message};
 use crate::fake::{Window, link};
 use crate::remember::Remembered;
 use crate::screen::attempt::Attempt;
+use crate::screen::connect;
 use crate::words;
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -336,6 +338,21 @@ fn search_and_enter_open_the_first_that_is_found() {
     window.press("search", Named::Enter, Modifiers::empty());
     assert!(window.commands().first() == Some(&Command::Open { peer: "cid".into() }));
     assert!(window.has("person-bob"), "the search is over");
+    window.tell(status(&[("zoe", true)]));
+    window.tell(Event::Listed { names: vec!["zo".into(), "cidy".into()] });
+    window.type_into("search", "zo");
+    window.press("search", Named::Enter, Modifiers::empty());
+    let opened = |commands: Vec<Command>| match commands.first() {
+        Some(Command::History { peer, .. } | Command::Open { peer }) => peer.clone(),
+        _ => String::new(),
+    };
+    assert_eq!(opened(window.commands()), "zoe", "whom one talks with comes before strangers");
+    window.type_into("search", "c");
+    window.press("search", Named::Enter, Modifiers::empty());
+    assert!(window.commands().is_empty(), "neither of two strangers is meant for sure");
+    window.type_into("search", "idy");
+    window.press("search", Named::Enter, Modifiers::empty());
+    assert_eq!(opened(window.commands()), "cidy");
     window.type_into("search", "nobody of this name");
     assert!(window.shows(words::main::NOBODY_FOUND));
     window.press("search", Named::Enter, Modifiers::empty());
@@ -378,6 +395,127 @@ fn signed_in_elsewhere_stops_and_gives_the_draft_back() {
     window.type_into("composer", "tence");
     window.click("send");
     assert_eq!(sent(&window).1, "half a sentence");
+}
+
+#[test]
+fn what_no_engine_kept_is_in_the_field_again() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    let mut labels = Vec::new();
+    for text in ["kept", "refused", "not taken"] {
+        window.type_into("composer", text);
+        window.click("send");
+        labels.push(sent(&window).0);
+    }
+    window.tell(state(&labels[0], MessageState::Queued, None));
+    let about = About { peer: Some("bob".into()), label: Some(labels[1].clone()) };
+    window.tell(error(ErrorCode::QueueFull, about));
+    window.type_into("composer", "draft");
+    window.click("sign-out");
+    let _ = window.commands();
+    window.click("send");
+    assert!(window.commands().is_empty(), "nothing is sent any more");
+    window.tell(Event::Ended { ok: true });
+    window.type_into("password", PASSWORD);
+    window.click("sign-in");
+    window.tell(Event::SignedIn { user: "ann".into() });
+    window.tell(Event::Listed { names: vec!["bob".into()] });
+    let _ = window.commands();
+    open_bob(&mut window);
+    window.click("send");
+    assert_eq!(sent(&window).1, "refused\nnot taken\ndraft");
+}
+
+#[test]
+fn a_draft_goes_to_no_other_server() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.type_into("composer", "secret");
+    window.click("sign-out");
+    window.tell(Event::Ended { ok: true });
+    window.click("back");
+    let other = Link { pin: Pin([8; 32]), ..link() };
+    window.update(Message::Connect(connect::Message::LinkTyped(other.to_string())));
+    window.click("to-sign-in");
+    window.type_into("name", "ann");
+    window.type_into("password", "pw");
+    window.click("sign-in");
+    window.tell(Event::SignedIn { user: "ann".into() });
+    window.tell(Event::Listed { names: vec!["bob".into()] });
+    let _ = window.commands();
+    open_bob(&mut window);
+    assert!(!window.shows("secret"));
+    window.click("send");
+    assert!(window.commands().is_empty());
+}
+
+#[test]
+fn trouble_that_passed_is_not_why_a_session_ends() {
+    for (passed, error_code) in [(true, ErrorCode::ServerProtocol), (false, ErrorCode::SlowDown)] {
+        let mut window = signed_in();
+        window.tell(error(error_code, About::default()));
+        if passed {
+            window.tell(Event::Connection(ConnectionState::Resumed));
+        }
+        window.click("sign-out");
+        window.tell(Event::Ended { ok: true });
+        assert!(window.shows(words::ending::SIGNED_OUT));
+    }
+}
+
+#[test]
+fn an_attempt_that_was_given_up_does_not_sign_in() {
+    let mut window = at_sign_in();
+    window.type_into("name", "ann");
+    window.type_into("password", "pw");
+    window.click("sign-in");
+    window.click("cancel");
+    window.tell(Event::SignedIn { user: "ann".into() });
+    assert!(window.has("sign-in"));
+    window.tell(Event::Ended { ok: true });
+    assert!(!window.shows(words::ending::SIGNED_OUT));
+    assert_eq!(Remembered::read(window.dir.path()), Remembered::default());
+}
+
+#[test]
+fn an_engine_that_breaks_is_noticed() {
+    let mut window = signed_in();
+    window.break_engine();
+    assert!(window.shows(words::ending::TITLE) && !window.has("composer"));
+    let mut window = at_sign_in();
+    window.type_into("name", "ann");
+    window.type_into("password", "pw");
+    window.click("sign-in");
+    window.break_engine();
+    window.click("sign-in");
+    assert_eq!(window.engines(), 1, "the broken one is gone, and this is the next");
+}
+
+#[test]
+fn of_a_long_message_more_is_shown_step_by_step() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    // no font has these, which is what costs most
+    let rare: String = (0..200).filter_map(|it| char::from_u32(0x12000 + it)).collect();
+    window.tell(message(1, "bob", &rare));
+    assert!(window.has("more") && !window.shows(&rare));
+    window.click("more");
+    assert!(!window.has("more") && window.shows(&rare));
+}
+
+#[test]
+fn notices_are_put_away_one_by_one() {
+    let mut window = signed_in();
+    for code in [ErrorCode::SlowDown, ErrorCode::ServerProtocol, ErrorCode::RoundRefused] {
+        window.tell(error(code, About::default()));
+        window.tell(error(code, About::default()));
+    }
+    window.tell(error(ErrorCode::DirectoryForked, About::default()));
+    assert!(window.shows(&words::main::more_notices(1)));
+    assert!(window.shows("Slow-down happened.") && !window.shows("Directory-forked happened."));
+    window.click("notice");
+    assert!(!window.shows("Slow-down happened.") && window.shows("Directory-forked happened."));
+    assert!(window.shows("Server-protocol happened."));
 }
 
 #[test]
@@ -447,9 +585,11 @@ fn a_message_that_is_too_long_stays_in_the_field() {
         let edit = Action::Edit(Edit::Paste(text.into()));
         Message::Main(crate::screen::main::Message::DraftEdited(edit))
     };
-    window.update(paste("x".repeat(10 << 20)));
-    assert!(window.shows(words::main::TOO_MUCH));
-    window.click("notice");
+    for too_much in ["x".repeat(10 << 20), "\n".repeat(60_000)] {
+        window.update(paste(too_much));
+        assert!(window.shows(words::main::TOO_MUCH));
+        window.click("notice");
+    }
     window.update(paste("x".repeat(TEXT_MAX + 1)));
     window.click("send");
     assert!(window.shows(words::main::TOO_LONG) && window.commands().is_empty());

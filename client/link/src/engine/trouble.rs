@@ -79,8 +79,21 @@ impl From<Failure> for Trouble {
 
 impl From<ConnectionError> for Trouble {
     fn from(error: ConnectionError) -> Self {
-        let ConnectionError::ApplicationClosed(close) = &error else {
-            return Self::Lost(error.to_string());
+        let close = match &error {
+            ConnectionError::ApplicationClosed(close) => close,
+            // what the server writes beside its code is not ours to say
+            ConnectionError::ConnectionClosed(close) => {
+                return Self::Lost(format!(
+                    "the server closed the connection ({})",
+                    close.error_code
+                ));
+            }
+            ConnectionError::VersionMismatch
+            | ConnectionError::TransportError(_)
+            | ConnectionError::Reset
+            | ConnectionError::TimedOut
+            | ConnectionError::LocallyClosed
+            | ConnectionError::CidsExhausted => return Self::Lost(error.to_string()),
         };
         match Close::from_code(close.error_code.into_inner()) {
             // A client that did not come back itself is replaced when somebody else takes the session
@@ -97,7 +110,10 @@ impl From<ConnectionError> for Trouble {
                 | Close::Lagging
                 | Close::Full),
             ) => Self::Lost(reason.to_string()),
-            None => Self::Lost(error.to_string()),
+            None => Self::Lost(format!(
+                "the server closed the connection with a code that this program does not know ({})",
+                close.error_code
+            )),
         }
     }
 }

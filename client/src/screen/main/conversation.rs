@@ -1,6 +1,6 @@
 //! One conversation as the window holds it: the messages that are loaded, the draft, how it stands.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use client_link::api::{Author, HistoryEntry, MessageState};
 use iced::widget::text_editor;
@@ -16,6 +16,10 @@ pub struct Shown {
     pub text: String,
     /// When, by the writer's clock, milliseconds since 1970.
     pub sent_ms: u64,
+    /// Tells it from all others of its conversation while the window is open.
+    pub number: u64,
+    /// How often more of it was asked for.
+    pub steps: u32,
 }
 
 /// Who wrote a message.
@@ -52,6 +56,9 @@ pub enum Older {
 /// Messages that are shown at once, and that are added by each wish for earlier ones.
 pub const PAGE: usize = 50;
 
+/// States that are remembered while a page is on its way.
+const EARLY_MAX: usize = 1024;
+
 /// One conversation.
 #[derive(Default)]
 pub struct Conversation {
@@ -61,6 +68,10 @@ pub struct Conversation {
     pub more_pages: usize,
     /// What is loaded.
     pub older: Older,
+    /// Messages that were numbered.
+    numbered: u64,
+    /// States of messages that may be on the page that is on its way, by label.
+    early: BTreeMap<String, (MessageState, Option<u64>)>,
     /// What is being written.
     pub draft: text_editor::Content,
     /// Messages that came while it was not shown.
@@ -89,17 +100,31 @@ impl Conversation {
             Some(cursor) if more => Older::Before(cursor),
             Some(_) | None => Older::All,
         };
-        let known: BTreeSet<Key> = self.messages.iter().map(|shown| Key::of(&shown.by)).collect();
-        let mut messages: Vec<Shown> = entries.into_iter().rev().map(Shown::from).collect();
-        messages.retain(|shown| !known.contains(&Key::of(&shown.by)));
-        messages.append(&mut self.messages);
-        self.messages = messages;
+        let mut here: BTreeMap<Key, Shown> = BTreeMap::new();
+        let mut order = Vec::with_capacity(self.messages.len());
+        for shown in self.messages.drain(..) {
+            let key = Key::of(&shown.by);
+            order.push(key.clone());
+            here.insert(key, shown);
+        }
+        for entry in entries.into_iter().rev() {
+            let HistoryEntry { author, text, sent_ms, .. } = entry;
+            let by = By::from(author);
+            // what is here may be ahead of what was read
+            match here.remove(&Key::of(&by)) {
+                Some(shown) => self.messages.push(shown),
+                None => self.push(by, text, sent_ms),
+            }
+        }
+        self.messages.extend(order.iter().filter_map(|key| here.remove(key)));
+        for (label, (state, round)) in std::mem::take(&mut self.early) {
+            self.went(&label, state, round);
+        }
     }
 
     /// A message of ours was handed to the engine.
     pub fn written(&mut self, label: String, text: String, sent_ms: u64) {
-        let by = By::Us { label, progress: Progress::Written };
-        self.messages.push(Shown { by, text, sent_ms });
+        self.push(By::Us { label, progress: Progress::Written }, text, sent_ms);
     }
 
     /// A message of the peer arrived; tells whether it is new.
@@ -107,13 +132,18 @@ impl Conversation {
         let by = By::Peer { id };
         let is_new = !self.messages.iter().any(|shown| shown.by == by);
         if is_new {
-            self.messages.push(Shown { by, text, sent_ms });
+            self.push(by, text, sent_ms);
         }
         is_new
     }
 
-    /// A message of ours went forward, never back; returns its text if it is loaded.
+    /// A message of ours went forward, never back; returns its text if it is loaded. If it may be on a page that is
+    /// on its way, that is remembered until then.
     pub fn went(&mut self, label: &str, state: MessageState, round: Option<u64>) -> Option<&str> {
+        let waits = self.older == Older::Asked && self.early.len() < EARLY_MAX;
+        if waits && self.find(label).is_none() {
+            self.early.insert(label.to_owned(), (state, round));
+        }
         let (progress, text) = self.find(label)?;
         match progress {
             Progress::At(known, _) if *known >= state => (),
@@ -131,6 +161,18 @@ impl Conversation {
         }
     }
 
+    /// Returns what the engine has not kept: what it did not take or confirm, and the draft.
+    pub fn unsent(&self) -> String {
+        let unsent = self.messages.iter().filter_map(|shown| match &shown.by {
+            By::Us { progress: Progress::Written | Progress::Refused(_), .. } => {
+                Some(shown.text.clone())
+            }
+            By::Us { progress: Progress::At(..), .. } | By::Peer { .. } => None,
+        });
+        let draft = Some(self.draft.text()).filter(|draft| !draft.is_empty());
+        unsent.chain(draft).collect::<Vec<_>>().join("\n")
+    }
+
     /// Something stands in the way of opening it or of reading its history.
     pub fn hindered(&mut self, problem: Problem) {
         self.is_open &= problem.stays;
@@ -143,6 +185,13 @@ impl Conversation {
     /// It is to be tried again: what may be gone counts no more.
     pub fn retried(&mut self) {
         self.problem.take_if(|problem| !problem.stays);
+    }
+
+    /// Shows more of a long message.
+    pub fn lengthen(&mut self, number: u64) {
+        if let Some(shown) = self.messages.iter_mut().find(|shown| shown.number == number) {
+            shown.steps = shown.steps.saturating_add(1);
+        }
     }
 
     /// Takes a refused message out, to be written again; returns its text.
@@ -173,6 +222,11 @@ impl Conversation {
         all.skip(self.hidden())
     }
 
+    fn push(&mut self, by: By, text: String, sent_ms: u64) {
+        self.numbered += 1;
+        self.messages.push(Shown { by, text, sent_ms, number: self.numbered, steps: 0 });
+    }
+
     fn find(&mut self, label: &str) -> Option<(&mut Progress, &str)> {
         // what goes forward is among the newest
         self.messages.iter_mut().rev().find_map(|shown| match &mut shown.by {
@@ -182,21 +236,19 @@ impl Conversation {
     }
 }
 
-impl From<HistoryEntry> for Shown {
-    fn from(entry: HistoryEntry) -> Self {
-        let HistoryEntry { author, text, sent_ms, .. } = entry;
-        let by = match author {
+impl From<Author> for By {
+    fn from(author: Author) -> Self {
+        match author {
             Author::Own { label, state, round } => {
-                By::Us { label, progress: Progress::At(state, round) }
+                Self::Us { label, progress: Progress::At(state, round) }
             }
-            Author::Peer { id, .. } => By::Peer { id },
-        };
-        Self { by, text, sent_ms }
+            Author::Peer { id, .. } => Self::Peer { id },
+        }
     }
 }
 
 /// What tells messages apart.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Us(String),
     Peer([u8; 8]),
@@ -245,6 +297,26 @@ mod tests {
         assert!(!conversation.arrived(MessageId(3_u64.to_be_bytes()), "3".into(), 3));
         conversation.loaded(vec![], false);
         assert_eq!(texts(&conversation), ["3", "4", "5", "6", "7", "8"]);
+    }
+
+    #[test]
+    fn what_is_here_takes_its_place_in_the_page_and_keeps_its_state() {
+        let mut conversation = Conversation { older: Older::Asked, ..Conversation::default() };
+        assert!(conversation.arrived(MessageId(2_u64.to_be_bytes()), "2".into(), 2));
+        conversation.written("3".into(), "3".into(), 3);
+        assert_eq!(conversation.went("3", MessageState::Sent, Some(9)), Some("3"));
+        assert_eq!(conversation.went("1", MessageState::Delivered, Some(9)), None);
+        conversation.written("5".into(), "5".into(), 5);
+        let queued = MessageState::Queued;
+        conversation.loaded(vec![theirs(4), ours(3, queued), theirs(2), ours(1, queued)], false);
+        assert_eq!(texts(&conversation), ["1", "2", "3", "4", "5"]);
+        assert!(!conversation.arrived(MessageId(4_u64.to_be_bytes()), "4".into(), 4));
+        let state = |index: usize| match &conversation.messages[index].by {
+            By::Us { progress: Progress::At(state, _), .. } => Some(*state),
+            By::Us { .. } | By::Peer { .. } => None,
+        };
+        assert_eq!((state(0), state(2)), (Some(MessageState::Delivered), Some(MessageState::Sent)));
+        assert_eq!(conversation.unsent(), "5");
     }
 
     #[test]

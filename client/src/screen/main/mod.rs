@@ -26,8 +26,11 @@ pub use view::{COMPOSER, MESSAGES, SEARCH, person_id};
 /// Longest draft in bytes: what does not fit into a message can be shortened, what is far longer is refused.
 const DRAFT_MAX: usize = 4 * TEXT_MAX;
 
-/// Notices that are shown at once; older ones make room.
-const NOTICES_MAX: usize = 3;
+/// Notices that wait to be read; more of them are not taken.
+const NOTICES_MAX: usize = 16;
+
+/// Most lines that are pasted at once: what that costs grows with the square.
+const PASTED_LINES_MAX: usize = 1000;
 
 /// The main screen.
 pub struct Main {
@@ -36,11 +39,18 @@ pub struct Main {
     conversations: BTreeMap<String, Conversation>,
     shown: Option<String>,
     privacy: Privacy,
-    notices: Vec<String>,
+    notices: Vec<Notice>,
+    noticed: u64,
     signing_out: bool,
     /// Tells the labels of this sitting from those of others.
     sitting: u64,
     written: u64,
+}
+
+/// Something to be read that belongs to no conversation.
+struct Notice {
+    number: u64,
+    words: String,
 }
 
 /// What happens on the screen.
@@ -58,14 +68,16 @@ pub enum Message {
     SendPressed,
     /// A refused message is to be written again.
     AgainPressed(String),
+    /// More of the message of this number is to be shown.
+    MorePressed(u64),
     /// Older messages are to be shown.
     OlderPressed,
     /// The conversation is to be closed.
     ClosePressed,
     /// The client is to come back now.
     RetryPressed,
-    /// A notice was read.
-    NoticeRead(usize),
+    /// The notice of this number was read.
+    NoticeRead(u64),
     /// The account is to be signed out.
     SignOutPressed,
 }
@@ -80,6 +92,7 @@ impl std::fmt::Debug for Message {
             Self::DraftEdited(_) => "DraftEdited",
             Self::SendPressed => "SendPressed",
             Self::AgainPressed(_) => "AgainPressed",
+            Self::MorePressed(_) => "MorePressed",
             Self::OlderPressed => "OlderPressed",
             Self::ClosePressed => "ClosePressed",
             Self::RetryPressed => "RetryPressed",
@@ -110,6 +123,7 @@ impl Main {
             shown: None,
             privacy: Privacy::default(),
             notices: Vec::new(),
+            noticed: 0,
             signing_out: false,
             sitting: OsRng.next_u64(),
             written: 0,
@@ -146,9 +160,9 @@ impl Main {
         self.conversations.keys().chain(&self.people.found().names).cloned().collect()
     }
 
-    /// Returns what was written and not sent, by person.
+    /// Returns what was written and is not in the engine's hands, by person.
     pub fn drafts(&self) -> BTreeMap<String, String> {
-        let drafts = self.conversations.iter().map(|(peer, it)| (peer.clone(), it.draft.text()));
+        let drafts = self.conversations.iter().map(|(peer, it)| (peer.clone(), it.unsent()));
         drafts.filter(|(_, draft)| !draft.trim().is_empty()).collect()
     }
 
@@ -157,7 +171,7 @@ impl Main {
         match message {
             Message::SearchTyped(search) => self.people.search_for(search),
             Message::SearchSubmitted => {
-                return match self.people.first() {
+                return match self.first() {
                     Some(peer) => self.open(peer, engine),
                     None => Action::None,
                 };
@@ -166,13 +180,15 @@ impl Main {
             Message::DraftEdited(action) => self.edit(action),
             Message::SendPressed => return self.send(engine, now),
             Message::AgainPressed(label) => return self.again(&label),
+            Message::MorePressed(number) => {
+                if let Some(conversation) = self.shown_conversation() {
+                    conversation.lengthen(number);
+                }
+            }
             Message::OlderPressed => self.load_older(engine),
             Message::ClosePressed => self.close(engine),
             Message::RetryPressed => self.tell(engine, Command::Retry),
-            Message::NoticeRead(index) if index < self.notices.len() => {
-                self.notices.remove(index);
-            }
-            Message::NoticeRead(_) => (),
+            Message::NoticeRead(number) => self.notices.retain(|notice| notice.number != number),
             Message::SignOutPressed if self.signing_out => (),
             Message::SignOutPressed => {
                 self.signing_out = engine.send(Command::SignOut).is_ok();
@@ -216,6 +232,17 @@ impl Main {
         }
     }
 
+    /// Returns whom Enter opens: the first conversation that is found, else the person of just this name, else the only
+    /// one. Anybody can have a name made that begins like another, and is not to be opened in its place.
+    fn first(&self) -> Option<String> {
+        let found = &self.people.found().names;
+        let is_open = |name: &&String| self.conversations.get(*name).is_some_and(|it| it.is_open);
+        let exact = found.iter().find(|name| *name == &self.people.sought());
+        let only = found.first().filter(|_| found.len() == 1);
+        let first = found.iter().find(is_open).or(exact).or(only);
+        first.filter(|_| self.people.is_searching()).cloned()
+    }
+
     /// Shows a conversation, and has the engine open it.
     fn open(&mut self, peer: String, engine: &Connection) -> Action {
         let conversation = self.conversation(&peer);
@@ -241,17 +268,15 @@ impl Main {
 
     /// Edits the draft, unless it would become far longer than a message.
     fn edit(&mut self, action: text_editor::Action) {
-        let Some(conversation) = self.shown.as_ref().and_then(|it| self.conversations.get_mut(it))
-        else {
-            return;
-        };
+        let Some(conversation) = self.shown_conversation() else { return };
         if let text_editor::Action::Edit(edit) = &action {
-            let added = match edit {
-                Edit::Paste(text) => text.len(),
-                Edit::Insert(_) | Edit::Enter | Edit::Indent => 1,
-                Edit::Unindent | Edit::Backspace | Edit::Delete => 0,
+            let (added, lines) = match edit {
+                Edit::Paste(text) => (text.len(), text.lines().count()),
+                Edit::Insert(_) | Edit::Enter | Edit::Indent => (1, 0),
+                Edit::Unindent | Edit::Backspace | Edit::Delete => (0, 0),
             };
-            if added > 0 && conversation.draft.text().len() + added > DRAFT_MAX {
+            let fits = added == 0 || conversation.draft.text().len() + added <= DRAFT_MAX;
+            if !fits || lines > PASTED_LINES_MAX {
                 return self.notice(words::TOO_MUCH.into());
             }
         }
@@ -260,7 +285,9 @@ impl Main {
 
     /// Hands the draft to the engine; it stays in the field if that takes nothing now.
     fn send(&mut self, engine: &Connection, now: Now) -> Action {
-        let Some(peer) = self.shown.clone() else { return Action::None };
+        let Some(peer) = self.shown.clone().filter(|_| !self.signing_out) else {
+            return Action::None;
+        };
         let written = self.conversation(&peer).draft.text();
         let text = written.trim_end();
         if text.trim_start().is_empty() {
@@ -285,10 +312,7 @@ impl Main {
 
     /// Puts a refused message back into the field, behind what is there.
     fn again(&mut self, label: &str) -> Action {
-        let Some(conversation) = self.shown.as_ref().and_then(|it| self.conversations.get_mut(it))
-        else {
-            return Action::None;
-        };
+        let Some(conversation) = self.shown_conversation() else { return Action::None };
         let Some(text) = conversation.take_refused(label) else { return Action::None };
         let draft = conversation.draft.text();
         let draft = if draft.trim().is_empty() { text } else { format!("{draft}\n{text}") };
@@ -344,12 +368,12 @@ impl Main {
         }
     }
 
-    fn notice(&mut self, text: String) {
-        self.notices.retain(|notice| *notice != text);
-        if self.notices.len() == NOTICES_MAX {
-            self.notices.remove(0);
+    fn notice(&mut self, words: String) {
+        let is_known = self.notices.iter().any(|notice| notice.words == words);
+        if !is_known && self.notices.len() < NOTICES_MAX {
+            self.noticed += 1;
+            self.notices.push(Notice { number: self.noticed, words });
         }
-        self.notices.push(text);
     }
 
     /// Hands over a command that may be given again: one that is not taken is told.
@@ -357,6 +381,10 @@ impl Main {
         if engine.send(command).is_err() {
             self.notice(words::BUSY.into());
         }
+    }
+
+    fn shown_conversation(&mut self) -> Option<&mut Conversation> {
+        self.conversations.get_mut(self.shown.as_ref()?)
     }
 
     fn conversation(&mut self, peer: &str) -> &mut Conversation {

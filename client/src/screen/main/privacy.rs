@@ -26,12 +26,26 @@ struct Round {
     round_ms: u32,
 }
 
+/// Seats in a round below which they are little to hide among.
+const SEATS_FEW: u32 = 8;
+
+/// How well this client is hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cover {
+    /// It is out of the rounds, or nobody else is in them.
+    None,
+    /// There are fewer than 8 seats.
+    Weak,
+    /// There are more.
+    Good,
+}
+
 /// What the bar says.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Words {
-    /// Whether this client is covered.
-    pub covered: bool,
-    /// That in a word or two.
+    /// How well this client is hidden.
+    pub grade: Cover,
+    /// That in a few words.
     pub cover: &'static str,
     /// The round and its countdown, seats and missed rounds.
     pub details: Vec<String>,
@@ -133,15 +147,17 @@ impl Privacy {
             });
         }
         if let Some(seats) = self.seats.filter(|_| covered) {
-            details.push(count(seats.into(), "seat", "seats"));
+            details.push(format!("{}, says the server", count(seats.into(), "seat", "seats")));
         }
         details.push(format!("{} missed", count(self.missed(now), "round", "rounds")));
-        let cover = match self.connection {
-            ConnectionState::Connected | ConnectionState::Resumed => "covered",
-            ConnectionState::Connecting => "joining the rounds",
-            ConnectionState::Lost => "not covered",
+        let (grade, cover) = match (self.connection, self.seats) {
+            (ConnectionState::Connecting, _) => (Cover::None, "joining the rounds"),
+            (ConnectionState::Lost, _) => (Cover::None, "not covered"),
+            (_, Some(0 | 1)) => (Cover::None, "alone: no cover"),
+            (_, Some(seats)) if seats < SEATS_FEW => (Cover::Weak, "few people: weak cover"),
+            (ConnectionState::Connected | ConnectionState::Resumed, _) => (Cover::Good, "covered"),
         };
-        Words { covered, cover, details }
+        Words { grade, cover, details }
     }
 }
 
@@ -173,8 +189,10 @@ mod tests {
         said.extend([0, 3999, 4000, 24_000].map(|ms| line(&privacy, at(ms))));
         said.extend([0, 4200, 9000].map(|ms| privacy.next_try(at(ms))));
         privacy.hear(&Event::Connection(ConnectionState::Resumed), start);
-        privacy.hear(&Event::Round { number: 1240, seats: 1, missed: 7 }, start);
-        said.push(line(&privacy, start));
+        for seats in [0, 1, 2, 7, 8, u32::MAX] {
+            privacy.hear(&Event::Round { number: 1240, seats, missed: 7 }, start);
+            said.push(line(&privacy, start));
+        }
         assert_snapshot!(said.join("\n"));
     }
 }

@@ -2,14 +2,15 @@
 
 use iced::keyboard::key::Named;
 use iced::widget::text_editor::{Binding, KeyPress};
-use iced::widget::{Column, button, column, container, row, space as blank, text};
+use iced::widget::{Column, button, column, container, keyed_column, row, space as blank, text};
 use iced::widget::{text_editor, text_input};
 use iced::{Center, Element, Fill, Right, Shrink};
 
 use super::conversation::{By, Conversation, Older, Shown};
-use super::{Main, Message};
+use super::privacy::Cover;
+use super::{Main, Message, Notice};
 use crate::clock::Now;
-use crate::present::{self, Here, Progress};
+use crate::present::{self, Excerpt, Here, Progress};
 use crate::theme::{self, size, space};
 use crate::widget;
 use crate::words::main as words;
@@ -28,6 +29,9 @@ const PEOPLE_WIDTH: f32 = 260.0;
 
 /// Widest bubble, in pixels.
 const BUBBLE_WIDTH: f32 = 560.0;
+
+/// Notices that are shown at once.
+const NOTICES_SHOWN: usize = 3;
 
 /// Highest field for a draft, in pixels; a longer one scrolls.
 const COMPOSER_HEIGHT: f32 = 160.0;
@@ -50,8 +54,13 @@ impl Main {
         let upright = container(blank().width(1).height(Fill)).style(theme::line);
         let middle = row![people, upright, conversation].height(Fill);
         let banner = self.privacy.is_lost().then(|| self.banner(now));
-        let notices = self.notices.iter().enumerate().map(|(index, words)| notice(index, words));
-        let top = Column::new().push(banner).extend(notices);
+        let notices = self.notices.iter().take(NOTICES_SHOWN).map(notice);
+        let hidden = self.notices.len().saturating_sub(NOTICES_SHOWN);
+        let hidden = (hidden > 0).then(|| {
+            let more = text(words::more_notices(hidden)).size(size::SMALL);
+            container(more).padding(space::SMALL).width(Fill).style(theme::banner)
+        });
+        let top = Column::new().push(banner).extend(notices).push(hidden);
         column![top, middle, widget::rule(), self.privacy_bar(now)].into()
     }
 
@@ -74,6 +83,8 @@ impl Main {
         let open: Vec<_> = open.map(|(name, it)| self.person(name, Some(it))).collect();
         let found = self.people.found();
         let others = found.names.iter().filter(|name| searching || !is_open(name));
+        let (known, others): (Vec<_>, Vec<_>) = others.partition(|name| is_open(name));
+        let others = known.into_iter().chain(others);
         let others: Vec<_> =
             others.map(|name| self.person(name, self.conversations.get(name))).collect();
         let mut list = Column::new().spacing(2).width(Fill);
@@ -145,10 +156,14 @@ impl Main {
             column![text(peer).size(size::LARGE), state.size(size::SMALL)].spacing(2).width(Fill);
         let close = widget::quiet("close", words::CLOSE, Some(Message::ClosePressed));
         let head = row![name, close].spacing(space::INNER).align_y(Center).padding(space::INNER);
-        let messages = conversation.with_queue().map(|(shown, ahead)| message(shown, ahead, here));
+        // by their numbers, so that a row that moves is not laid out anew
+        let messages = conversation
+            .with_queue()
+            .map(|(shown, ahead)| (shown.number, message(shown, ahead, here)));
+        let messages = keyed_column(messages).spacing(space::SMALL);
         let empty = conversation.messages.is_empty() && conversation.older == Older::All;
         let empty = empty.then(|| container(widget::hint(words::EMPTY)).center_x(Fill));
-        let list = Column::new().push(older(conversation)).push(empty).extend(messages);
+        let list = Column::new().push(older(conversation)).push(empty).push(messages);
         let list = list.spacing(space::SMALL).padding([space::INNER, space::WIDE]).width(Fill);
         let list = widget::scroll(list).id(MESSAGES).anchor_bottom().height(Fill).width(Fill);
         column![head, widget::rule(), list, self.composer(conversation)].into()
@@ -162,7 +177,8 @@ impl Main {
             editor.on_action(Message::DraftEdited).key_binding(binding).style(theme::editor);
         let written = draft.text();
         let length = written.trim_end().len();
-        let can_send = (!written.trim().is_empty()).then_some(Message::SendPressed);
+        let can_send = !written.trim().is_empty() && !self.signing_out;
+        let can_send = can_send.then_some(Message::SendPressed);
         let send = widget::primary("send", words::SEND, can_send);
         let field = row![container(editor).width(Fill), send].spacing(space::SMALL).align_y(Center);
         let hint = match present::length(length, self.privacy.round_ms()) {
@@ -185,7 +201,11 @@ impl Main {
     fn privacy_bar(&self, now: Now) -> Element<'_, Message> {
         let words = self.privacy.words(now.at);
         let cover = text(words.cover).size(size::SMALL);
-        let cover = cover.style(if words.covered { theme::good } else { theme::bad });
+        let cover = cover.style(match words.grade {
+            Cover::None => theme::bad,
+            Cover::Weak => theme::caution,
+            Cover::Good => theme::good,
+        });
         let details = text(words.details.join("  ·  ")).size(size::SMALL).style(theme::faint);
         let bar = row![cover, details].spacing(space::INNER);
         container(bar).padding([space::SMALL, space::INNER]).width(Fill).style(theme::panel).into()
@@ -213,9 +233,10 @@ fn heading<'a>(words: &'a str) -> Element<'a, Message> {
     container(widget::hint(words)).padding([space::TIGHT, space::SMALL]).into()
 }
 
-fn notice(index: usize, words: &str) -> Element<'_, Message> {
-    let read = widget::secondary("notice", words::READ, Some(Message::NoticeRead(index)));
-    let words = text(words).size(size::BODY).width(Fill);
+fn notice(notice: &Notice) -> Element<'_, Message> {
+    let read = Message::NoticeRead(notice.number);
+    let read = widget::secondary("notice", words::READ, Some(read));
+    let words = text(&notice.words).size(size::BODY).width(Fill);
     let notice = row![words, read].spacing(space::INNER).align_y(Center);
     container(notice).padding(space::INNER).width(Fill).style(theme::banner).into()
 }
@@ -233,8 +254,11 @@ fn older(conversation: &Conversation) -> Option<Element<'_, Message>> {
 }
 
 fn message<'a>(shown: &'a Shown, ahead: usize, here: &Here) -> Element<'a, Message> {
-    let body = text(present::plain(&shown.text)).size(size::BODY);
-    let body = body.wrapping(text::Wrapping::WordOrGlyph);
+    let Excerpt { text: excerpt, more } = present::excerpt(&shown.text, shown.steps);
+    let body = text(excerpt).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
+    let more = more
+        .then(|| widget::secondary("more", words::MORE, Some(Message::MorePressed(shown.number))));
+    let body = column![body].push(more).spacing(space::SMALL);
     let bubble =
         |ours| container(body).padding([space::SMALL, space::INNER]).style(theme::bubble(ours));
     let time = present::time(shown.sent_ms, here);
