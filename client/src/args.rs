@@ -64,6 +64,9 @@ pub enum ThemeChoice {
     Dark,
 }
 
+/// Longest side of a window in pixels: two 4K screens side by side.
+const SIDE_MAX: u16 = 7680;
+
 /// Size and place of a window in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
@@ -89,6 +92,9 @@ impl FromStr for Geometry {
             None => (text, None),
         };
         let (width, height) = pair(size, 'x')?;
+        if width > SIDE_MAX || height > SIDE_MAX {
+            return Err(GeometryError);
+        }
         let position = position.map(|position| pair(position, '+')).transpose()?;
         Ok(Self { size: (width, height), position })
     }
@@ -131,9 +137,19 @@ mod tests {
         let size = (900, 700);
         assert_eq!("900x700".parse(), Ok(Geometry { size, position: None }));
         assert_eq!("900x700+0+30".parse(), Ok(Geometry { size, position: Some((0, 30)) }));
-        for bad in
-            ["", "900", "x", "900x", "900x700+1", "-1x5", "900x700+1+", "99999x1", "1x1+1+1+1"]
-        {
+        for bad in [
+            "",
+            "900",
+            "x",
+            "900x",
+            "900x700+1",
+            "-1x5",
+            "900x700+1+",
+            "99999x1",
+            "7681x1",
+            "65535x65535",
+            "1x1+1+1+1",
+        ] {
             assert_eq!(bad.parse::<Geometry>(), Err(GeometryError), "{bad}");
         }
     }

@@ -61,11 +61,16 @@ impl EventLog {
         self.write(|| json!({"is": "opened", "peer": peer}));
     }
 
-    /// A message of ours went forward.
+    /// How far a message of ours is, as it is shown.
     pub fn state(&mut self, peer: &str, text: &str, state: &str, round: Option<u64>) {
         self.write(
             || json!({"is": "state", "peer": peer, "text": text, "state": state, "round": round}),
         );
+    }
+
+    /// A message of a peer stands among the others.
+    pub fn message(&mut self, peer: &str, text: &str, round: u64) {
+        self.write(|| json!({"is": "message", "peer": peer, "text": text, "round": round}));
     }
 
     /// Where things are that can be pressed or written in; what did not move is left out.
@@ -89,9 +94,6 @@ impl EventLog {
             Event::Round { number, seats, missed } => self.write(
                 || json!({"is": "round", "number": number, "seats": seats, "missed": missed}),
             ),
-            Event::Message { peer, text, round, .. } => {
-                self.write(|| json!({"is": "message", "peer": peer, "text": text, "round": round}));
-            }
             Event::Connection(state) => {
                 self.write(|| json!({"is": "connection", "state": state.as_str()}));
             }
@@ -103,6 +105,7 @@ impl EventLog {
             Event::Progress(_)
             | Event::RoundOpen { .. }
             | Event::State { .. }
+            | Event::Message { .. }
             | Event::Directory { .. }
             | Event::Listed { .. }
             | Event::History { .. }

@@ -151,9 +151,16 @@ impl Window {
         self.input(id, |_| ());
     }
 
-    /// Clicks on something twice, before the window has drawn itself anew.
+    /// Clicks on something twice before the window has drawn itself anew, and at once on what is there then.
     pub(crate) fn double_click(&mut self, id: &str) {
+        let bounds =
+            self.simulator().find(iced::widget::selector::id(id.to_owned())).unwrap().bounds();
         self.input(id, |simulator| drop(simulator.simulate(iced_test::simulator::click())));
+        let mut simulator = self.simulator();
+        simulator.point_at(bounds.center());
+        drop(simulator.simulate(iced_test::simulator::click()));
+        let messages: Vec<_> = simulator.into_messages().collect();
+        messages.into_iter().for_each(|message| self.update(message));
     }
 
     /// Clicks into a field and types behind what is there.
@@ -194,6 +201,7 @@ impl Window {
     }
 
     fn input(&mut self, id: &str, more: impl FnOnce(&mut Simulator<'_, Message>)) {
+        self.app.settle();
         let mut simulator = self.simulator();
         let clicked = simulator.click(iced::widget::selector::id(id.to_owned()));
         clicked.unwrap_or_else(|error| panic!("nothing is named {id}: {error}"));

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Parser as _;
 use client_link::api::{PASSWORD_MAX, Password};
 use client_link::engine::Engine;
@@ -89,6 +89,11 @@ pub fn main(stretching: Stretching) -> ExitCode {
 }
 
 fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()> {
+    if !has_display() {
+        bail!(
+            "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set (iirs-headless needs none)"
+        );
+    }
     let window = window_settings(args.geometry);
     let setup = Mutex::new(Some(setup(args, stretching, start)?));
     let boot = move || {
@@ -111,6 +116,13 @@ fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()>
         Ok(ended) => ended.context(NO_WINDOW),
         Err(_) => bail!(NO_WINDOW),
     }
+}
+
+/// Tells whether the environment names a display, where one is named there.
+fn has_display() -> bool {
+    let names = ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"];
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(all(unix, not(target_os = "macos"))) || names.iter().any(|name| is_set(name))
 }
 
 fn setup(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<Setup> {
@@ -146,7 +158,7 @@ fn default_dir() -> anyhow::Result<PathBuf> {
 /// Reads what an attempt needs that nobody is asked for.
 fn at_once(args: &Args, file: &Path) -> anyhow::Result<AtOnce> {
     let link = args.link.as_deref().unwrap_or_default();
-    let link = link.trim().parse().context("--link is no link; `iirs-server link` prints one")?;
+    let link = screen::connect::read(link).map_err(|why| anyhow!("--link: {why}"))?;
     let user = args.user.as_deref().unwrap_or_default();
     let user = user.trim().parse().context("--user is no name")?;
     let password = read_password(file)

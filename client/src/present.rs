@@ -29,6 +29,17 @@ pub enum Progress {
     Refused(String),
 }
 
+impl Progress {
+    /// Tells whether others wait for it: it is taken, and not delivered.
+    pub fn waits(&self) -> bool {
+        match self {
+            Self::Written => true,
+            Self::At(state, _) => *state < MessageState::Delivered,
+            Self::Refused(_) => false,
+        }
+    }
+}
+
 /// Shows a text so that it can do nothing but be read: control characters and those that turn the
 /// direction of writing around become a visible mark.
 pub fn plain(text: &str) -> String {
@@ -81,6 +92,8 @@ pub fn excerpt(text: &str, steps: u32) -> Excerpt {
 /// Estimates what it takes to lay a character out, in ASCII characters, by the fonts that most machines have.
 fn cost(character: char) -> usize {
     match character {
+        // a line may be as short as it likes, and takes its height all the same
+        '\n' => 40,
         '\0'..='\u{7f}' => 1,
         // Latin to Arabic; kana, CJK and Hangul; punctuation
         '\u{80}'..='\u{6ff}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{9fff}' => 3,
@@ -221,6 +234,8 @@ mod tests {
         assert_eq!(shown(&"x".repeat(TEXT_MAX), 0), (2000, true));
         assert_eq!(shown(&"x".repeat(TEXT_MAX), 2), (TEXT_MAX, false));
         assert_eq!(shown(&"😀".repeat(200), 0), (125, true));
+        assert_eq!(shown(&"\n".repeat(1000), 0), (50, true));
+        assert_eq!(shown(&"x\n".repeat(1000), 0), (97, true));
         assert_eq!(shown(&rare, u32::MAX), (100, false));
     }
 

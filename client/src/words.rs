@@ -232,8 +232,8 @@ pub mod failure {
             }
             ErrorCode::SessionEnded => "Your session has ended. Sign in again.",
             ErrorCode::SignedInElsewhere => {
-                "You signed in on another computer, so this one left. Sign in again to come back \
-                 here."
+                "You signed in somewhere else, so this window left the rounds. Sign in again to come \
+                 back here."
             }
             ErrorCode::WrongPin
             | ErrorCode::NoServer
@@ -322,7 +322,9 @@ pub mod main {
     /// Puts a notice away.
     pub const READ: &str = "OK";
     /// A draft would become too long.
-    pub const TOO_MUCH: &str = "That is far more than fits into one message (16 KB, 1,000 lines). It is still in your clipboard; paste it in parts.";
+    pub const TOO_MUCH: &str = "That is far more than fits into one message (16 KB). It is still in your clipboard; paste it in parts.";
+    /// Too many lines are pasted.
+    pub const TOO_MANY_LINES: &str = "That has more than 1,000 lines, which are too many to paste at once. They are still in your clipboard; paste them in parts.";
     /// A message is too long.
     pub const TOO_LONG: &str = "This message is longer than 16,384 bytes. Shorten it, or send it in parts; it is still in the field.";
     /// The engine takes no command.
@@ -332,6 +334,13 @@ pub mod main {
     /// Both have not opened each other, or the peer is away.
     pub fn waiting(peer: &str) -> String {
         format!("Waiting for {peer} to be here and to open you. What you write is kept until then.")
+    }
+
+    /// Something was written and not sent, and the window is to close.
+    pub fn drafts(peers: &str) -> String {
+        format!(
+            "What you wrote to {peers} is not sent, and goes with this window. Send it first, or close the window once more."
+        )
     }
 
     /// More notices than are shown.

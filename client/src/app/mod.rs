@@ -5,12 +5,14 @@
 //! ```
 
 mod begin;
+mod keys;
 mod places;
 mod session;
 #[cfg(test)]
 mod tests;
 
 pub use begin::{AtOnce, Setup};
+pub use keys::Shortcut;
 use session::{Drafts, Session};
 
 use std::path::PathBuf;
@@ -19,7 +21,7 @@ use std::time::Duration;
 use client_link::api::Event;
 use iced::theme::Mode;
 use iced::widget::operation::{self, RelativeOffset};
-use iced::widget::{container, text};
+use iced::widget::{container, opaque, space, stack, text};
 use iced::{Element, Fill, Rectangle, Subscription, Task, Theme};
 use wire::account::Stretching;
 use wire::ids::Name;
@@ -39,6 +41,9 @@ use crate::screen::stopped::{self, Again, Stopped};
 use crate::theme;
 use crate::words;
 
+/// How long a screen is there before it takes presses of the mouse; a double click is shorter.
+const SETTLES_AFTER: Duration = Duration::from_millis(400);
+
 /// How often what counts seconds is drawn anew.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -57,11 +62,17 @@ pub struct App {
     screen: Screen,
     /// The server that the forms are about.
     link: Option<Link>,
+    /// Screens that were shown.
+    screens: u64,
+    /// Whether the screen takes presses of the mouse: the second one of a double click was meant for the screen before.
+    settled: bool,
     session: Option<Session>,
     sessions: u64,
     /// What was drafted when accounts were left, until they are back.
     drafts: Vec<Drafts>,
     closing: bool,
+    /// Whether it was said that drafts go with the window.
+    warned: bool,
 }
 
 /// What is shown.
@@ -100,12 +111,25 @@ pub enum Message {
         /// Whether it is the one before.
         back: bool,
     },
+    /// So it was, and a field has the focus now, or none.
+    TabEnded {
+        /// Whether it was the one before.
+        back: bool,
+        /// Whether a field has the focus.
+        found: bool,
+    },
+    /// A key was pressed that means something everywhere on a screen.
+    Pressed(Shortcut),
+    /// The screen of this number has been there long enough.
+    Settled(u64),
     /// Things were found to lie there, for the log.
     Placed(Vec<(String, Rectangle)>),
     /// The window has another size.
     Resized,
-    /// The window or the program is to close.
+    /// The window is to close.
     CloseRequested,
+    /// The program is to end, or its window is gone.
+    Terminated,
     /// The engine had its time to leave.
     LeaveExpired,
 }
@@ -131,10 +155,13 @@ impl App {
             now: clock::now(),
             screen,
             link,
+            screens: 0,
+            settled: true,
             session: None,
             sessions: 0,
             drafts: Vec::new(),
             closing: false,
+            warned: false,
         };
         let system = iced::system::theme().map(Message::SystemTheme);
         let begun = match at_once {
@@ -168,13 +195,18 @@ impl App {
         if self.closing {
             return container(text(words::LEAVING)).center(Fill).into();
         }
-        match &self.screen {
+        let screen = match &self.screen {
             Screen::Connect(screen) => screen.view().map(Message::Connect),
             Screen::Register(screen) => screen.view().map(Message::Register),
             Screen::SignIn(screen) => screen.view().map(Message::SignIn),
             Screen::Main(screen) => screen.view(self.now, &self.here).map(Message::Main),
             Screen::Stopped(screen, _) => screen.view().map(Message::Stopped),
-        }
+        };
+        let blank: Element<'_, Message> = match self.settled {
+            true => space().into(),
+            false => opaque(space().width(Fill).height(Fill)),
+        };
+        stack![screen, blank].into()
     }
 
     /// Returns what to listen to.
@@ -193,10 +225,17 @@ impl App {
             drawn.map(|_| Message::Drawn),
             resized.map(|_| Message::Resized),
             iced::window::close_requests().map(|_| Message::CloseRequested),
+            iced::window::close_events().map(|_| Message::Terminated),
             iced::system::theme_changes().map(Message::SystemTheme),
-            iced::keyboard::listen().filter_map(tab),
-            Subscription::run(crate::signals::signals).map(|()| Message::CloseRequested),
+            iced::event::listen_with(keys::message),
+            Subscription::run(crate::signals::signals).map(|()| Message::Terminated),
         ])
+    }
+
+    /// Lets the time pass after which a screen takes presses.
+    #[cfg(test)]
+    pub(crate) fn settle(&mut self) {
+        drop(self.update(Message::Settled(self.screens)));
     }
 
     /// Takes what the engine has told so far, in place of the subscription.
@@ -218,10 +257,17 @@ impl App {
             Message::Main(message) => self.main(message),
             Message::Stopped(message) => self.stopped(message),
             Message::Told(number, events) => self.told(number, events),
-            Message::CloseRequested => self.close(),
+            Message::CloseRequested => self.close_if_sure(),
+            Message::Terminated => self.close(),
             Message::LeaveExpired => iced::exit(),
-            Message::Tabbed { back: false } => operation::focus_next(),
-            Message::Tabbed { back: true } => operation::focus_previous(),
+            Message::Pressed(shortcut) => self.pressed(shortcut),
+            Message::Tabbed { back } => keys::tab(back),
+            Message::TabEnded { back, found: false } => keys::step(back),
+            Message::TabEnded { found: true, .. } => Task::none(),
+            Message::Settled(screen) => {
+                self.settled |= screen == self.screens;
+                Task::none()
+            }
             Message::SystemTheme(mode) => {
                 self.system = mode;
                 Task::none()
@@ -239,7 +285,7 @@ impl App {
             }
             Message::Ticked | Message::Resized => Task::none(),
         };
-        if moves { Task::batch([task, self.find_places()]) } else { task }
+        if moves && self.settled { Task::batch([task, self.find_places()]) } else { task }
     }
 
     fn connect(&mut self, message: connect::Message) -> Task<Message> {
@@ -351,7 +397,12 @@ impl App {
 
     fn show(&mut self, screen: Screen) -> Task<Message> {
         self.screen = screen;
-        self.entered()
+        self.screens += 1;
+        self.settled = false;
+        let screens = self.screens;
+        let settles = async { tokio::time::sleep(SETTLES_AFTER).await };
+        let settles = Task::perform(settles, move |()| Message::Settled(screens));
+        Task::batch([self.entered(), settles])
     }
 
     /// A screen appears: its first field gets the focus.
@@ -365,16 +416,5 @@ impl App {
         };
         self.log.screen(name);
         field.map_or_else(Task::none, operation::focus)
-    }
-}
-
-fn tab(event: iced::keyboard::Event) -> Option<Message> {
-    use iced::keyboard::key::Named;
-    use iced::keyboard::{Event, Key};
-    match event {
-        Event::KeyPressed { key: Key::Named(Named::Tab), modifiers, .. } => {
-            Some(Message::Tabbed { back: modifiers.shift() })
-        }
-        Event::KeyPressed { .. } | Event::KeyReleased { .. } | Event::ModifiersChanged(_) => None,
     }
 }

@@ -53,7 +53,11 @@ pub(super) fn may_move(message: &Message) -> bool {
         | Message::Drawn
         | Message::SystemTheme(_)
         | Message::Tabbed { .. }
+        | Message::TabEnded { .. }
+        | Message::Pressed(_)
+        | Message::Settled(_)
         | Message::Resized
+        | Message::Terminated
         | Message::CloseRequested
         | Message::LeaveExpired => true,
     }

@@ -24,7 +24,8 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Session {
     pub(super) connection: Connection,
     user: Name,
-    remember: bool,
+    /// Whether the name is to be remembered; nobody was asked if there is no answer.
+    remember: Option<bool>,
     registered: bool,
     /// Whether it was given up before it was signed in.
     cancelled: bool,
@@ -42,10 +43,20 @@ pub(super) struct Drafts {
 impl App {
     /// Starts an engine, unless one runs.
     pub(super) fn start(&mut self, attempt: Attempt, register: bool) -> Task<Message> {
+        let remember = Some(attempt.remember);
+        self.start_with(attempt, register, remember)
+    }
+
+    fn start_with(
+        &mut self,
+        attempt: Attempt,
+        register: bool,
+        remember: Option<bool>,
+    ) -> Task<Message> {
         let Some(link) = self.link.clone().filter(|_| self.session.is_none()) else {
             return Task::none();
         };
-        let Attempt { user, password, remember } = attempt;
+        let Attempt { user, password, .. } = attempt;
         let profile = self.dir.join(Profile::directory_name(&link, &user));
         let stretching = self.stretching;
         let options = Options { link, user, password, register, profile, stretching };
@@ -61,7 +72,7 @@ impl App {
         self.link = Some(link);
         let name = attempt.user.to_string();
         let shown = if register { self.show_register(name) } else { self.show_sign_in(name, None) };
-        Task::batch([shown, self.start(attempt, register)])
+        Task::batch([shown, self.start_with(attempt, register, None)])
     }
 
     /// Gives an attempt up; the engine's end is still to come.
@@ -118,10 +129,12 @@ impl App {
     /// Remembers what is to be remembered, and shows the main screen.
     fn signed_in(&mut self, user: String) -> Task<Message> {
         let Some(session) = &self.session else { return Task::none() };
-        let user_remembered = session.remember.then_some(session.user);
-        self.remembered = Remembered { link: self.link.clone(), user: user_remembered };
-        if let Err(error) = self.remembered.write(&self.dir) {
-            tracing::warn!("the link cannot be remembered: {error}");
+        if let Some(remember) = session.remember {
+            let user = remember.then_some(session.user);
+            self.remembered = Remembered { link: self.link.clone(), user };
+            if let Err(error) = self.remembered.write(&self.dir) {
+                tracing::warn!("the link cannot be remembered: {error}");
+            }
         }
         let (pin, name) = (self.link.as_ref().map(|link| link.pin), session.user);
         let kept = self.drafts.iter().position(|it| Some(it.pin) == pin && it.user == name);
@@ -142,34 +155,50 @@ impl App {
         }
         let failure = failure.map(|(code, text)| (code, words::failure::words(code, &text)));
         let why = failure.as_ref().map(|(_, words)| words.clone());
-        match (&mut self.screen, failure) {
-            (_, Some((code @ ErrorCode::WrongPin, why))) => {
-                self.show_stopped(words::ending::title(code), why, Again::Connect, user)
-            }
-            (Screen::Main(main), _) if main.is_signing_out() && ok => {
+        if let Some((code @ ErrorCode::WrongPin, why)) = failure {
+            return self.show_stopped(words::ending::title(code), why, Again::Connect, user);
+        }
+        match &mut self.screen {
+            Screen::Main(main) if main.is_signing_out() && ok => {
                 let note = why.unwrap_or_else(|| words::ending::SIGNED_OUT.into());
                 self.show_sign_in(user.to_string(), Some(note))
             }
-            (Screen::Main(_), Some((code, why))) => {
-                self.show_stopped(words::ending::title(code), why, Again::SignIn, user)
+            Screen::Main(_) => {
+                let (title, why) = match failure {
+                    Some((code, why)) => (words::ending::title(code), why),
+                    None => (words::ending::TITLE, words::ending::SILENT.to_owned()),
+                };
+                self.show_stopped(title, why, Again::SignIn, user)
             }
-            (Screen::Main(_), None) => {
-                let (title, text) = (words::ending::TITLE, words::ending::SILENT.to_owned());
-                self.show_stopped(title, text, Again::SignIn, user)
-            }
-            (Screen::Register(_), _) if registered => {
+            Screen::Register(_) if registered => {
                 let note = words::ending::registered(user.as_str(), why.as_deref());
                 self.show_sign_in(user.to_string(), Some(note))
             }
-            (Screen::Register(screen), _) => {
+            Screen::Register(screen) => {
                 screen.hear(&Event::Ended { ok });
                 Task::none()
             }
-            (Screen::SignIn(screen), _) => {
+            Screen::SignIn(screen) => {
                 screen.hear(&Event::Ended { ok });
                 Task::none()
             }
-            (Screen::Connect(_) | Screen::Stopped(..), _) => Task::none(),
+            Screen::Connect(_) | Screen::Stopped(..) => Task::none(),
+        }
+    }
+
+    /// Closes, unless something was written that would go with the window: then it is said first.
+    pub(super) fn close_if_sure(&mut self) -> Task<Message> {
+        match &mut self.screen {
+            Screen::Main(main) if !self.warned && !main.drafts().is_empty() => {
+                self.warned = true;
+                main.warn_of_drafts();
+                Task::none()
+            }
+            Screen::Main(_)
+            | Screen::Connect(_)
+            | Screen::Register(_)
+            | Screen::SignIn(_)
+            | Screen::Stopped(..) => self.close(),
         }
     }
 

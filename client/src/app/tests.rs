@@ -11,7 +11,7 @@ use wire::ids::MessageId;
 use wire::link::{Link, Pin};
 use wire::size::TEXT_MAX;
 
-use super::{AtOnce, Message};
+use super::{AtOnce, Message, Shortcut};
 use crate::fake::{Window, link};
 use crate::remember::Remembered;
 use crate::screen::attempt::Attempt;
@@ -161,6 +161,7 @@ fn an_attempt_at_once_needs_nobody() {
     assert!(window.engine(|engine| engine.options.register));
     window.tell(Event::SignedIn { user: "ann".into() });
     assert!(window.has("search"));
+    assert_eq!(Remembered::read(window.dir.path()), Remembered::default(), "nobody was asked");
 }
 
 #[test]
@@ -222,17 +223,16 @@ fn a_message_goes_from_the_field_to_delivered() {
     assert_eq!(text, "hi bob\ntwo");
     window.click("send");
     assert!(window.commands().is_empty(), "an empty field sends nothing");
-    let mut seen = Vec::new();
-    for (is, round) in [
-        (MessageState::Queued, None),
-        (MessageState::Sent, Some(9)),
-        (MessageState::Delivered, Some(10)),
-        (MessageState::Sent, Some(9)),
+    let time = crate::present::time(window.app.here.unix_ms, &window.app.here);
+    assert!(window.shows(&format!("{time} · being saved")));
+    for (is, round, words) in [
+        (MessageState::Queued, None, "queued"),
+        (MessageState::Sent, Some(9), "in round 9"),
+        (MessageState::Delivered, Some(10), "delivered"),
+        (MessageState::Sent, Some(9), "delivered"),
     ] {
         window.tell(state(&label, is, round));
-        let day = "1 Jan 1970 00:00"; // never shown: it was written just now
-        assert!(window.shows("hi bob\ntwo") && !window.shows(day));
-        seen.push(is);
+        assert!(window.shows("hi bob\ntwo") && window.shows(&format!("{time} · {words}")));
     }
     window.tell(message(1, "bob", "hi ann"));
     assert!(window.shows("hi ann"));
@@ -328,6 +328,69 @@ fn a_history_that_cannot_be_read_is_said_and_read_again() {
     assert!(window.shows("Disk happened.") && !window.shows(words::main::LOADING));
     window.click("person-bob");
     assert!(!window.shows("Disk happened.") && window.commands().len() == 2);
+}
+
+#[test]
+fn keys_do_what_the_mouse_does() {
+    let key = |window: &mut Window, shortcut| window.update(Message::Pressed(shortcut));
+    let mut window = Window::open();
+    window.type_into("link", &link().to_string());
+    key(&mut window, Shortcut::NewAccount);
+    assert!(window.has("repeat"));
+    key(&mut window, Shortcut::Escape);
+    window.click("to-sign-in");
+    key(&mut window, Shortcut::NewAccount);
+    assert!(window.has("repeat"));
+    let mut window = at_sign_in();
+    window.type_into("name", "ann");
+    window.type_into("password", "pw");
+    window.click("sign-in");
+    key(&mut window, Shortcut::Escape);
+    assert!(window.commands() == [Command::Quit]);
+    window.tell(Event::Ended { ok: true });
+    key(&mut window, Shortcut::Escape);
+    assert!(window.has("to-register"));
+    let mut window = signed_in();
+    open_bob(&mut window);
+    key(&mut window, Shortcut::Retry);
+    key(&mut window, Shortcut::Close);
+    assert!(window.commands() == [Command::Retry, Command::Close { peer: "bob".into() }]);
+    window.tell(error(ErrorCode::SlowDown, About::default()));
+    key(&mut window, Shortcut::Escape);
+    assert!(!window.has("notice"));
+    window.tell(Event::Ended { ok: false });
+    key(&mut window, Shortcut::Enter);
+    assert!(window.has("sign-in"));
+}
+
+#[test]
+fn the_second_click_of_two_hits_nothing_on_the_next_screen() {
+    let mut window = Window::open();
+    window.type_into("link", &link().to_string());
+    window.double_click("to-sign-in");
+    assert!(window.has("sign-in") && window.has("password"));
+    let mut window = signed_in();
+    window.tell(Event::Ended { ok: false });
+    window.double_click("again");
+    assert!(window.has("sign-in"));
+    window.double_click("back");
+    assert!(window.has("to-register"));
+}
+
+#[test]
+fn closing_with_a_draft_is_asked_about_once() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.type_into("composer", "half");
+    window.update(Message::CloseRequested);
+    assert!(window.commands().is_empty() && window.shows(&words::main::drafts("bob")));
+    window.update(Message::CloseRequested);
+    assert!(window.commands() == [Command::Quit]);
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.type_into("composer", "half");
+    window.update(Message::Terminated);
+    assert!(window.commands() == [Command::Quit], "the system does not ask");
 }
 
 #[test]
@@ -522,7 +585,6 @@ fn notices_are_put_away_one_by_one() {
 fn signing_out_leads_to_the_form() {
     let mut window = signed_in();
     window.double_click("sign-out");
-    window.click("sign-out");
     assert!(window.commands() == [Command::SignOut]);
     window.tell(Event::Ended { ok: true });
     assert!(window.has("sign-in") && window.shows(words::ending::SIGNED_OUT));
@@ -585,9 +647,12 @@ fn a_message_that_is_too_long_stays_in_the_field() {
         let edit = Action::Edit(Edit::Paste(text.into()));
         Message::Main(crate::screen::main::Message::DraftEdited(edit))
     };
-    for too_much in ["x".repeat(10 << 20), "\n".repeat(60_000)] {
-        window.update(paste(too_much));
-        assert!(window.shows(words::main::TOO_MUCH));
+    for (pasted, words) in [
+        ("x".repeat(10 << 20), words::main::TOO_MUCH),
+        ("\n".repeat(60_000), words::main::TOO_MANY_LINES),
+    ] {
+        window.update(paste(pasted));
+        assert!(window.shows(words));
         window.click("notice");
     }
     window.update(paste("x".repeat(TEXT_MAX + 1)));

@@ -118,7 +118,10 @@ impl Connect {
 
 /// Reads a link as it comes out of a mail or a chat: with white space, invisible characters or quotation
 /// marks around it, and perhaps a capital letter first.
-fn read(text: &str) -> Result<Link, &'static str> {
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn read(text: &str) -> Result<Link, &'static str> {
     let text = text.trim_matches(is_around);
     if text.is_empty() {
         return Err(words::EMPTY);

@@ -134,10 +134,13 @@ impl Register {
 
     /// Takes in what happened.
     pub fn update(&mut self, message: Message) -> Action {
+        let always = matches!(message, Message::CancelPressed | Message::StrengthKnown(..));
+        if self.is_busy() && !always {
+            return Action::None;
+        }
         match message {
             Message::CancelPressed if self.progress.cancel() => return Action::Cancel,
             Message::StrengthKnown(number, measured) => return self.known(number, measured),
-            _ if self.is_busy() => (),
             Message::NameTyped(text) => return self.name_typed(text),
             Message::PasswordTyped(typed) => return self.password_typed(typed),
             Message::RepeatTyped(typed) => self.repeat_typed(typed),

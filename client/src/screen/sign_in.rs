@@ -115,9 +115,11 @@ impl SignIn {
 
     /// Takes in what happened.
     pub fn update(&mut self, message: Message) -> Action {
+        if self.is_busy() && !matches!(message, Message::CancelPressed) {
+            return Action::None;
+        }
         match message {
             Message::CancelPressed if self.progress.cancel() => return Action::Cancel,
-            _ if self.is_busy() => (),
             Message::NameTyped(text) => self.name_typed(text),
             Message::PasswordTyped(typed) => self.password_typed(typed),
             Message::ShownToggled(is_shown) => self.is_shown = is_shown,

@@ -26,8 +26,8 @@ const GLANCE: Duration = Duration::from_millis(200);
 const GUIDE: &str = "
    In ann's window choose bob, in bob's window choose ann: they chat once both have opened each other.
    Then write. A message waits for the next round (2 seconds), and is delivered when the answer is back.
-   The bar tells the round, how many seats it has, and whether you are covered; it looks the same
-   to an observer when nobody writes.
+   The bar tells the round, how many seats it has, and how well they cover you (two people hide little).
+   To an observer of the network all of it looks the same when nobody writes.
    Close both windows to end the demo, or press Ctrl+C here.
 ";
 

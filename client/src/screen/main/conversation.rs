@@ -80,6 +80,8 @@ pub struct Conversation {
     pub is_open: bool,
     /// Whether text can flow: both sides agreed on keys.
     pub is_live: bool,
+    /// Messages of ours that are not delivered, as the engine counts them.
+    pub undelivered: usize,
     /// What stands in its way.
     pub problem: Option<Problem>,
 }
@@ -137,21 +139,26 @@ impl Conversation {
         is_new
     }
 
-    /// A message of ours went forward, never back; returns its text if it is loaded. If it may be on a page that is
-    /// on its way, that is remembered until then.
-    pub fn went(&mut self, label: &str, state: MessageState, round: Option<u64>) -> Option<&str> {
+    /// A message of ours went forward, never back; returns its text and what is shown of it now, if it is loaded. If it
+    /// may be on a page that is on its way, that is remembered until then.
+    pub fn went(
+        &mut self,
+        label: &str,
+        state: MessageState,
+        round: Option<u64>,
+    ) -> Option<(&str, MessageState, Option<u64>)> {
         let waits = self.older == Older::Asked && self.early.len() < EARLY_MAX;
         if waits && self.find(label).is_none() {
             self.early.insert(label.to_owned(), (state, round));
         }
         let (progress, text) = self.find(label)?;
         match progress {
-            Progress::At(known, _) if *known >= state => (),
+            Progress::At(known, its_round) if *known >= state => Some((text, *known, *its_round)),
             Progress::At(..) | Progress::Written | Progress::Refused(_) => {
                 *progress = Progress::At(state, round);
+                Some((text, state, round))
             }
         }
-        Some(text)
     }
 
     /// The engine did not take a message of ours.
@@ -209,14 +216,18 @@ impl Conversation {
         self.messages.len().saturating_sub(PAGE * (1 + self.more_pages))
     }
 
-    /// Returns the messages that are shown, each with the number of ours that are queued before it.
+    /// Returns the messages that are shown, each with the number of ours before it that are not delivered, those that
+    /// are not loaded included.
     pub fn with_queue(&self) -> impl Iterator<Item = (&Shown, usize)> {
-        let all = self.messages.iter().scan(0, |queued, shown| {
+        let waits = |shown: &&Shown| match &shown.by {
+            By::Us { progress, .. } => progress.waits(),
+            By::Peer { .. } => false,
+        };
+        let not_loaded =
+            self.undelivered.saturating_sub(self.messages.iter().filter(waits).count());
+        let all = self.messages.iter().scan(not_loaded, move |queued, shown| {
             let ahead = *queued;
-            let By::Us { progress, .. } = &shown.by else { return Some((shown, ahead)) };
-            let waits =
-                matches!(progress, Progress::Written | Progress::At(MessageState::Queued, _));
-            *queued += usize::from(waits);
+            *queued += usize::from(waits(&shown));
             Some((shown, ahead))
         });
         all.skip(self.hidden())
@@ -304,7 +315,8 @@ mod tests {
         let mut conversation = Conversation { older: Older::Asked, ..Conversation::default() };
         assert!(conversation.arrived(MessageId(2_u64.to_be_bytes()), "2".into(), 2));
         conversation.written("3".into(), "3".into(), 3);
-        assert_eq!(conversation.went("3", MessageState::Sent, Some(9)), Some("3"));
+        let sent = (MessageState::Sent, Some(9));
+        assert_eq!(conversation.went("3", sent.0, sent.1), Some(("3", sent.0, sent.1)));
         assert_eq!(conversation.went("1", MessageState::Delivered, Some(9)), None);
         conversation.written("5".into(), "5".into(), 5);
         let queued = MessageState::Queued;
@@ -323,8 +335,10 @@ mod tests {
     fn states_never_go_back() {
         let mut conversation = Conversation::default();
         conversation.written("a".into(), "text".into(), 1);
-        assert_eq!(conversation.went("a", MessageState::Sent, Some(3)), Some("text"));
-        conversation.went("a", MessageState::Queued, None);
+        let sent = (MessageState::Sent, Some(3));
+        assert_eq!(conversation.went("a", sent.0, sent.1), Some(("text", sent.0, sent.1)));
+        let late = conversation.went("a", MessageState::Queued, None);
+        assert_eq!(late, Some(("text", sent.0, sent.1)));
         conversation.refused("a", "too late".into());
         let progress = |it: &Conversation| match &it.messages[0].by {
             By::Us { progress, .. } => progress.clone(),
@@ -370,6 +384,10 @@ mod tests {
         conversation.went("a", MessageState::Sent, Some(1));
         conversation.went("b", MessageState::Queued, None);
         let ahead: Vec<_> = conversation.with_queue().map(|(_, ahead)| ahead).collect();
-        assert_eq!(ahead, [0, 0, 1, 2]);
+        assert_eq!(ahead, [0, 1, 2, 3]);
+        conversation.went("a", MessageState::Delivered, Some(2));
+        conversation.undelivered = 10;
+        let ahead: Vec<_> = conversation.with_queue().map(|(_, ahead)| ahead).collect();
+        assert_eq!(ahead, [7, 7, 8, 9], "seven are not loaded");
     }
 }

@@ -78,6 +78,8 @@ pub enum Message {
     RetryPressed,
     /// The notice of this number was read.
     NoticeRead(u64),
+    /// Escape: a notice is read, else nobody is searched for any more.
+    EscapePressed,
     /// The account is to be signed out.
     SignOutPressed,
 }
@@ -97,6 +99,7 @@ impl std::fmt::Debug for Message {
             Self::ClosePressed => "ClosePressed",
             Self::RetryPressed => "RetryPressed",
             Self::NoticeRead(_) => "NoticeRead",
+            Self::EscapePressed => "EscapePressed",
             Self::SignOutPressed => "SignOutPressed",
         })
     }
@@ -166,6 +169,12 @@ impl Main {
         drafts.filter(|(_, draft)| !draft.trim().is_empty()).collect()
     }
 
+    /// Says that what was written goes with the window.
+    pub fn warn_of_drafts(&mut self) {
+        let peers = self.drafts().into_keys().collect::<Vec<_>>().join(", ");
+        self.notice(words::drafts(&peers));
+    }
+
     /// Does what happened on the screen.
     pub fn update(&mut self, message: Message, engine: &Connection, now: Now) -> Action {
         match message {
@@ -189,6 +198,11 @@ impl Main {
             Message::ClosePressed => self.close(engine),
             Message::RetryPressed => self.tell(engine, Command::Retry),
             Message::NoticeRead(number) => self.notices.retain(|notice| notice.number != number),
+            Message::EscapePressed if self.notices.is_empty() => {
+                self.people.search_for(String::new());
+                return self.shown.as_ref().map_or(Action::None, |_| Action::Focus(COMPOSER));
+            }
+            Message::EscapePressed => drop(self.notices.remove(0)),
             Message::SignOutPressed if self.signing_out => (),
             Message::SignOutPressed => {
                 self.signing_out = engine.send(Command::SignOut).is_ok();
@@ -206,15 +220,18 @@ impl Main {
             Event::Listed { names } => self.people.listed(names, &self.user),
             Event::State { label, peer, state, round } => {
                 let conversation = self.conversation(&peer);
-                if let Some(text) = conversation.went(&label, state, round) {
+                if let Some((text, state, round)) = conversation.went(&label, state, round) {
                     log.state(&peer, text, state.as_str(), round);
                 }
             }
-            Event::Message { id, peer, text, sent_ms, round: _ } => {
+            Event::Message { id, peer, text, sent_ms, round } => {
                 let is_shown = self.shown.as_ref() == Some(&peer);
                 let conversation = self.conversation(&peer);
-                if conversation.arrived(id, text, sent_ms) && !is_shown {
-                    conversation.unread += 1;
+                if conversation.arrived(id, text, sent_ms) {
+                    conversation.unread += u32::from(!is_shown);
+                    if let Some(shown) = conversation.messages.last() {
+                        log.message(&peer, &shown.text, round);
+                    }
                 }
             }
             Event::History { peer, before: _, entries, more } => {
@@ -276,8 +293,11 @@ impl Main {
                 Edit::Unindent | Edit::Backspace | Edit::Delete => (0, 0),
             };
             let fits = added == 0 || conversation.draft.text().len() + added <= DRAFT_MAX;
-            if !fits || lines > PASTED_LINES_MAX {
+            if !fits {
                 return self.notice(words::TOO_MUCH.into());
+            }
+            if lines > PASTED_LINES_MAX {
+                return self.notice(words::TOO_MANY_LINES.into());
             }
         }
         conversation.draft.perform(action);
@@ -351,6 +371,7 @@ impl Main {
             let conversation = self.conversation(&status.peer);
             conversation.is_open = true;
             conversation.is_live = status.live;
+            conversation.undelivered = status.queued as usize;
         }
     }
 

@@ -29,6 +29,9 @@ struct Round {
 /// Seats in a round below which they are little to hide among.
 const SEATS_FEW: u32 = 8;
 
+/// How long after its close a round's answer is late: the server may be gone already.
+const LATE_AFTER: Duration = Duration::from_secs(1);
+
 /// How well this client is hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cover {
@@ -150,7 +153,10 @@ impl Privacy {
             details.push(format!("{}, says the server", count(seats.into(), "seat", "seats")));
         }
         details.push(format!("{} missed", count(self.missed(now), "round", "rounds")));
+        let late = |round: Round| now.saturating_duration_since(round.closes_at) > LATE_AFTER;
+        let is_late = covered && self.open.is_some_and(late);
         let (grade, cover) = match (self.connection, self.seats) {
+            _ if is_late => (Cover::Weak, "waiting for the server"),
             (ConnectionState::Connecting, _) => (Cover::None, "joining the rounds"),
             (ConnectionState::Lost, _) => (Cover::None, "not covered"),
             (_, Some(0 | 1)) => (Cover::None, "alone: no cover"),
