@@ -122,7 +122,7 @@ fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()>
 fn has_display() -> bool {
     let names = ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"];
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !cfg!(all(unix, not(target_os = "macos"))) || names.iter().any(|name| is_set(name))
+    !cfg!(all(unix, not(target_os = "macos"))) || names.iter().any(is_set)
 }
 
 fn setup(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<Setup> {
