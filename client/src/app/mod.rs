@@ -42,7 +42,7 @@ use crate::theme;
 use crate::words;
 
 /// How long a screen is there before it takes presses of the mouse; a double click is shorter.
-const SETTLES_AFTER: Duration = Duration::from_millis(400);
+const SETTLES_AFTER: Duration = Duration::from_millis(500);
 
 /// How often what counts seconds is drawn anew.
 const TICK: Duration = Duration::from_secs(1);
