@@ -109,6 +109,7 @@ impl EventLog {
             | Event::Directory { .. }
             | Event::Listed { .. }
             | Event::History { .. }
+            | Event::SafetyNumber { .. }
             | Event::Status(_) => (),
         }
     }

@@ -180,6 +180,13 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(number)) }
 }
 
+/// Cuts a long row of digits into groups of five, four groups a line.
+pub fn digit_groups(digits: &str) -> Vec<Vec<String>> {
+    let digits: Vec<char> = digits.chars().collect();
+    let groups: Vec<String> = digits.chunks(5).map(|group| group.iter().collect()).collect();
+    groups.chunks(4).map(<[String]>::to_vec).collect()
+}
+
 /// Writes a number with a comma between its thousands.
 fn grouped(number: impl ToString) -> String {
     let digits = number.to_string();
@@ -289,5 +296,15 @@ mod tests {
         let left = lines(left, |ms| seconds(Duration::from_millis(ms)));
         let counts = lines([0, 1, 999, 1000, 1_234_567], |number| count(number, "seat", "seats"));
         assert_snapshot!([lengths, unknown, left, counts].join("\n"));
+    }
+
+    #[test]
+    fn sixty_digits_are_twelve_groups_in_three_lines() {
+        let digits: String = (0..60).map(|place| char::from(b'0' + place % 10)).collect();
+        let lines = digit_groups(&digits);
+        assert_eq!(lines.len(), 3);
+        assert!(lines.iter().all(|line| *line == ["01234", "56789", "01234", "56789"]));
+        assert_eq!(digit_groups("1234567"), [["12345", "67"]]);
+        assert!(digit_groups("").is_empty());
     }
 }

@@ -295,6 +295,15 @@ pub mod main {
     pub const LIVE: &str = "You have opened each other; messages go through.";
     /// The client is out of the rounds.
     pub const AWAY: &str = "You are not in the rounds; messages wait here until you are.";
+    /// Shows the safety number.
+    pub const SAFETY_NUMBER: &str = "Safety number";
+    /// Shows the messages again.
+    pub const BACK: &str = "Back";
+    /// What equal numbers mean, and what others do.
+    pub const SAFETY_EQUAL: &str = "If both of you see the same, nobody sits in between you, the server included; if not, \
+         write nothing here that others may not read, and ask whoever runs the server.";
+    /// That nothing remembers the comparison, and what the code is for.
+    pub const SAFETY_UNMARKED: &str = "iirs does not remember that you compared them. The code says the same digits to a phone's camera.";
     /// Closes the conversation.
     pub const CLOSE: &str = "Close";
     /// There are no messages.
@@ -330,6 +339,18 @@ pub mod main {
     /// The engine takes no command.
     pub const BUSY: &str =
         "iirs is busy and did not take that. Nothing is lost; try again in a moment.";
+
+    /// Above the safety number.
+    pub fn safety_title(peer: &str) -> String {
+        format!("Your safety number with {peer}")
+    }
+
+    /// What is to be done with it.
+    pub fn safety_compare(peer: &str) -> String {
+        format!(
+            "Compare these digits with those that {peer} sees, by another way: in person, for instance, or by phone."
+        )
+    }
 
     /// Both have not opened each other, or the peer is away.
     pub fn waiting(peer: &str) -> String {

@@ -38,6 +38,12 @@ pub enum Command {
         /// Most entries to return; more than 256 count as 256.
         max: usize,
     },
+    /// Asks for [`Event::SafetyNumber`], or an [`ErrorCode::UnknownPeer`], [`ErrorCode::SelfConversation`] or
+    /// [`ErrorCode::KeyChanged`]. The conversation need not be open; a name that is not in the directory yet is unknown.
+    SafetyNumber {
+        /// Account name of the peer.
+        peer: String,
+    },
     /// Tries to come back to the rounds now, without waiting for [`Event::RetryIn`] to pass; nothing unless such a
     /// pause lasts.
     Retry,
@@ -133,6 +139,14 @@ pub enum Event {
         /// Whether there are older ones.
         more: bool,
     },
+    /// Answers [`Command::SafetyNumber`]: the peer's client has the same number, as long as nobody has put false keys
+    /// between the two.
+    SafetyNumber {
+        /// Account name, as the program gave it.
+        peer: String,
+        /// 60 decimal digits, to be read in groups of five.
+        digits: String,
+    },
     /// Answers [`Command::Status`].
     Status(Status),
     /// The connection changed.
@@ -179,6 +193,7 @@ impl std::fmt::Debug for Event {
             Self::History { entries, more, .. } => {
                 write!(f, "History({} entries, more: {more})", entries.len())
             }
+            Self::SafetyNumber { .. } => f.write_str("SafetyNumber"),
             Self::Status(status) => write!(f, "Status(round {})", status.round),
             Self::Connection(state) => write!(f, "Connection({state:?})"),
             Self::RetryIn { ms } => write!(f, "RetryIn({ms} ms)"),

@@ -14,4 +14,5 @@ mod keys;
 mod receiving;
 pub mod record;
 pub mod rounds;
+mod safety_number;
 mod sending;

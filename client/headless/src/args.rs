@@ -22,11 +22,13 @@ const EXAMPLE: &str = r#"A session (> is typed, < is printed; each line is one J
   < {"is":"message","peer":"bob","text":"hello ann","sent_ms":1790000000000,"round":11}
   > {"do":"quit"}
 
-Commands:  open PEER  send PEER TEXT [ID]  close PEER  directory  status  quit
+Commands:  open PEER  send PEER TEXT [ID]  close PEER  safety-number PEER  directory  status  quit
   Text flows once both sides have opened each other. A send without id gets one. What is typed
-  before the sign-in waits for it.
+  before the sign-in waits for it. Compare a safety number by another way, in person or by
+  phone: with the same 60 digits on both sides nobody, the server included, is in between.
 
-Printed:   registered  signed-in  connection  round  state  message  directory  status  error
+Printed:   registered  signed-in  connection  round  state  message  safety-number  directory
+  status  error
 
 Ends:      at the end of the input, once nothing is queued and 30 to 120 rounds more have passed
   (leaving with the last acknowledgement would tell; --no-linger leaves at once), or within 5 s
@@ -147,9 +149,13 @@ mod tests {
             panic!("no help")
         };
         let text = help.to_string();
-        for word in
-            ["--password-stdin", r#"{"do":"open","peer":"bob"}"#, "--no-linger", "Exit codes"]
-        {
+        for word in [
+            "--password-stdin",
+            r#"{"do":"open","peer":"bob"}"#,
+            "safety-number PEER",
+            "--no-linger",
+            "Exit codes",
+        ] {
             assert!(text.contains(word), "{word} is missing in:\n{text}");
         }
     }

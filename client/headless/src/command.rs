@@ -19,6 +19,7 @@ enum Wanted {
     Open { peer: String },
     Send { peer: String, text: String, id: Option<String> },
     Close { peer: String },
+    SafetyNumber { peer: String },
     // Braces, since serde lets unknown fields pass beside a bare variant.
     Directory {},
     Status {},
@@ -79,6 +80,7 @@ pub fn parse(line: &Line, labels: &mut Labels) -> Result<Command, Invalid> {
             Command::Send { peer, text, label: id.unwrap_or_else(|| labels.next()) }
         }
         Wanted::Close { peer } => Command::Close { peer },
+        Wanted::SafetyNumber { peer } => Command::SafetyNumber { peer },
         Wanted::Directory {} => Command::Directory,
         Wanted::Status {} => Command::Status,
         Wanted::Quit {} => Command::Quit,
@@ -107,6 +109,7 @@ mod tests {
             (r#"{"do":"open","peer":"bob"}"#, Command::Open { peer: peer() }),
             (r#"{"do":"send","peer":"bob","text":"hi","id":"m1"}"#, send("hi", "m1")),
             (r#"{"do":"close","peer":"bob"}"#, Command::Close { peer: peer() }),
+            (r#"{"do":"safety-number","peer":"bob"}"#, Command::SafetyNumber { peer: peer() }),
             (r#"{"do":"directory"}"#, Command::Directory),
             (r#" { "do" : "status" } "#, Command::Status),
             ("{\"do\":\"quit\"}\r", Command::Quit),
@@ -163,6 +166,8 @@ mod tests {
             r#"{"do":"open","peer":"a","peer":"b"}"#,
             r#"{"do":"open","peer":"a","do":"close"}"#,
             r#"{"do":"open","peer":"a","more":1}"#,
+            r#"{"do":"safety-number"}"#,
+            r#"{"do":"safety_number","peer":"a"}"#,
             r#"{"do":"quit","more":1}"#,
             r#"{"do":"send","peer":"a","text":"b","id":7}"#,
             r#"{"do":"send","peer":"a","text":"\ud800"}"#,

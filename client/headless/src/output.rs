@@ -37,6 +37,10 @@ enum Said<'a> {
     Directory {
         names: &'a [String],
     },
+    SafetyNumber {
+        peer: &'a str,
+        digits: &'a str,
+    },
     Status(SaidStatus<'a>),
     Connection {
         state: &'static str,
@@ -81,6 +85,7 @@ pub fn event(event: &Event) -> Option<String> {
             Said::Message { peer, text, sent_ms: *sent_ms, round: *round }
         }
         Event::Directory { names } => Said::Directory { names },
+        Event::SafetyNumber { peer, digits } => Said::SafetyNumber { peer, digits },
         Event::Status(status) => Said::Status(said_status(status)),
         Event::Connection(state) => Said::Connection { state: state.as_str() },
         Event::Error { code, text, about: About { peer, label } } => {
@@ -254,6 +259,10 @@ mod tests {
                 r#"{"is":"directory","names":["ann","bob"]}"#,
             ),
             (Event::Directory { names: vec![] }, r#"{"is":"directory","names":[]}"#),
+            (
+                Event::SafetyNumber { peer: user(), digits: "0123456789".into() },
+                r#"{"is":"safety-number","peer":"ann","digits":"0123456789"}"#,
+            ),
             (
                 status(vec![conversation]),
                 r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"conversations":[{"peer":"ann","live":true,"refused":0,"queued":2}]}"#,

@@ -9,7 +9,7 @@ use super::{App, Message, Screen};
 use crate::screen::main;
 
 /// Everything that has a fixed name, on whatever screen.
-const PLACES: [&str; 23] = [
+const PLACES: [&str; 24] = [
     "link",
     "to-sign-in",
     "to-register",
@@ -28,6 +28,7 @@ const PLACES: [&str; 23] = [
     "send",
     "sign-out",
     "retry",
+    "safety-number",
     "close",
     "older",
     "more",

@@ -291,6 +291,72 @@ fn what_stands_in_the_way_of_a_conversation_is_said_in_it() {
     assert!(window.shows("Key-changed happened.") && !window.shows(words::main::LIVE));
 }
 
+/// Twelve groups, each of its own: 00100, 00101 and so on.
+fn digits() -> String {
+    (100..112).map(|group| format!("{group:05}")).collect()
+}
+
+fn safety_number(peer: &str) -> Event {
+    Event::SafetyNumber { peer: peer.into(), digits: digits() }
+}
+
+#[test]
+fn a_safety_number_stands_in_place_of_the_messages_until_it_is_read() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.tell(message(1, "bob", "hi ann"));
+    window.double_click("safety-number");
+    assert!(window.commands() == [Command::SafetyNumber { peer: "bob".into() }], "asked once");
+    assert!(window.shows("hi ann") && !window.has("back"), "until the engine has answered");
+    window.tell(safety_number("bob"));
+    for group in 100..112 {
+        assert!(window.shows(&format!("{group:05}")), "{group}");
+    }
+    assert!(window.shows(&words::main::safety_compare("bob")));
+    assert!(window.shows(words::main::SAFETY_EQUAL) && window.has("safety-code"));
+    assert!(!window.shows("hi ann") && window.has("composer"));
+    window.click("safety-number");
+    assert!(window.commands().is_empty() && window.has("safety-code"));
+    window.click("back");
+    assert!(window.shows("hi ann") && !window.has("safety-code"));
+    window.click("safety-number");
+    window.tell(safety_number("bob"));
+    window.update(Message::Pressed(Shortcut::Escape));
+    assert!(window.shows("hi ann") && !window.has("safety-code"));
+}
+
+#[test]
+fn a_safety_number_is_of_the_one_who_was_asked_about_and_not_shown_late() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.click("safety-number");
+    window.click("person-cid");
+    window.tell(safety_number("bob"));
+    assert!(!window.has("safety-code"), "it is bob's");
+    window.click("person-bob");
+    assert!(!window.has("safety-code"), "he is opened for what he wrote");
+    window.tell(safety_number("bob"));
+    assert!(!window.has("safety-code"), "nobody asked again");
+}
+
+#[test]
+fn without_a_safety_number_it_is_said_why() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.click("safety-number");
+    let about = About { peer: Some("bob".into()), label: None };
+    window.tell(error(ErrorCode::KeyChanged, about.clone()));
+    assert!(window.shows("Key-changed happened."));
+    window.tell(safety_number("bob"));
+    assert!(!window.has("safety-code"));
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.click("safety-number");
+    window.tell(safety_number("bob"));
+    window.tell(error(ErrorCode::KeyChanged, about));
+    assert!(!window.has("safety-code"), "no number stays beside the warning");
+}
+
 #[test]
 fn the_history_comes_in_pages_and_in_front() {
     let mut window = signed_in();

@@ -76,6 +76,7 @@ impl Progress {
             | Event::Directory { .. }
             | Event::Listed { .. }
             | Event::History { .. }
+            | Event::SafetyNumber { .. }
             | Event::Status(_)
             | Event::Connection(_)
             | Event::RetryIn { .. } => (),

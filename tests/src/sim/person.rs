@@ -416,6 +416,7 @@ impl World {
             | Event::Directory { .. }
             | Event::Listed { .. }
             | Event::History { .. }
+            | Event::SafetyNumber { .. }
             | Event::RetryIn { .. }
             | Event::Status(_)
             | Event::Connection(_)

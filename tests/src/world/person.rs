@@ -158,6 +158,17 @@ impl Person {
         texts.collect()
     }
 
+    /// Asks for the safety number with a peer.
+    pub async fn safety_number(&mut self, peer: &str) -> String {
+        let from = self.now();
+        self.command(Command::SafetyNumber { peer: peer.to_owned() }).await;
+        self.hears(from, "the safety number", |event| match event {
+            Event::SafetyNumber { peer: about, digits } => (about == peer).then(|| digits.clone()),
+            _ => None,
+        })
+        .await
+    }
+
     /// Returns the numbers of the rounds that were answered, in order.
     pub fn rounds(&mut self) -> Vec<u64> {
         let rounds = self.log().iter().filter_map(|event| match event {

@@ -6,6 +6,7 @@
 mod bad_input;
 mod faults;
 mod hostile_server;
+mod safety_number;
 mod secrets;
 mod sessions;
 mod window;

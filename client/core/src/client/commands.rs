@@ -7,6 +7,7 @@ use wire::size::TEXT_MAX;
 use super::{CONVERSATIONS_PER_SLOT, Client, Kept, Now, Open, Output, Parked};
 use crate::api::{About, Command, ErrorCode, Event};
 use crate::record::{Change, LABEL_MAX, Outgoing};
+use crate::safety_number::safety_number;
 use crate::sending::QUEUE_MAX;
 
 /// Rounds that a client stays after its last message was delivered, drawn at random.
@@ -49,6 +50,7 @@ impl Client {
                 let status = self.status();
                 self.event(Event::Status(status));
             }
+            Command::SafetyNumber { peer } => self.safety_number(&peer),
             Command::Drain { linger } => {
                 self.leaving = Some(Leaving::Draining { linger });
                 self.check_leaving();
@@ -118,8 +120,7 @@ impl Client {
     fn open(&mut self, peer: &str) {
         let Ok(name) = peer.parse::<Name>() else { return self.unknown(peer) };
         if name == *self.own.name() {
-            let text = "nobody talks to himself here; open somebody else";
-            return self.error(ErrorCode::SelfConversation, text, about(peer));
+            return self.himself(peer);
         }
         match self.directory.find(&name).copied() {
             Some(record) => self.begin(record),
@@ -146,7 +147,7 @@ impl Client {
         if self.conversations.contains_key(&record.identity()) {
             return;
         }
-        if self.known.get(&record.name).is_some_and(|known| *known != record.identity()) {
+        if self.known.get(&record.name).is_some_and(|known| known.identity() != record.identity()) {
             return self.key_changed(record.name);
         }
         let most = CONVERSATIONS_PER_SLOT * self.slots();
@@ -156,11 +157,7 @@ impl Client {
             return self.error(ErrorCode::TooManyConversations, text, about(record.name.as_str()));
         }
         if record.verify().is_err() || !self.take_up(record) {
-            let text = format!(
-                "the server's record of {} is forged or damaged; ask its operator why",
-                record.name
-            );
-            return self.error(ErrorCode::ServerProtocol, text, about(record.name.as_str()));
+            return self.forged(record.name.as_str());
         }
         self.keep(vec![Change::Opened(Box::new(record))], Vec::new());
     }
@@ -246,6 +243,42 @@ impl Client {
         let name = peer.parse::<Name>().ok()?;
         let mut open = self.conversations.iter();
         open.find(|(_, it)| it.conversation.peer().name == name).map(|(identity, _)| *identity)
+    }
+
+    /// Tells the safety number with the keys that a name had when its conversation was opened first, or with those of
+    /// the directory if it never was.
+    fn safety_number(&mut self, peer: &str) {
+        let Ok(name) = peer.parse::<Name>() else { return self.unknown(peer) };
+        if name == *self.own.name() {
+            return self.himself(peer);
+        }
+        if self.changed.contains(&name) {
+            let text = format!(
+                "the server shows another key for {name} than before, so no safety number is shown; ask {name} and \
+                 the server's operator, by another way, what happened"
+            );
+            return self.error(ErrorCode::KeyChanged, text, about(peer));
+        }
+        let Some(record) = self.known.get(&name).or_else(|| self.directory.find(&name)) else {
+            return self.unknown(peer);
+        };
+        if record.verify().is_err() {
+            return self.forged(peer);
+        }
+        let digits = safety_number(self.own.record(), record);
+        self.event(Event::SafetyNumber { peer: peer.to_owned(), digits });
+    }
+
+    fn himself(&mut self, peer: &str) {
+        let text =
+            "that is this account's own name, and nobody talks to himself here; name somebody else";
+        self.error(ErrorCode::SelfConversation, text, about(peer));
+    }
+
+    fn forged(&mut self, peer: &str) {
+        let text =
+            format!("the server's record of {peer} is forged or damaged; ask its operator why");
+        self.error(ErrorCode::ServerProtocol, text, about(peer));
     }
 
     fn unknown(&mut self, peer: &str) {

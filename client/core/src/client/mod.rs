@@ -89,7 +89,7 @@ pub struct Client {
     /// When a round was opened to this process last.
     last_opened: Option<Duration>,
     /// Who each name belonged to when its conversation was opened first.
-    known: BTreeMap<Name, IdentityHash>,
+    known: BTreeMap<Name, Record>,
     /// Names that the directory shows with other keys now: their conversations stand still.
     changed: BTreeSet<Name>,
     /// Directories that peers claim and that are longer than ours, to compare later.
@@ -132,7 +132,7 @@ impl Client {
     /// The moments of deposits come from `schedule`, all else from `contents`.
     pub fn new(own: Identity, saved: Saved, contents: Contents, schedule: ChaCha20Rng) -> Self {
         let known = saved.open.iter().chain(&saved.closed);
-        let known = known.map(|record| (record.name, record.identity())).collect();
+        let known = known.map(|record| (record.name, *record)).collect();
         let mut client = Self {
             own,
             rng: contents,
@@ -200,7 +200,7 @@ impl Client {
     /// Returns who a name belonged to when its conversation was opened first, which is whom the history
     /// under that name is with; nothing if it never was.
     pub fn known_peer(&self, name: &str) -> Option<IdentityHash> {
-        self.known.get(&name.parse::<Name>().ok()?).copied()
+        self.known.get(&name.parse::<Name>().ok()?).map(Record::identity)
     }
 
     /// Tells the account's name.
@@ -215,7 +215,11 @@ impl Client {
     pub fn handle_page(&mut self, page: &Page) -> Result<(), PageError> {
         self.directory.append(page)?;
         for record in &page.records {
-            if self.known.get(&record.name).is_some_and(|known| *known != record.identity()) {
+            if self
+                .known
+                .get(&record.name)
+                .is_some_and(|known| known.identity() != record.identity())
+            {
                 self.key_changed(record.name);
             }
         }
@@ -328,7 +332,7 @@ impl Client {
             self.parked.remove(&peer).unwrap_or_default();
         let conversation = Conversation::new(&self.own, record, receiving, &mut self.rng);
         let Ok(mut conversation) = conversation else { return false };
-        self.known.insert(record.name, peer);
+        self.known.insert(record.name, record);
         for outgoing in outgoing {
             conversation.send(outgoing);
         }

@@ -14,6 +14,7 @@ use crate::api::{Command, ErrorCode, Event};
 use crate::identity::Identity;
 use crate::record::{Change, Saved, ServerClock};
 use crate::rounds::Terms;
+use crate::safety_number::safety_number;
 
 const NOW: Now = Now { at: std::time::Duration::ZERO, unix_ms: 7 };
 
@@ -279,4 +280,66 @@ fn a_name_is_with_whom_it_was_first() {
     assert_eq!(client.known_peer("cid"), Some(record("cid", 3).identity()));
     assert_eq!(client.known_peer("dan"), None, "never opened");
     assert_eq!(client.known_peer("No Name!"), None);
+}
+
+/// What the client answers to a question for a safety number: the digits, or the error's code.
+fn safety_number_of(client: &mut Client, peer: &str) -> Result<String, ErrorCode> {
+    while client.poll_output().is_some() {}
+    client.handle_command(NOW, Command::SafetyNumber { peer: peer.into() });
+    let answer = match client.poll_output() {
+        Some(Output::Event(Event::SafetyNumber { peer: named, digits })) if named == peer => {
+            Ok(digits)
+        }
+        Some(Output::Event(Event::Error { code, about, .. }))
+            if about.peer.as_deref() == Some(peer) =>
+        {
+            Err(code)
+        }
+        _ => panic!("no answer"),
+    };
+    assert!(client.poll_output().is_none(), "one answer, and nothing is kept or sent");
+    answer
+}
+
+#[test]
+fn the_safety_number_of_a_name_is_that_of_the_keys_it_had_first() {
+    let expected = |peer: &Record| Ok(safety_number(&record("ann", 1), peer));
+    let saved =
+        Saved { open: vec![record("bob", 2)], closed: vec![record("cid", 3)], ..Saved::default() };
+    let mut client = shown(saved, &[record("ann", 1), record("bob", 2), record("dan", 4)]);
+    assert_eq!(safety_number_of(&mut client, "bob"), expected(&record("bob", 2)));
+    assert_eq!(
+        safety_number_of(&mut client, "cid"),
+        expected(&record("cid", 3)),
+        "known, not listed"
+    );
+    assert_eq!(
+        safety_number_of(&mut client, "Dan"),
+        expected(&record("dan", 4)),
+        "listed, never opened"
+    );
+}
+
+#[test]
+fn without_keys_to_trust_there_is_no_safety_number() {
+    let saved = Saved { closed: vec![record("bob", 2)], ..Saved::default() };
+    let forged = Record { agreement: record("eve", 6).agreement, ..record("eve", 5) };
+    let mut client = shown(saved, &[record("ann", 1), record("bob", 7), forged]);
+    for (peer, code) in [
+        ("bob", ErrorCode::KeyChanged),
+        ("bob", ErrorCode::KeyChanged),
+        ("eve", ErrorCode::ServerProtocol),
+        ("zoe", ErrorCode::UnknownPeer),
+        ("No Name!", ErrorCode::UnknownPeer),
+        ("ann", ErrorCode::SelfConversation),
+        ("ANN", ErrorCode::SelfConversation),
+    ] {
+        assert_eq!(safety_number_of(&mut client, peer), Err(code), "{peer}");
+    }
+}
+
+#[test]
+fn debug_shows_no_digit_of_a_safety_number_and_no_name() {
+    let event = Event::SafetyNumber { peer: "bob".into(), digits: "12345".repeat(12) };
+    assert_eq!(format!("{event:?}"), "SafetyNumber");
 }

@@ -230,6 +230,7 @@ impl Drive {
             | Command::Send { .. }
             | Command::Directory
             | Command::Status
+            | Command::SafetyNumber { .. }
             | Command::Drain { .. }
             | Command::Quit => self.client.handle_command(now, command),
         }

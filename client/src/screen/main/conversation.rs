@@ -6,6 +6,7 @@ use client_link::api::{Author, HistoryEntry, MessageState};
 use iced::widget::text_editor;
 use wire::ids::MessageId;
 
+use super::safety::Safety;
 use crate::present::Progress;
 
 /// A message that is shown.
@@ -84,6 +85,8 @@ pub struct Conversation {
     pub undelivered: usize,
     /// What stands in its way.
     pub problem: Option<Problem>,
+    /// Its safety number, while that stands in place of the messages.
+    pub safety: Safety,
 }
 
 /// What stands in the way of a conversation, as the engine said.
@@ -186,6 +189,7 @@ impl Conversation {
         if self.older == Older::Asked {
             self.older = Older::Unasked;
         }
+        self.safety = Safety::Hidden;
         self.problem = Some(problem);
     }
 

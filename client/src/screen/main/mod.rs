@@ -3,6 +3,7 @@
 pub mod conversation;
 pub mod people;
 pub mod privacy;
+mod safety;
 mod view;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::words::{failure, main as words};
 use conversation::{Conversation, Older, PAGE, Problem};
 use people::People;
 use privacy::Privacy;
+use safety::Safety;
 
 pub use view::{COMPOSER, MESSAGES, SEARCH, person_id};
 
@@ -72,13 +74,17 @@ pub enum Message {
     MorePressed(u64),
     /// Older messages are to be shown.
     OlderPressed,
+    /// The safety number is to be shown.
+    SafetyNumberPressed,
+    /// The messages are to be shown again.
+    SafetyNumberRead,
     /// The conversation is to be closed.
     ClosePressed,
     /// The client is to come back now.
     RetryPressed,
     /// The notice of this number was read.
     NoticeRead(u64),
-    /// Escape: a notice is read, else nobody is searched for any more.
+    /// Escape: a notice is read, else the safety number goes, else nobody is searched for any more.
     EscapePressed,
     /// The account is to be signed out.
     SignOutPressed,
@@ -96,6 +102,8 @@ impl std::fmt::Debug for Message {
             Self::AgainPressed(_) => "AgainPressed",
             Self::MorePressed(_) => "MorePressed",
             Self::OlderPressed => "OlderPressed",
+            Self::SafetyNumberPressed => "SafetyNumberPressed",
+            Self::SafetyNumberRead => "SafetyNumberRead",
             Self::ClosePressed => "ClosePressed",
             Self::RetryPressed => "RetryPressed",
             Self::NoticeRead(_) => "NoticeRead",
@@ -195,9 +203,14 @@ impl Main {
                 }
             }
             Message::OlderPressed => self.load_older(engine),
+            Message::SafetyNumberPressed => self.ask_safety_number(engine),
+            Message::SafetyNumberRead => return self.hide_safety_number(),
             Message::ClosePressed => self.close(engine),
             Message::RetryPressed => self.tell(engine, Command::Retry),
             Message::NoticeRead(number) => self.notices.retain(|notice| notice.number != number),
+            Message::EscapePressed if self.notices.is_empty() && self.shows_safety() => {
+                return self.hide_safety_number();
+            }
             Message::EscapePressed if self.notices.is_empty() => {
                 self.people.search_for(String::new());
                 return self.shown.as_ref().map_or(Action::None, |_| Action::Focus(COMPOSER));
@@ -237,6 +250,9 @@ impl Main {
             Event::History { peer, before: _, entries, more } => {
                 self.conversation(&peer).loaded(entries, more);
             }
+            Event::SafetyNumber { peer, digits } => {
+                self.conversation(&peer).safety.answered(digits);
+            }
             Event::Error { code, text, about } => self.trouble(code, text, about),
             Event::Progress(_)
             | Event::Registered { .. }
@@ -266,6 +282,7 @@ impl Main {
         conversation.retried();
         conversation.unread = 0;
         conversation.more_pages = 0;
+        conversation.safety = Safety::Hidden;
         let was_open = std::mem::replace(&mut conversation.is_open, true);
         let is_unasked = conversation.older == Older::Unasked;
         if is_unasked {
@@ -350,6 +367,30 @@ impl Main {
         let Older::Before(before) = conversation.older else { return };
         conversation.older = Older::Asked;
         self.tell(engine, Command::History { peer, before: Some(before), max: PAGE });
+    }
+
+    /// Has the engine tell the safety number, once for however many presses.
+    fn ask_safety_number(&mut self, engine: &Connection) {
+        let Some(peer) = self.shown.clone() else { return };
+        if !self.conversation(&peer).safety.is_hidden() {
+            return;
+        }
+        if engine.send(Command::SafetyNumber { peer: peer.clone() }).is_err() {
+            return self.notice(words::BUSY.into());
+        }
+        self.conversation(&peer).safety = Safety::Asked;
+    }
+
+    fn hide_safety_number(&mut self) -> Action {
+        let Some(conversation) = self.shown_conversation() else { return Action::None };
+        conversation.safety = Safety::Hidden;
+        Action::ToEnd
+    }
+
+    /// Tells whether a safety number is shown, or about to be.
+    fn shows_safety(&self) -> bool {
+        let shown = self.shown.as_ref().and_then(|peer| self.conversations.get(peer));
+        shown.is_some_and(|it| !it.safety.is_hidden())
     }
 
     /// Closes the conversation that is shown; what it holds stays.

@@ -98,6 +98,7 @@ impl Privacy {
             | Event::Directory { .. }
             | Event::Listed { .. }
             | Event::History { .. }
+            | Event::SafetyNumber { .. }
             | Event::Error { .. }
             | Event::Ended { .. } => (),
         }

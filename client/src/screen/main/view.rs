@@ -8,6 +8,7 @@ use iced::{Center, Element, Fill, Right, Shrink};
 
 use super::conversation::{By, Conversation, Older, Shown};
 use super::privacy::Cover;
+use super::safety::Safety;
 use super::{Main, Message, Notice};
 use crate::clock::Now;
 use crate::present::{self, Excerpt, Here, Progress};
@@ -152,21 +153,17 @@ impl Main {
             (None, true) => text(words::LIVE).style(theme::faint),
             (None, false) => text(words::waiting(peer)).style(theme::faint),
         };
-        let name =
-            column![text(peer).size(size::LARGE), state.size(size::SMALL)].spacing(2).width(Fill);
+        let name = text(peer).size(size::LARGE).wrapping(text::Wrapping::WordOrGlyph).width(Fill);
+        let safety = conversation.safety.is_hidden().then_some(Message::SafetyNumberPressed);
+        let safety = widget::quiet("safety-number", words::SAFETY_NUMBER, safety);
         let close = widget::quiet("close", words::CLOSE, Some(Message::ClosePressed));
-        let head = row![name, close].spacing(space::INNER).align_y(Center).padding(space::INNER);
-        // by their numbers, so that a row that moves is not laid out anew
-        let messages = conversation
-            .with_queue()
-            .map(|(shown, ahead)| (shown.number, message(shown, ahead, here)));
-        let messages = keyed_column(messages).spacing(space::SMALL);
-        let empty = conversation.messages.is_empty() && conversation.older == Older::All;
-        let empty = empty.then(|| container(widget::hint(words::EMPTY)).center_x(Fill));
-        let list = Column::new().push(older(conversation)).push(empty).push(messages);
-        let list = list.spacing(space::SMALL).padding([space::INNER, space::WIDE]).width(Fill);
-        let list = widget::scroll(list).id(MESSAGES).anchor_bottom().height(Fill).width(Fill);
-        column![head, widget::rule(), list, self.composer(conversation)].into()
+        let top = row![name, safety, close].spacing(space::SMALL).align_y(Center);
+        let head = column![top, state.size(size::SMALL)].padding(space::INNER);
+        let middle = match &conversation.safety {
+            Safety::Shown(number) => number.view(peer),
+            Safety::Hidden | Safety::Asked => messages(conversation, here),
+        };
+        column![head, widget::rule(), middle, self.composer(conversation)].into()
     }
 
     fn composer<'a>(&self, conversation: &'a Conversation) -> Element<'a, Message> {
@@ -239,6 +236,18 @@ fn notice(notice: &Notice) -> Element<'_, Message> {
     let words = text(&notice.words).size(size::BODY).width(Fill);
     let notice = row![words, read].spacing(space::INNER).align_y(Center);
     container(notice).padding(space::INNER).width(Fill).style(theme::banner).into()
+}
+
+fn messages<'a>(conversation: &'a Conversation, here: &Here) -> Element<'a, Message> {
+    // by their numbers, so that a row that moves is not laid out anew
+    let messages =
+        conversation.with_queue().map(|(shown, ahead)| (shown.number, message(shown, ahead, here)));
+    let messages = keyed_column(messages).spacing(space::SMALL);
+    let empty = conversation.messages.is_empty() && conversation.older == Older::All;
+    let empty = empty.then(|| container(widget::hint(words::EMPTY)).center_x(Fill));
+    let list = Column::new().push(older(conversation)).push(empty).push(messages);
+    let list = list.spacing(space::SMALL).padding([space::INNER, space::WIDE]).width(Fill);
+    widget::scroll(list).id(MESSAGES).anchor_bottom().height(Fill).width(Fill).into()
 }
 
 fn older(conversation: &Conversation) -> Option<Element<'_, Message>> {
