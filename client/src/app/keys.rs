@@ -1,5 +1,7 @@
 //! Keys that mean something wherever the focus is.
 
+use std::time::Duration;
+
 use iced::event::Status;
 use iced::keyboard::key::Named;
 use iced::keyboard::{self, Key, Modifiers};
@@ -8,7 +10,11 @@ use iced::widget::selector::{find, is_focused};
 use iced::{Event, Task, window};
 
 use super::{App, Message, Screen};
+use crate::screen::secret::Typed;
 use crate::screen::{connect, main, register, sign_in, stopped};
+
+/// How long what is typed beside all fields goes into one and the same.
+const WORD_WITHIN: Duration = Duration::from_secs(1);
 
 /// A key that means something wherever the focus is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +35,17 @@ pub enum Shortcut {
 
 /// Returns what an event of the keyboard means, if anything.
 pub(super) fn message(event: Event, status: Status, _: window::Id) -> Option<Message> {
-    let Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, .. }) = event else {
+    let Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, text, .. }) = event else {
         return None;
     };
     let ignored = status == Status::Ignored;
+    let text = text.filter(|text| {
+        let is_command = modifiers.control() || modifiers.alt() || modifiers.logo();
+        ignored && !is_command && !text.chars().any(char::is_control)
+    });
+    if let Some(text) = text {
+        return Some(Message::TypedBeside(Typed::new(text.as_str().to_owned())));
+    }
     let shortcut = match key.as_ref() {
         Key::Named(Named::Tab) if ignored => {
             return Some(Message::Tabbed { back: modifiers.shift() });
@@ -60,6 +73,32 @@ pub(super) fn step(back: bool) -> Task<Message> {
 }
 
 impl App {
+    /// Gives what was typed beside all fields to the field that waits for it, and that the focus.
+    pub(super) fn typed_beside(&mut self, text: &Typed) -> Task<Message> {
+        let waits = match &self.screen {
+            Screen::Connect(screen) => screen.focus(),
+            Screen::Register(screen) => screen.focus(),
+            Screen::SignIn(screen) => screen.focus(),
+            Screen::Main(screen) if screen.shown().is_some() => main::COMPOSER,
+            Screen::Main(_) => main::SEARCH,
+            Screen::Stopped(..) => return Task::none(),
+        };
+        // until the focus is there, a word goes on where it began
+        let last = self.beside.filter(|(_, at)| self.now.at - *at < WORD_WITHIN);
+        let field = last.map_or(waits, |(field, _)| field);
+        self.beside = Some((field, self.now.at));
+        let text = text.expose();
+        let taken = match &self.screen {
+            Screen::Connect(screen) => self.connect(screen.typed_beside(field, text)),
+            Screen::Register(screen) => self.register(screen.typed_beside(field, text)),
+            Screen::SignIn(screen) => self.sign_in(screen.typed_beside(field, text)),
+            Screen::Main(screen) => self.main(screen.typed_beside(field, text)),
+            Screen::Stopped(..) => Task::none(),
+        };
+        let end = operation::move_cursor_to_end(field);
+        Task::batch([taken, operation::focus(field), end])
+    }
+
     /// Does what a key means on the screen that is shown.
     pub(super) fn pressed(&mut self, shortcut: Shortcut) -> Task<Message> {
         use Shortcut::{Close, Enter, Escape, Find, NewAccount, Retry};
@@ -85,5 +124,84 @@ impl App {
             | (Screen::Stopped(..), Escape | NewAccount | Find | Close | Retry)
             | (Screen::Main(_), Enter | NewAccount) => Task::none(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iced::keyboard::Location;
+    use iced::keyboard::key::{NativeCode, Physical};
+
+    use super::*;
+    use crate::fake::{Window, link};
+
+    fn press(
+        key: Key,
+        text: Option<&str>,
+        modifiers: Modifiers,
+        status: Status,
+    ) -> Option<Message> {
+        let event = keyboard::Event::KeyPressed {
+            key: key.clone(),
+            modified_key: key,
+            physical_key: Physical::Unidentified(NativeCode::Unidentified),
+            location: Location::Standard,
+            modifiers,
+            text: text.map(Into::into),
+            repeat: false,
+        };
+        message(Event::Keyboard(event), status, window::Id::unique())
+    }
+
+    fn type_beside(window: &mut Window, text: &str) {
+        for character in text.chars() {
+            let character = character.to_string();
+            let key = Key::Character(character.as_str().into());
+            let pressed = press(key, Some(&character), Modifiers::empty(), Status::Ignored);
+            window.update(pressed.expect("nobody took it"));
+        }
+    }
+
+    #[test]
+    fn keys_mean_something_only_where_no_field_takes_them() {
+        let key = |key: &str, modifiers, status| {
+            press(Key::Character(key.into()), Some(key), modifiers, status)
+        };
+        let ctrl = Modifiers::CTRL;
+        assert!(matches!(
+            key("n", ctrl, Status::Ignored),
+            Some(Message::Pressed(Shortcut::NewAccount))
+        ));
+        assert!(matches!(
+            key("n", Modifiers::empty(), Status::Ignored),
+            Some(Message::TypedBeside(_))
+        ));
+        assert!(key("n", Modifiers::empty(), Status::Captured).is_none());
+        assert!(key("x", ctrl, Status::Ignored).is_none());
+        assert!(key("\u{8}", Modifiers::empty(), Status::Ignored).is_none());
+        let named = |named, status| press(Key::Named(named), None, Modifiers::empty(), status);
+        assert!(matches!(
+            named(Named::Tab, Status::Ignored),
+            Some(Message::Tabbed { back: false })
+        ));
+        assert!(named(Named::Tab, Status::Captured).is_none());
+        assert!(named(Named::Enter, Status::Captured).is_none());
+        assert!(matches!(
+            named(Named::Escape, Status::Captured),
+            Some(Message::Pressed(Shortcut::Escape))
+        ));
+    }
+
+    #[test]
+    fn what_is_typed_beside_all_fields_is_not_lost() {
+        let mut window = Window::open();
+        type_beside(&mut window, &link().to_string());
+        window.click("to-sign-in");
+        type_beside(&mut window, "ann");
+        assert!(window.shows("ann"), "all of it is the name");
+        window.click("to-register");
+        type_beside(&mut window, "password of ann");
+        window.click("show");
+        assert!(window.shows("password of ann"));
     }
 }

@@ -16,7 +16,7 @@ pub use keys::Shortcut;
 use session::{Drafts, Session};
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client_link::api::Event;
 use iced::theme::Mode;
@@ -36,6 +36,7 @@ use crate::remember::Remembered;
 use crate::screen::connect::{self, Connect};
 use crate::screen::main::{self, Main};
 use crate::screen::register::{self, Register};
+use crate::screen::secret::Typed;
 use crate::screen::sign_in::{self, SignIn};
 use crate::screen::stopped::{self, Again, Stopped};
 use crate::theme;
@@ -64,6 +65,8 @@ pub struct App {
     link: Option<Link>,
     /// Screens that were shown.
     screens: u64,
+    /// The field that got what was typed beside all fields, and when.
+    beside: Option<(&'static str, Instant)>,
     /// Whether the screen takes presses of the mouse: the second one of a double click was meant for the screen before.
     settled: bool,
     session: Option<Session>,
@@ -120,6 +123,8 @@ pub enum Message {
     },
     /// A key was pressed that means something everywhere on a screen.
     Pressed(Shortcut),
+    /// Something was typed while no field had the focus.
+    TypedBeside(Typed),
     /// The screen of this number has been there long enough.
     Settled(u64),
     /// Things were found to lie there, for the log.
@@ -156,6 +161,7 @@ impl App {
             screen,
             link,
             screens: 0,
+            beside: None,
             settled: true,
             session: None,
             sessions: 0,
@@ -261,6 +267,7 @@ impl App {
             Message::Terminated => self.close(),
             Message::LeaveExpired => iced::exit(),
             Message::Pressed(shortcut) => self.pressed(shortcut),
+            Message::TypedBeside(text) => self.typed_beside(&text),
             Message::Tabbed { back } => keys::tab(back),
             Message::TabEnded { back, found: false } => keys::step(back),
             Message::TabEnded { found: true, .. } => Task::none(),
@@ -398,6 +405,7 @@ impl App {
     fn show(&mut self, screen: Screen) -> Task<Message> {
         self.screen = screen;
         self.screens += 1;
+        self.beside = None;
         self.settled = false;
         let screens = self.screens;
         let settles = async { tokio::time::sleep(SETTLES_AFTER).await };

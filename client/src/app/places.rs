@@ -56,6 +56,7 @@ pub(super) fn may_move(message: &Message) -> bool {
         | Message::Tabbed { .. }
         | Message::TabEnded { .. }
         | Message::Pressed(_)
+        | Message::TypedBeside(_)
         | Message::Settled(_)
         | Message::Resized
         | Message::Terminated

@@ -61,6 +61,11 @@ impl Connect {
         Self::FIRST
     }
 
+    /// Returns what is meant by a text that was typed while no field had the focus.
+    pub fn typed_beside(&self, _field: &str, text: &str) -> Message {
+        Message::LinkTyped(format!("{}{text}", self.link))
+    }
+
     /// Takes in what happened.
     pub fn update(&mut self, message: Message) -> Action {
         match message {

@@ -122,6 +122,17 @@ impl Register {
         self.check().err().map_or(Field::Password, |(field, _)| field).id()
     }
 
+    /// Returns what is meant by a text that was typed while no field had the focus, and `field` is to get it.
+    pub fn typed_beside(&self, field: &str, text: &str) -> Message {
+        if field == Field::Name.id() {
+            Message::NameTyped(format!("{}{text}", self.user))
+        } else if field == Field::Password.id() {
+            Message::PasswordTyped(self.password.with(text))
+        } else {
+            Message::RepeatTyped(self.repeat.with(text))
+        }
+    }
+
     /// Tells whether an attempt goes on.
     pub fn is_busy(&self) -> bool {
         self.progress.is_busy()

@@ -24,6 +24,14 @@ impl Typed {
         &self.0
     }
 
+    /// Returns the text with more behind it.
+    pub fn with(&self, more: &str) -> Self {
+        let mut text = String::with_capacity(self.0.len() + more.len());
+        text.push_str(&self.0);
+        text.push_str(more);
+        Self::new(text)
+    }
+
     /// Tells whether nothing was typed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

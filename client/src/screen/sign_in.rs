@@ -103,6 +103,15 @@ impl SignIn {
         if read_name(&self.user).is_err() { Field::Name.id() } else { Field::Password.id() }
     }
 
+    /// Returns what is meant by a text that was typed while no field had the focus, and `field` is to get it.
+    pub fn typed_beside(&self, field: &str, text: &str) -> Message {
+        if field == Field::Name.id() {
+            Message::NameTyped(format!("{}{text}", self.user))
+        } else {
+            Message::PasswordTyped(self.password.with(text))
+        }
+    }
+
     /// Tells whether an attempt goes on.
     pub fn is_busy(&self) -> bool {
         self.progress.is_busy()

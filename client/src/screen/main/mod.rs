@@ -183,6 +183,16 @@ impl Main {
         self.notice(words::drafts(&peers));
     }
 
+    /// Returns what is meant by a text that was typed while no field had the focus, and `field` is to get it.
+    pub fn typed_beside(&self, field: &str, text: &str) -> Message {
+        if field == SEARCH {
+            Message::SearchTyped(format!("{}{text}", self.people.search()))
+        } else {
+            let paste = Edit::Paste(std::sync::Arc::new(text.to_owned()));
+            Message::DraftEdited(text_editor::Action::Edit(paste))
+        }
+    }
+
     /// Does what happened on the screen.
     pub fn update(&mut self, message: Message, engine: &Connection, now: Now) -> Action {
         match message {
