@@ -140,14 +140,20 @@ fn left_over(dir: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
     #[test]
     fn a_process_left_behind_is_found() {
         let place = Place::new("left").unwrap();
-        let mut child = Command::new("sleep").arg("60").env("LEFT", place.path()).spawn().unwrap();
+        let mut child = Command::new("sh");
+        child.args(["-c", "echo ready; read line"]).env("LEFT", place.path());
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // the system tells of a process's environment only a moment after it began
+        let mut ready = [0; 6];
+        child.stdout.take().unwrap().read_exact(&mut ready).unwrap();
         let found = left_over(place.path());
         child.kill().unwrap();
         child.wait().unwrap();
