@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
 
-    /// Signs in at once, with the password on the first line of this file; needs --link and --user
+    /// Signs in at once, with the password in this file; one newline at its end does not count; needs --link and --user
     #[arg(long, value_name = "FILE", requires = "link", requires = "user")]
     pub password_file: Option<PathBuf>,
 

@@ -23,24 +23,22 @@ pub mod widget;
 pub mod words;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Parser as _;
-use client_link::api::{PASSWORD_MAX, Password};
+use client_link::api::Password;
 use client_link::engine::Engine;
-use etcetera::BaseStrategy as _;
+use client_link::profile::home;
 use iced::window;
 use iced::{Font, Point, Size};
 use jiff::tz::TimeZone;
 use wire::account::Stretching;
-use zeroize::Zeroizing;
 
 use app::{App, AtOnce, Setup};
 use args::{Args, Geometry};
@@ -132,7 +130,8 @@ fn setup(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<S
             .with_context(|| format!("cannot write the event log {}", file.display()))?,
         None => EventLog::default(),
     };
-    let dir = args.profile.map_or_else(default_dir, Ok)?;
+    let dir = args.profile.or_else(home);
+    let dir = dir.context("the system names no home directory; give --profile DIR")?;
     let unix_ms = clock::now().unix_ms;
     Ok(Setup {
         starter: Arc::new(Engine::start),
@@ -148,45 +147,16 @@ fn setup(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<S
     })
 }
 
-fn default_dir() -> anyhow::Result<PathBuf> {
-    let base = etcetera::choose_base_strategy()
-        .ok()
-        .context("the system names no home directory; give --profile DIR")?;
-    Ok(base.data_dir().join("iirs"))
-}
-
 /// Reads what an attempt needs that nobody is asked for.
 fn at_once(args: &Args, file: &Path) -> anyhow::Result<AtOnce> {
     let link = args.link.as_deref().unwrap_or_default();
     let link = screen::connect::read(link).map_err(|why| anyhow!("--link: {why}"))?;
     let user = args.user.as_deref().unwrap_or_default();
     let user = user.trim().parse().context("--user is no name")?;
-    let password = read_password(file)
+    let password = Password::from_file(file)
         .with_context(|| format!("cannot take the password in {}", file.display()))?;
     let attempt = Attempt { user, password, remember: false };
     Ok(AtOnce { link, attempt, register: args.register })
-}
-
-/// Reads the first line; nothing of it is copied on the way.
-fn read_password(file: &Path) -> anyhow::Result<Password> {
-    let mut bytes = Zeroizing::new(vec![0; PASSWORD_MAX + 2]);
-    let mut file = File::open(file)?;
-    let mut length = 0;
-    while length < bytes.len() && !bytes[..length].contains(&b'\n') {
-        match file.read(&mut bytes[length..]) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let line = bytes[..length].split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() || line.len() > PASSWORD_MAX {
-        bail!("a password has 1 to {PASSWORD_MAX} bytes, on the first line");
-    }
-    let line = std::str::from_utf8(line).context("the first line is not text in UTF-8")?;
-    Ok(Password::new(line.to_owned()))
 }
 
 fn window_settings(geometry: Option<Geometry>) -> window::Settings {
@@ -206,27 +176,5 @@ fn window_settings(geometry: Option<Geometry>) -> window::Settings {
             ..Default::default()
         },
         ..window::Settings::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_line_of_a_file_is_the_password() {
-        let dir = tempfile::TempDir::new().unwrap();
-        let file = dir.path().join("password");
-        let read = |content: &[u8]| {
-            std::fs::write(&file, content).unwrap();
-            read_password(&file).map(|password| password.expose().to_vec())
-        };
-        let longest = vec![b'x'; PASSWORD_MAX];
-        assert_eq!(read(b" p w \r\nrest").unwrap(), b" p w ");
-        assert_eq!(read(&[&longest[..], b"\r\n", &[0xff; 5000]].concat()).unwrap(), longest);
-        for bad in [&b""[..], b"\nrest", b"\xff\n", &[b'x'; PASSWORD_MAX + 1], &[b'x'; 100_000]] {
-            assert!(read(bad).is_err());
-        }
-        assert!(read_password(&dir.path().join("none")).is_err());
     }
 }

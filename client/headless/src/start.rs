@@ -1,23 +1,17 @@
 //! What the engine begins with, made from the arguments; what is wrong with them is one refusal.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 
-use client_link::api::{Options, PASSWORD_MAX, Password};
-use client_link::profile::Profile;
-use etcetera::BaseStrategy;
+use client_link::api::{Options, Password};
+use client_link::password::{PASSWORD_READ_MAX, PasswordError, without_return};
+use client_link::profile::{Profile, home};
 use thiserror::Error;
 use wire::account::Stretching;
 use wire::ids::{Name, NameError};
 use wire::link::{Link, LinkError};
-use zeroize::Zeroizing;
 
 use crate::args::{Args, PasswordFrom};
 use crate::lines::Lines;
-
-/// A password, its newline (two bytes), and one byte more to notice what is too long.
-const PASSWORD_READ_MAX: usize = PASSWORD_MAX + 3;
 
 /// All that a session begins with.
 pub struct Start {
@@ -62,23 +56,6 @@ impl Refusal {
     }
 }
 
-/// What is wrong with a password.
-#[derive(Debug, Error)]
-pub enum PasswordError {
-    /// There is no byte.
-    #[error("the password is empty; write it into the file or on the first line of standard input")]
-    Empty,
-    /// There are more than [`PASSWORD_MAX`] bytes.
-    #[error("the password has more than {PASSWORD_MAX} bytes; choose a shorter one")]
-    TooLong,
-    /// It is not UTF-8.
-    #[error("the password is not text in UTF-8; save it as that")]
-    NotText,
-    /// The file or standard input fails.
-    #[error("the password cannot be read: {0}; check the file and its permissions")]
-    Unreadable(io::Error),
-}
-
 impl Start {
     /// Checks the arguments and reads the password, for `--password-stdin` from `input`.
     pub fn new<R: Read>(
@@ -89,10 +66,13 @@ impl Start {
         // What is not UTF-8 has a character that neither names nor links have, and stays so.
         let user: Name = args.user.to_string_lossy().parse().map_err(Refusal::Name)?;
         let link: Link = args.link.to_string_lossy().parse().map_err(Refusal::Link)?;
-        let profile = args.profile.map_or_else(|| default_profile(&link, &user), Ok)?;
+        let profile = match args.profile {
+            Some(profile) => profile,
+            None => home().ok_or(Refusal::NoHome)?.join(Profile::directory_name(&link, &user)),
+        };
         let PasswordFrom { password_file, password_stdin: _ } = args.password;
         let password = match password_file {
-            Some(file) => from_file(&file)?,
+            Some(file) => Password::from_file(&file)?,
             None => from_input(input)?,
         };
         let register = args.register;
@@ -104,51 +84,19 @@ impl Start {
     }
 }
 
-fn default_profile(link: &Link, user: &Name) -> Result<PathBuf, Refusal> {
-    let base = etcetera::choose_base_strategy().map_err(|_| Refusal::NoHome)?;
-    Ok(base.data_dir().join("iirs").join(Profile::directory_name(link, user)))
-}
-
-fn from_file(path: &Path) -> Result<Password, PasswordError> {
-    let mut file = File::open(path).map_err(PasswordError::Unreadable)?;
-    let mut bytes = Zeroizing::new([0; PASSWORD_READ_MAX]);
-    let mut length = 0;
-    while length < bytes.len() {
-        match file.read(&mut bytes[length..]) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-            Err(error) => return Err(PasswordError::Unreadable(error)),
-        }
-    }
-    let bytes = &bytes[..length];
-    check(bytes.strip_suffix(b"\n").map_or(bytes, without_return))
-}
-
 fn from_input<R: Read>(input: &mut Lines<R>) -> Result<Password, PasswordError> {
     let line = input.next(PASSWORD_READ_MAX).map_err(PasswordError::Unreadable)?;
     let line = line.ok_or(PasswordError::Empty)?;
     let bytes = line.bytes.ok_or(PasswordError::TooLong)?;
-    check(if line.whole { without_return(&bytes) } else { &bytes })
-}
-
-fn without_return(bytes: &[u8]) -> &[u8] {
-    bytes.strip_suffix(b"\r").unwrap_or(bytes)
-}
-
-fn check(bytes: &[u8]) -> Result<Password, PasswordError> {
-    match bytes.len() {
-        0 => return Err(PasswordError::Empty),
-        1..=PASSWORD_MAX => (),
-        _ => return Err(PasswordError::TooLong),
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| PasswordError::NotText)?;
-    Ok(Password::new(text.to_owned()))
+    Password::from_bytes(if line.whole { without_return(&bytes) } else { &bytes })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::Parser;
+    use client_link::api::PASSWORD_MAX;
     use wire::link::Pin;
 
     use super::*;

@@ -6,31 +6,14 @@ pub use client_core::api::*;
 use wire::account::Stretching;
 use wire::ids::Name;
 use wire::link::Link;
-use zeroize::Zeroizing;
+
+pub use crate::password::{PASSWORD_MAX, Password};
 
 /// Commands that may wait for the engine.
 pub const COMMANDS_MAX: usize = 1024;
 
 /// Events that may wait for the program; more are dropped with a warning, since rounds wait for nobody.
 pub const EVENTS_MAX: usize = 65_536;
-
-/// Longest password, in bytes.
-pub const PASSWORD_MAX: usize = 1024;
-
-/// A password as it was typed; erased on drop, never shown.
-pub struct Password(Zeroizing<String>);
-
-impl Password {
-    /// Takes over a password.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// Shows the bytes, to stretch them.
-    pub fn expose(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
 
 /// What the engine needs to begin.
 pub struct Options {

@@ -3,6 +3,7 @@
 pub mod api;
 mod clock;
 pub mod engine;
+pub mod password;
 pub mod pin;
 pub mod profile;
 pub mod transport;

@@ -35,10 +35,11 @@ pub use error::ProfileError;
 pub use history::{Cursor, Entry, HISTORY_PAGE_MAX, HistoryReader, Message, Page};
 pub use thread::{BATCHES_WAITING_MAX, Completion, ProfileThread, SubmitError};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use client_core::record::{Change, Saved};
+use etcetera::BaseStrategy as _;
 use rand_core::OsRng;
 use wire::account::Stretching;
 use wire::codec::Wire;
@@ -83,6 +84,13 @@ pub struct Unlocked {
     pub account: ProfileAccount,
     /// What a restart needs.
     pub saved: Saved,
+}
+
+/// Returns the directory of everything that this user's programs keep unless somebody says otherwise: the window's
+/// memory, and a directory for each account's profile. There is none if the system names no home directory.
+pub fn home() -> Option<PathBuf> {
+    let base = etcetera::choose_base_strategy().ok()?;
+    Some(base.data_dir().join("iirs"))
 }
 
 impl Profile {
