@@ -1,6 +1,7 @@
 //! What a program says to the client and hears from it; the window and `iirs-headless` know nothing else.
 
 use wire::ids::MessageId;
+use zeroize::Zeroizing;
 
 /// What a program asks of the client.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,6 +44,73 @@ pub enum Command {
     SafetyNumber {
         /// Account name of the peer.
         peer: String,
+    },
+    /// Calls somebody, who need not expect it: [`Event::Calling`] when the invitation goes out, [`Event::Answered`] when
+    /// he is there. Whom one calls becomes a contact; what is sent to him meanwhile waits for the answer. Who is a
+    /// contact already is woken, or called anew if that is in vain.
+    Call {
+        /// Account name of the peer.
+        peer: String,
+    },
+    /// Accepts the call of [`Event::Request`]: the caller becomes a contact.
+    Accept {
+        /// Account name of the caller.
+        peer: String,
+    },
+    /// Declines a call silently; for a day the caller's further calls are not told.
+    Decline {
+        /// Account name of the caller.
+        peer: String,
+    },
+    /// Hears nothing more of somebody, and ends what there is with him; he is not told.
+    Block {
+        /// Account name of the peer.
+        peer: String,
+    },
+    /// Takes a block back; who it was is a stranger again.
+    Unblock {
+        /// Account name of the peer.
+        peer: String,
+    },
+    /// Forgets a contact and ends the conversation; its history stays.
+    Forget {
+        /// Account name of the peer.
+        peer: String,
+    },
+    /// Sets or takes back the mark that both people compared their safety number; the conversation's peer must be a
+    /// contact.
+    Verify {
+        /// Account name of the peer.
+        peer: String,
+        /// Whether the numbers were found the same.
+        verified: bool,
+    },
+    /// Decides, after [`Event::KeyChanged`], that the name's new key is the right one: he stays a contact, without
+    /// the mark of [`Self::Verify`], and is called anew. What was not delivered to the old key is not sent to the new one.
+    AcceptKey {
+        /// Account name of the peer.
+        peer: String,
+    },
+    /// Asks for [`Event::Contacts`].
+    Contacts,
+    /// Changes the password: [`Event::PasswordChanged`], or an error and everything is as before.
+    ChangePassword {
+        /// The password so far.
+        old: Zeroizing<Vec<u8>>,
+        /// The new one.
+        new: Zeroizing<Vec<u8>>,
+    },
+    /// Asks for [`Event::Sessions`].
+    Sessions,
+    /// Ends another session of this account: [`Event::SessionEnded`].
+    EndSession {
+        /// Its id, as [`Event::Sessions`] has it.
+        id: String,
+    },
+    /// Deletes the account at the server for good: [`Event::AccountDeleted`], and the end. History on this machine stays.
+    DeleteAccount {
+        /// The account's password.
+        password: Zeroizing<Vec<u8>>,
     },
     /// Tries to come back to the rounds now, without waiting for [`Event::RetryIn`] to pass; nothing unless such a
     /// pause lasts.
@@ -149,6 +217,58 @@ pub enum Event {
     },
     /// Answers [`Command::Status`].
     Status(Status),
+    /// Somebody calls; told once for each caller until [`Command::Accept`], [`Command::Decline`] or [`Command::Block`].
+    Request {
+        /// The caller's account name.
+        peer: String,
+    },
+    /// An invitation to somebody is on its way for the first time.
+    Calling {
+        /// Account name.
+        peer: String,
+    },
+    /// Whom we called, or whose call we accepted, was heard: text flows from now on.
+    Answered {
+        /// Account name.
+        peer: String,
+    },
+    /// The directory shows another key for a contact than before, or none any more: his conversation stands still and
+    /// his mark is gone until [`Command::AcceptKey`], [`Command::Forget`] or [`Command::Block`].
+    KeyChanged {
+        /// Account name.
+        peer: String,
+    },
+    /// A contact changed or is new; told for all of them once after the sign-in.
+    Contact(ContactStatus),
+    /// Somebody is no contact any more, and not blocked.
+    Forgotten {
+        /// Account name.
+        peer: String,
+    },
+    /// Answers [`Command::Contacts`].
+    Contacts {
+        /// Contacts and blocked people, by name.
+        contacts: Vec<ContactStatus>,
+    },
+    /// Contacts, marks and blocks up to here are at the server, sealed.
+    VaultStored {
+        /// The vault's version.
+        version: u64,
+    },
+    /// Answers [`Command::Sessions`].
+    Sessions {
+        /// This account's sessions, the oldest first.
+        sessions: Vec<SessionStatus>,
+    },
+    /// A session was ended.
+    SessionEnded {
+        /// Its id.
+        id: String,
+    },
+    /// The new password is the password; all other sessions have ended.
+    PasswordChanged,
+    /// The account is gone from the server.
+    AccountDeleted,
     /// The connection changed.
     Connection(ConnectionState),
     /// The client is out of the rounds and tries to come back after a pause.
@@ -195,6 +315,18 @@ impl std::fmt::Debug for Event {
             }
             Self::SafetyNumber { .. } => f.write_str("SafetyNumber"),
             Self::Status(status) => write!(f, "Status(round {})", status.round),
+            Self::Request { .. } => f.write_str("Request"),
+            Self::Calling { .. } => f.write_str("Calling"),
+            Self::Answered { .. } => f.write_str("Answered"),
+            Self::KeyChanged { .. } => f.write_str("KeyChanged"),
+            Self::Contact(_) => f.write_str("Contact"),
+            Self::Forgotten { .. } => f.write_str("Forgotten"),
+            Self::Contacts { contacts } => write!(f, "Contacts({})", contacts.len()),
+            Self::VaultStored { version } => write!(f, "VaultStored({version})"),
+            Self::Sessions { sessions } => write!(f, "Sessions({})", sessions.len()),
+            Self::SessionEnded { .. } => f.write_str("SessionEnded"),
+            Self::PasswordChanged => f.write_str("PasswordChanged"),
+            Self::AccountDeleted => f.write_str("AccountDeleted"),
             Self::Connection(state) => write!(f, "Connection({state:?})"),
             Self::RetryIn { ms } => write!(f, "RetryIn({ms} ms)"),
             Self::Error { code, .. } => write!(f, "Error({code:?})"),
@@ -343,6 +475,57 @@ pub struct ConversationStatus {
     pub queued: u32,
 }
 
+/// Somebody whom this account talks to, called, or blocked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ContactStatus {
+    /// Account name.
+    pub peer: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// Whether both safety numbers were compared and found the same.
+    pub verified: bool,
+}
+
+/// How a contact stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Called, and not heard yet.
+    Calling,
+    /// Was heard since the call: text flows.
+    Contact,
+    /// The directory shows another key, or none: the conversation stands still.
+    KeyChanged,
+    /// Blocked.
+    Blocked,
+}
+
+impl Standing {
+    /// Returns the standing's name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Calling => "calling",
+            Self::Contact => "contact",
+            Self::KeyChanged => "key-changed",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// A session of this account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionStatus {
+    /// Names it, 16 hexadecimal digits; not its token.
+    pub id: String,
+    /// When it signed in, in milliseconds since 1970; 0 if the server does not know.
+    pub created_ms: u64,
+    /// When it ends unless it ends before, in milliseconds since 1970.
+    pub expires_ms: u64,
+    /// Whether it is this one.
+    pub current: bool,
+    /// Whether a newer sign-in took its place, so that it must sign in anew.
+    pub superseded: bool,
+}
+
 /// Stable names of what can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
@@ -392,6 +575,28 @@ pub enum ErrorCode {
     SelfConversation,
     /// Too many conversations are open.
     TooManyConversations,
+    /// Nobody of that name calls.
+    NoRequest,
+    /// He is blocked.
+    Blocked,
+    /// He is no contact.
+    NotAContact,
+    /// There is no place for one more contact.
+    TooManyContacts,
+    /// He deleted his account.
+    AccountGone,
+    /// The vault at the server does not open.
+    VaultDamaged,
+    /// The server showed an older vault than before.
+    VaultRolledBack,
+    /// The server takes no registrations.
+    RegistrationClosed,
+    /// The server wants an invite code for a registration.
+    InviteNeeded,
+    /// The invite code is unknown, used or too old.
+    InviteInvalid,
+    /// Another change of the account is under way.
+    Busy,
     /// The text is empty.
     TextEmpty,
     /// The text is over 16 KiB.
@@ -429,6 +634,17 @@ impl ErrorCode {
             Self::NotOpen => "not-open",
             Self::SelfConversation => "self-conversation",
             Self::TooManyConversations => "too-many-conversations",
+            Self::NoRequest => "no-request",
+            Self::Blocked => "blocked",
+            Self::NotAContact => "not-a-contact",
+            Self::TooManyContacts => "too-many-contacts",
+            Self::AccountGone => "account-gone",
+            Self::VaultDamaged => "vault-damaged",
+            Self::VaultRolledBack => "vault-rolled-back",
+            Self::RegistrationClosed => "registration-closed",
+            Self::InviteNeeded => "invite-needed",
+            Self::InviteInvalid => "invite-invalid",
+            Self::Busy => "busy",
             Self::TextEmpty => "text-empty",
             Self::TextTooLong => "text-too-long",
             Self::LabelTooLong => "label-too-long",

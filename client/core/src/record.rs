@@ -1,7 +1,8 @@
 //! What a client keeps on disk, as values; `client_link` seals and stores them.
 
 use wire::directory::{Head, Record};
-use wire::ids::{IdentityHash, MessageId, Round, Token};
+use wire::ids::{AccountIndex, IdentityHash, MessageId, Round, Token};
+use wire::kdf::Secret;
 
 /// Ids of received messages that are kept for each peer, so that each is shown once.
 pub const RECEIVED_IDS_MAX: usize = 1024;
@@ -41,8 +42,53 @@ pub struct Incoming {
     pub round: Round,
 }
 
+/// Somebody whom this account talks to, called, or blocked, as the profile keeps it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Who it is, by the keys that the account holds to.
+    pub record: Record,
+    /// Place of that record in the directory.
+    pub index: AccountIndex,
+    /// Whether safety numbers were compared.
+    pub verified: bool,
+    /// Whether he is blocked.
+    pub blocked: bool,
+    /// Whether the vault at the server does not say this yet.
+    pub unsaved: bool,
+}
+
+/// The root of a called conversation as it is kept between two processes: enough to find the drops from here on.
+///
+/// Invariant: no word that a person wrote is sealed under anything in it.
+pub struct SavedRoot {
+    /// Whose call it is.
+    pub caller: IdentityHash,
+    /// The call's first round.
+    pub first: Round,
+    /// Whether the peer was heard on it.
+    pub heard: bool,
+    /// Key of hello cells.
+    pub hello: Secret,
+    /// Outer chain of the wheel.
+    pub outer: Secret,
+    /// How often the outer chain has stepped.
+    pub steps: u32,
+}
+
 /// One thing to keep.
 pub enum Change {
+    /// A contact is new or changed.
+    Contact(Box<Contact>),
+    /// Somebody is no contact any more, and not blocked; his root goes too.
+    Forgotten(IdentityHash),
+    /// A contact's conversation goes by this root from now on.
+    Rooted(IdentityHash, SavedRoot),
+    /// Calls of this caller are not told before that round.
+    Declined(IdentityHash, Round),
+    /// The vault at the server has this version and says what these contacts' rows say.
+    Vault(u64, Vec<IdentityHash>),
+    /// The directory gained these records, from that place on.
+    Listed(u32, Vec<(Record, Head)>),
     /// A conversation was opened.
     Opened(Box<Record>),
     /// A conversation was closed; who the peer was is kept.
@@ -78,14 +124,22 @@ impl Change {
     /// Tells whether somebody waits for it to be durable; what nobody waits for goes with the next that is.
     pub fn is_urgent(&self) -> bool {
         match self {
-            Self::Opened(_)
+            Self::Contact(_)
+            | Self::Forgotten(_)
+            | Self::Rooted(..)
+            | Self::Declined(..)
+            | Self::Opened(_)
             | Self::Closed(_)
             | Self::Queued(_)
             | Self::Delivered(..)
             | Self::Received(_)
             | Self::Token(_)
             | Self::Clock(_) => true,
-            Self::Sent(..) | Self::Mark(_) | Self::Directory(..) => false,
+            Self::Sent(..)
+            | Self::Mark(_)
+            | Self::Directory(..)
+            | Self::Vault(..)
+            | Self::Listed(..) => false,
         }
     }
 }
@@ -109,4 +163,12 @@ pub struct Saved {
     pub clock: Option<ServerClock>,
     /// Length and head of the directory as it was seen last.
     pub directory: Option<(u32, Head)>,
+    /// Contacts and blocked people.
+    pub contacts: Vec<Contact>,
+    /// The contacts' roots.
+    pub roots: Vec<(IdentityHash, SavedRoot)>,
+    /// Callers whose calls are not told before a round.
+    pub declined: Vec<(IdentityHash, Round)>,
+    /// Highest version of the vault that was seen.
+    pub vault: u64,
 }

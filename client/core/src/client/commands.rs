@@ -60,8 +60,22 @@ impl Client {
                 self.outputs.push_back(Output::Leave);
             }
             Command::Quit => self.outputs.push_back(Output::Leave),
+            Command::Call { peer } => self.call(&peer),
+            Command::Accept { peer } => self.accept(&peer),
+            Command::Decline { peer } => self.decline(&peer),
+            Command::Block { peer } => self.block(&peer),
+            Command::Unblock { peer } => self.unblock(&peer),
+            Command::Forget { peer } => self.forget(&peer),
+            Command::Verify { peer, verified } => self.verify(&peer, verified),
+            Command::AcceptKey { peer } => self.accept_key(&peer),
+            Command::Contacts => self.tell_contacts(),
             // these are for whoever holds the disk and the connection
-            Command::History { .. } | Command::Retry => (),
+            Command::History { .. }
+            | Command::Retry
+            | Command::ChangePassword { .. }
+            | Command::Sessions
+            | Command::EndSession { .. }
+            | Command::DeleteAccount { .. } => (),
         }
     }
 
@@ -298,7 +312,7 @@ impl Client {
     }
 }
 
-fn about(peer: &str) -> About {
+pub(super) fn about(peer: &str) -> About {
     About { peer: Some(peer.to_owned()), label: None }
 }
 

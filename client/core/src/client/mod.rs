@@ -7,6 +7,7 @@
 //!                                 └─► Output::Keep ─► (disk) ─► kept.rs ─► Output::Event, acknowledgement
 //! ```
 
+mod calls;
 mod commands;
 mod kept;
 mod turn;
