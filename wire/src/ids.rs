@@ -26,12 +26,21 @@ impl Round {
     pub fn has_control(self) -> bool {
         self.0 % CONTROL_EVERY == CONTROL_AT
     }
+
+    /// Tells whether the last slot of every deposit and reply of this round is a dial slot.
+    pub fn has_dial(self) -> bool {
+        self.0 % DIAL_EVERY == DIAL_AT
+    }
 }
 
 /// A control frame goes both ways in every round r with r mod this …
 pub const CONTROL_EVERY: u64 = 5;
 /// … equal to this.
 pub const CONTROL_AT: u64 = 2;
+/// The last slot is a dial slot in every round r with r mod this …
+pub const DIAL_EVERY: u64 = 5;
+/// … equal to this.
+pub const DIAL_AT: u64 = 0;
 
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,6 +11,7 @@ pub mod account;
 pub mod close;
 pub mod codec;
 pub mod control;
+pub mod dial;
 pub mod directory;
 pub mod ids;
 pub mod kdf;

@@ -50,6 +50,12 @@ pub const LAYER_TAG: usize = 16;
 pub const DEPOSIT_SLOT: usize = DEPOSIT + LAYER_TAG;
 /// Slot of a reply: a cell inside one layer.
 pub const REPLY_SLOT: usize = CELL + LAYER_TAG;
+/// Invitation of a dial slot: key, sealed box of 192 bytes, random padding.
+pub const INVITATION: usize = 240;
+/// Wake-up of a dial slot: an HMAC-SHA-256 cut short.
+pub const WAKE_UP: usize = 16;
+/// Wake-ups in the reply to a dial slot, behind one invitation.
+pub const WAKE_UPS: usize = 15;
 /// What a server's header has beyond [`HEADER`] for each slot, so that both directions are of one size.
 pub const SERVER_HEADER_PER_SLOT: usize = DROP_ID;
 
@@ -114,6 +120,7 @@ const _: () = {
     assert!(CELL.is_multiple_of(BLOCK));
     assert!(DEPOSIT_SLOT == 512);
     assert!(REPLY_SLOT == 496);
+    assert!(INVITATION + WAKE_UPS * WAKE_UP == CELL);
     assert!(SERVER_HEADER_PER_SLOT + REPLY_SLOT == DEPOSIT_SLOT);
     assert!(round_frame(1) == 544 && round_frame(2) == 1056 && round_frame(3) == 1568);
     assert!(server_header(2) + 2 * REPLY_SLOT == round_frame(2));
