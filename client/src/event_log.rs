@@ -104,6 +104,18 @@ impl EventLog {
             Event::Ended { ok } => self.write(|| json!({"is": "ended", "ok": ok})),
             Event::Progress(_)
             | Event::RoundOpen { .. }
+            | Event::Request { .. }
+            | Event::Calling { .. }
+            | Event::Answered { .. }
+            | Event::KeyChanged { .. }
+            | Event::Contact(_)
+            | Event::Forgotten { .. }
+            | Event::Contacts { .. }
+            | Event::VaultStored { .. }
+            | Event::Sessions { .. }
+            | Event::SessionEnded { .. }
+            | Event::PasswordChanged
+            | Event::AccountDeleted
             | Event::State { .. }
             | Event::Message { .. }
             | Event::Directory { .. }

@@ -250,6 +250,17 @@ pub mod failure {
             | ErrorCode::NotOpen
             | ErrorCode::SelfConversation
             | ErrorCode::TooManyConversations
+            | ErrorCode::NoRequest
+            | ErrorCode::Blocked
+            | ErrorCode::NotAContact
+            | ErrorCode::TooManyContacts
+            | ErrorCode::AccountGone
+            | ErrorCode::VaultDamaged
+            | ErrorCode::VaultRolledBack
+            | ErrorCode::RegistrationClosed
+            | ErrorCode::InviteNeeded
+            | ErrorCode::InviteInvalid
+            | ErrorCode::Busy
             | ErrorCode::TextEmpty
             | ErrorCode::TextTooLong
             | ErrorCode::LabelTooLong
@@ -412,6 +423,17 @@ pub mod ending {
             | ErrorCode::NotOpen
             | ErrorCode::SelfConversation
             | ErrorCode::TooManyConversations
+            | ErrorCode::NoRequest
+            | ErrorCode::Blocked
+            | ErrorCode::NotAContact
+            | ErrorCode::TooManyContacts
+            | ErrorCode::AccountGone
+            | ErrorCode::VaultDamaged
+            | ErrorCode::VaultRolledBack
+            | ErrorCode::RegistrationClosed
+            | ErrorCode::InviteNeeded
+            | ErrorCode::InviteInvalid
+            | ErrorCode::Busy
             | ErrorCode::TextEmpty
             | ErrorCode::TextTooLong
             | ErrorCode::LabelTooLong

@@ -75,6 +75,15 @@ pub struct SavedRoot {
     pub steps: u32,
 }
 
+impl SavedRoot {
+    /// Makes a second copy, named so that each one can be found.
+    pub fn duplicate(&self) -> Self {
+        let Self { caller, first, heard, hello, outer, steps } = self;
+        let (hello, outer) = (hello.duplicate(), outer.duplicate());
+        Self { caller: *caller, first: *first, heard: *heard, hello, outer, steps: *steps }
+    }
+}
+
 /// One thing to keep.
 pub enum Change {
     /// A contact is new or changed.

@@ -93,6 +93,18 @@ pub fn event(event: &Event) -> Option<String> {
         }
         // the exit code tells the end; the rest is for a window
         Event::Ended { .. }
+        | Event::Request { .. }
+        | Event::Calling { .. }
+        | Event::Answered { .. }
+        | Event::KeyChanged { .. }
+        | Event::Contact(_)
+        | Event::Forgotten { .. }
+        | Event::Contacts { .. }
+        | Event::VaultStored { .. }
+        | Event::Sessions { .. }
+        | Event::SessionEnded { .. }
+        | Event::PasswordChanged
+        | Event::AccountDeleted
         | Event::Progress(_)
         | Event::RoundOpen { .. }
         | Event::Listed { .. }

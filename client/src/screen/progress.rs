@@ -68,6 +68,18 @@ impl Progress {
             Event::Progress(_)
             | Event::Error { .. }
             | Event::Registered { .. }
+            | Event::Request { .. }
+            | Event::Calling { .. }
+            | Event::Answered { .. }
+            | Event::KeyChanged { .. }
+            | Event::Contact(_)
+            | Event::Forgotten { .. }
+            | Event::Contacts { .. }
+            | Event::VaultStored { .. }
+            | Event::Sessions { .. }
+            | Event::SessionEnded { .. }
+            | Event::PasswordChanged
+            | Event::AccountDeleted
             | Event::SignedIn { .. }
             | Event::RoundOpen { .. }
             | Event::Round { .. }

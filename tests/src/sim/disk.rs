@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use client_core::record::{Change, Outgoing, RECEIVED_IDS_MAX, Saved, ServerClock};
+use client_core::record::{
+    Change, Contact, Outgoing, RECEIVED_IDS_MAX, Saved, SavedRoot, ServerClock,
+};
 use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, MessageId, Round};
 
@@ -17,6 +19,10 @@ pub struct Disk {
     pending: Vec<Outgoing>,
     received: BTreeMap<IdentityHash, Vec<MessageId>>,
     mark: Round,
+    contacts: BTreeMap<IdentityHash, Contact>,
+    roots: BTreeMap<IdentityHash, SavedRoot>,
+    declined: BTreeMap<IdentityHash, Round>,
+    vault: u64,
     /// Written without a flush: durable with the next change that somebody waits for.
     unflushed: Vec<Change>,
     /// Handed over.
@@ -73,6 +79,10 @@ impl Disk {
             token: None,
             clock: self.clock,
             directory: self.directory,
+            contacts: self.contacts.values().cloned().collect(),
+            roots: self.roots.iter().map(|(peer, root)| (*peer, root.duplicate())).collect(),
+            declined: self.declined.iter().map(|(peer, until)| (*peer, *until)).collect(),
+            vault: self.vault,
         }
     }
 
@@ -114,6 +124,29 @@ impl Disk {
             Change::Mark(round) => self.mark = self.mark.max(round),
             Change::Token(_) => (),
             Change::Clock(clock) => self.clock = Some(clock),
+            Change::Contact(contact) => {
+                self.contacts.insert(contact.record.identity(), *contact);
+            }
+            Change::Forgotten(peer) => {
+                self.contacts.remove(&peer);
+                self.roots.remove(&peer);
+            }
+            Change::Rooted(peer, root) => {
+                self.roots.insert(peer, root);
+            }
+            Change::Declined(peer, until) => {
+                self.declined.insert(peer, until);
+            }
+            Change::Vault(version, saved) => {
+                self.vault = version;
+                for peer in saved {
+                    if let Some(contact) = self.contacts.get_mut(&peer) {
+                        contact.unsaved = false;
+                    }
+                }
+            }
+            // every start fetches the whole directory here
+            Change::Listed(..) => (),
             Change::Directory(length, head) => self.directory = Some((length, head)),
         }
         None

@@ -411,6 +411,18 @@ impl World {
             }
             Event::Progress(_)
             | Event::Registered { .. }
+            | Event::Request { .. }
+            | Event::Calling { .. }
+            | Event::Answered { .. }
+            | Event::KeyChanged { .. }
+            | Event::Contact(_)
+            | Event::Forgotten { .. }
+            | Event::Contacts { .. }
+            | Event::VaultStored { .. }
+            | Event::Sessions { .. }
+            | Event::SessionEnded { .. }
+            | Event::PasswordChanged
+            | Event::AccountDeleted
             | Event::SignedIn { .. }
             | Event::RoundOpen { .. }
             | Event::Directory { .. }

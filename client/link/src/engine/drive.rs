@@ -231,6 +231,19 @@ impl Drive {
             | Command::Directory
             | Command::Status
             | Command::SafetyNumber { .. }
+            | Command::Call { .. }
+            | Command::Accept { .. }
+            | Command::Decline { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. }
+            | Command::Forget { .. }
+            | Command::Verify { .. }
+            | Command::AcceptKey { .. }
+            | Command::Contacts
+            | Command::ChangePassword { .. }
+            | Command::Sessions
+            | Command::EndSession { .. }
+            | Command::DeleteAccount { .. }
             | Command::Drain { .. }
             | Command::Quit => self.client.handle_command(now, command),
         }

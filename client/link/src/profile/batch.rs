@@ -25,6 +25,12 @@ pub(super) fn check(change: &Change) -> Result<(), ProfileError> {
         Change::Received(message) => (0, message.text.len()),
         Change::Opened(_)
         | Change::Closed(_)
+        | Change::Contact(_)
+        | Change::Forgotten(_)
+        | Change::Rooted(..)
+        | Change::Declined(..)
+        | Change::Vault(..)
+        | Change::Listed(..)
         | Change::Sent(..)
         | Change::Delivered(..)
         | Change::Mark(_)
@@ -70,6 +76,12 @@ impl Batch<'_> {
                 self.state.clock = Some((*genesis_ms, *round_ms));
                 Ok(())
             }
+            Change::Contact(_)
+            | Change::Forgotten(_)
+            | Change::Rooted(..)
+            | Change::Declined(..)
+            | Change::Vault(..)
+            | Change::Listed(..) => Ok(()),
             Change::Directory(length, head) => {
                 self.state.directory = Some((*length, head.0));
                 Ok(())

@@ -91,6 +91,7 @@ impl Data {
             token: state.token.map(Token::new),
             clock: state.clock.map(|(genesis_ms, round_ms)| ServerClock { genesis_ms, round_ms }),
             directory: state.directory.map(|(length, head)| (length, Head(head))),
+            ..Saved::default()
         })
     }
 

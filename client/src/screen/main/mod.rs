@@ -266,6 +266,18 @@ impl Main {
             Event::Error { code, text, about } => self.trouble(code, text, about),
             Event::Progress(_)
             | Event::Registered { .. }
+            | Event::Request { .. }
+            | Event::Calling { .. }
+            | Event::Answered { .. }
+            | Event::KeyChanged { .. }
+            | Event::Contact(_)
+            | Event::Forgotten { .. }
+            | Event::Contacts { .. }
+            | Event::VaultStored { .. }
+            | Event::Sessions { .. }
+            | Event::SessionEnded { .. }
+            | Event::PasswordChanged
+            | Event::AccountDeleted
             | Event::SignedIn { .. }
             | Event::RoundOpen { .. }
             | Event::Directory { .. }

@@ -92,6 +92,18 @@ impl Privacy {
             Event::RetryIn { ms } => self.retry_at = Some(now + Duration::from_millis(*ms)),
             Event::Progress(_)
             | Event::Registered { .. }
+            | Event::Request { .. }
+            | Event::Calling { .. }
+            | Event::Answered { .. }
+            | Event::KeyChanged { .. }
+            | Event::Contact(_)
+            | Event::Forgotten { .. }
+            | Event::Contacts { .. }
+            | Event::VaultStored { .. }
+            | Event::Sessions { .. }
+            | Event::SessionEnded { .. }
+            | Event::PasswordChanged
+            | Event::AccountDeleted
             | Event::SignedIn { .. }
             | Event::State { .. }
             | Event::Message { .. }
