@@ -20,7 +20,7 @@ use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, Name, Token};
 use wire::link::Pin;
 use wire::login::{LoginContext, LoginServer, ServerLoginState};
-use wire::size::PAGE_RECORDS;
+use wire::size::{PAGE_RECORDS, SIGNATURE};
 
 use crate::clock;
 use crate::limits::{Attempt, Limits};
@@ -297,7 +297,7 @@ impl Accounts {
         let mut pages = Vec::with_capacity(pull.pages.into());
         for _ in 0..pull.pages {
             let page = self.page(from, length)?;
-            from += u32::try_from(page.records.len()).expect("a page has at most six records");
+            from += u32::try_from(page.records.len()).expect("a page has at most five records");
             pages.push(page);
         }
         Ok(pages)
@@ -314,7 +314,7 @@ impl Accounts {
             |_| StoreError::Fatal("the directory is damaged; put a backup in its place".into());
         let records = entries.iter().map(|entry| Record::decode(&entry.record));
         let records = records.collect::<Result<_, _>>().map_err(damaged)?;
-        Ok(Page { from, length, head, records })
+        Ok(Page { from, length, head, signature: [0; SIGNATURE], records })
     }
 
     /// Returns the head after `length` records.

@@ -97,6 +97,11 @@ impl<'a> Writer<'a> {
         self.bytes(&[value]);
     }
 
+    /// Writes one byte, 1 for yes and 0 for no.
+    pub fn bool(&mut self, value: bool) {
+        self.u8(value.into());
+    }
+
     /// Writes two bytes.
     pub fn u16(&mut self, value: u16) {
         self.bytes(&value.to_le_bytes());
@@ -169,6 +174,18 @@ impl<'a> Reader<'a> {
     /// As [`Self::slice`].
     pub fn u8(&mut self) -> Result<u8, DecodeError> {
         Ok(self.array::<1>()?[0])
+    }
+
+    /// Takes one byte, which must be 0 or 1.
+    ///
+    /// # Errors
+    /// As [`Self::slice`], and [`DecodeError::Field`] for another byte.
+    pub fn bool(&mut self, field: &'static str) -> Result<bool, DecodeError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(DecodeError::Field(field)),
+        }
     }
 
     /// Takes two bytes.

@@ -13,6 +13,7 @@ use crate::size;
 const IDENTITY: Label = Label("iirs 1 identity");
 const SELF_SIGNATURE: Label = Label("iirs 1 directory record");
 const HEAD: Label = Label("iirs 1 directory head");
+const SIGNED_HEAD: Label = Label("iirs 1 signed directory head");
 
 /// Public record of an account, 163 bytes: name, both public keys, a signature of the one over all.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,18 @@ impl Record {
         let signature: Signature = key.sign(&signed(&name, &signing, &agreement));
         let signature = signature.normalize_s().unwrap_or(signature);
         Self { name, signing, agreement, signature: signature.to_bytes().into() }
+    }
+
+    /// Makes and signs the record that deletes the account of `name`, whose signing key `key` is: the
+    /// agreement key is the signing key once more.
+    pub fn deletion(name: Name, key: &SigningKey) -> Self {
+        Self::new(name, PublicKey::of(&p256::PublicKey::from(key.verifying_key())), key)
+    }
+
+    /// Tells whether the record deletes the account of its name. It counts only if the account's own
+    /// signing key signed it, which the caller compares with the record before it.
+    pub fn is_deletion(&self) -> bool {
+        self.agreement == self.signing
     }
 
     /// Checks that both keys are points and that the record is signed by its own key, with the smaller
@@ -105,6 +118,11 @@ impl Head {
     }
 }
 
+/// Returns what the server's root key signs: how long the directory is, and its head at that length.
+pub fn head_signed(length: u32, head: &Head) -> Vec<u8> {
+    [SIGNED_HEAD.0.as_bytes(), &length.to_le_bytes(), &head.0].concat()
+}
+
 fn signed(name: &Name, signing: &PublicKey, agreement: &PublicKey) -> Vec<u8> {
     [SELF_SIGNATURE.0.as_bytes(), &name.encode(), &signing.0, &agreement.0].concat()
 }
@@ -150,6 +168,32 @@ mod tests {
         let other_key = Record { agreement: ann.signing, ..ann };
         assert_ne!(ann.identity(), other_name.identity());
         assert_ne!(ann.identity(), other_key.identity());
+    }
+
+    #[test]
+    fn a_deletion_is_signed_as_any_record_and_keeps_name_and_signing_key() {
+        let key = SigningKey::random(&mut ChaCha20Rng::seed_from_u64(1));
+        let agreement = AgreementKey::random(&mut ChaCha20Rng::seed_from_u64(2)).public();
+        let ann = Record::new("ann".parse().unwrap(), agreement, &key);
+        let deletion = Record::deletion(ann.name, &key);
+        assert_eq!(deletion.verify(), Ok(()));
+        assert!(deletion.is_deletion() && !ann.is_deletion());
+        assert!(deletion.name == ann.name && deletion.signing == ann.signing);
+        assert_ne!(deletion.identity(), ann.identity());
+        let forged = Record { signing: ann.signing, ..Record::deletion(ann.name, &other_key()) };
+        let forged = Record { agreement: ann.signing, ..forged };
+        assert!(forged.is_deletion() && forged.verify() == Err(BadRecord));
+    }
+
+    fn other_key() -> SigningKey {
+        SigningKey::random(&mut ChaCha20Rng::seed_from_u64(3))
+    }
+
+    #[test]
+    fn what_signs_a_head_binds_length_and_head() {
+        let (head, other) = (Head([1; size::HASH]), Head([2; size::HASH]));
+        assert_ne!(head_signed(1, &head), head_signed(2, &head));
+        assert_ne!(head_signed(1, &head), head_signed(1, &other));
     }
 
     #[test]

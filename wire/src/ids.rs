@@ -59,6 +59,8 @@ wire_bytes! {
     IdentityHash(size::HASH);
     /// Random name of a message, 8 bytes.
     MessageId(size::MESSAGE_ID);
+    /// Name of a session in a list of sessions, 8 bytes; it opens nothing.
+    SessionId(size::SESSION_ID);
 }
 
 impl fmt::Debug for IdentityHash {
@@ -70,6 +72,28 @@ impl fmt::Debug for IdentityHash {
 impl fmt::Debug for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MessageId({:016x})", u64::from_be_bytes(self.0))
+    }
+}
+
+impl SessionId {
+    /// Returns the id of the session whose token has this digest.
+    pub fn of(digest: &[u8; size::HASH]) -> Self {
+        let mut id = Self([0; size::SESSION_ID]);
+        id.0.copy_from_slice(&digest[..size::SESSION_ID]);
+        id
+    }
+}
+
+/// Sixteen hexadecimal digits.
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
     }
 }
 
@@ -248,6 +272,13 @@ mod tests {
         assert!(Name::decode(&bytes).is_err());
         bytes[0] = 255;
         assert!(Name::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_session_is_named_by_the_front_of_its_tokens_digest() {
+        let mut digest = [0xee; size::HASH];
+        digest[..8].copy_from_slice(&[0, 1, 2, 3, 4, 5, 6, 0xff]);
+        assert_eq!(SessionId::of(&digest).to_string(), "00010203040506ff");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use crate::VERSION;
 use crate::codec::{DecodeError, Reader, Wire, Writer};
+use crate::dial::BUCKETS_MAX;
 use crate::ids::Round;
 use crate::public_key::PublicKey;
 use crate::size::{
@@ -103,7 +104,8 @@ pub struct ServerHeader {
     pub seats: u32,
     /// Records in the directory.
     pub directory_length: u32,
-    /// Buckets of invitations and wake-ups; 1 until calls exist.
+    /// Buckets of the dial slot in the round that opens: a power of two, at most
+    /// [`BUCKETS_MAX`](crate::dial::BUCKETS_MAX).
     pub buckets: u32,
 }
 
@@ -129,7 +131,8 @@ impl ServerHeader {
     /// Reads the header and the replies, one 496-byte layered slot behind the other.
     ///
     /// # Errors
-    /// [`DecodeError`] for every other length, version, kind or number of slots.
+    /// [`DecodeError`] for every other length, version, kind or number of slots, and for buckets that
+    /// cannot be.
     pub fn decode(frame: &[u8], slots: u8) -> Result<(Self, &[u8]), DecodeError> {
         check_length(frame, slots)?;
         let (header, replies) = frame.split_at(server_header(slots));
@@ -148,6 +151,9 @@ impl ServerHeader {
             directory_length: input.u32()?,
             buckets: input.u32()?,
         };
+        if !header.buckets.is_power_of_two() || header.buckets > BUCKETS_MAX {
+            return Err(DecodeError::Field("buckets"));
+        }
         input.zeros_to_end("reserved")?;
         Ok((header, replies))
     }
@@ -198,3 +204,30 @@ const _: () = {
     assert!(1 + 1 + 1 + 1 + 4 + 8 + 8 + 4 + 4 + 4 <= HEADER + SERVER_HEADER_PER_SLOT);
     assert!(size::SLOTS_MIN >= 1);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_a_power_of_two_of_at_most_32_bits_of_accounts() {
+        let round = Round(7);
+        for (buckets, taken) in [0, 1, 2, 3, 6, 1 << 22, 1 << 23, 1 << 31, u32::MAX]
+            .into_iter()
+            .zip([false, true, true, false, false, true, false, false, false])
+        {
+            let header = ServerHeader {
+                slots: 2,
+                closes_ms: 2000,
+                open: round.next(),
+                answered: round,
+                seats: 1,
+                directory_length: 1,
+                buckets,
+            };
+            let mut frame = vec![0; round_frame(2)];
+            header.write_to(&mut frame);
+            assert_eq!(ServerHeader::decode(&frame, 2).is_ok(), taken, "{buckets} buckets");
+        }
+    }
+}

@@ -80,14 +80,26 @@ pub const NAME_MAX: usize = 32;
 pub const NAME: usize = 1 + NAME_MAX;
 /// Public record of an account: name, both public keys, self-signature.
 pub const RECORD: usize = NAME + 2 * PUBLIC_KEY + SIGNATURE;
-/// Records on one page of the directory.
-pub const PAGE_RECORDS: usize = 6;
+/// Records on one page of the directory: as many as a control frame holds beside the page's signature.
+pub const PAGE_RECORDS: usize = 5;
 /// Master key in its sealed box.
 pub const SEALED_MASTER: usize = KEY + SEALED_OVERHEAD;
 /// Signing and agreement secret in their sealed box.
 pub const SEALED_IDENTITY: usize = 2 * SECRET_KEY + SEALED_OVERHEAD;
 /// Session token.
 pub const TOKEN: usize = 32;
+/// Name of a session in a list of sessions, the front of its token's digest.
+pub const SESSION_ID: usize = 8;
+/// A session in a list of sessions: its id, two times, two flags.
+pub const SESSION_INFO: usize = SESSION_ID + 8 + 8 + 1 + 1;
+/// Sessions in one list.
+pub const SESSIONS_MAX: usize = 8;
+/// Code that lets somebody register.
+pub const INVITE: usize = 10;
+/// Control frames that a vault travels in.
+pub const VAULT_PARTS: u8 = 3;
+/// Vault: a person's list of contacts in a sealed box, as many bytes as its parts' bodies.
+pub const VAULT: usize = VAULT_PARTS as usize * CONTROL_BODY;
 
 /// Random name of a message, in front of its first fragment.
 pub const MESSAGE_ID: usize = 8;
@@ -128,6 +140,9 @@ const _: () = {
     assert!(FRAGMENTS_MAX == 57);
     assert!(RECORD == 163);
     assert!(SEALED_MASTER == 80 && SEALED_IDENTITY == 112);
+    assert!(SESSION_INFO == 26 && 1 + SESSIONS_MAX * SESSION_INFO <= CONTROL_BODY);
+    assert!(VAULT == 3072 && VAULT.is_multiple_of(BLOCK));
+    assert!(4 + 4 + HASH + 1 + SIGNATURE + PAGE_RECORDS * RECORD <= CONTROL_BODY);
     // one 1200-byte packet: 1 + 8 (connection id) + 4 (number) + 16 (tag) + stream frame header <= 64
     assert!(round_frame(SLOTS_DEFAULT) + 64 <= PACKET as usize);
 };

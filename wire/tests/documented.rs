@@ -9,6 +9,7 @@ use wire::account::Stretching;
 use wire::close::Close;
 use wire::codec::Wire;
 use wire::control::{ClientControl, PULL_PAGES_MAX, Refusal, ServerControl};
+use wire::dial::{BUCKETS_MAX, Dial, DialReply};
 use wire::directory::Record;
 use wire::ids::Name;
 use wire::peer::PeerMessage;
@@ -24,6 +25,10 @@ fn every_byte_table_has_no_gap_and_adds_up_to_the_size_in_the_code() {
         ("Deposit", round_frame(2)),
         ("Deposit slot inside its layer", size::DEPOSIT),
         ("Round", round_frame(2)),
+        ("Dial slot, cover", Dial::SIZE),
+        ("Dial slot, invitation", Dial::SIZE),
+        ("Dial slot, wake-up", Dial::SIZE),
+        ("Dial reply", DialReply::SIZE),
         ("Name", Name::SIZE),
         ("Stretching", Stretching::SIZE),
         ("Record", Record::SIZE),
@@ -75,6 +80,7 @@ fn every_size_is_documented() {
         PACKET BLOCK IV HASH KEY PUBLIC_KEY SECRET_KEY SIGNATURE SEALED_OVERHEAD HEADER
         SLOTS_MIN SLOTS_MAX SLOTS_DEFAULT
         DROP_ID PEER_HEADER PEER_PAYLOAD PEER_MESSAGE CELL DEPOSIT LAYER_TAG DEPOSIT_SLOT REPLY_SLOT
+        INVITATION WAKE_UP WAKE_UPS
         SERVER_HEADER_PER_SLOT CONTROL_BODY CONTROL_FRAME
         NAME_MAX NAME RECORD PAGE_RECORDS SEALED_MASTER SEALED_IDENTITY TOKEN
         MESSAGE_ID TEXT_MAX FRAGMENTS_MAX
@@ -91,6 +97,7 @@ fn every_size_is_documented() {
     for (name, value) in sizes {
         assert!(document.contains(&format!("\n| `{name}` | {value} |")), "{name} = {value}");
     }
+    assert!(document.contains("a power of two, 1 to 4,194,304") && BUCKETS_MAX == 4_194_304);
     for slots in SLOTS_MIN..=SLOTS_MAX {
         let (frame, header) = (round_frame(slots), server_header(slots));
         let deposits = frame - size::HEADER;

@@ -14,6 +14,7 @@ use wire::control::{
     ROUND_MS_MIN, Refusal, Refused, RegisterFinish, RegisterReply, RegisterStart, Registered,
     Resume, ServerControl, Session,
 };
+use wire::dial::{Dial, DialReply, SealedInvitation, WakeUp};
 use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, Name, Round, Token};
 use wire::kdf::{Label, Secret};
@@ -99,6 +100,18 @@ proptest! {
     fn peer_messages(message in peer_message(), noise in noise()) {
         prop_assert!(PeerMessage::decode(&message.0.encode()) == Ok(message.0.clone()));
         holds_for(&message, &noise);
+    }
+
+    #[test]
+    fn dials(dial in dial(), noise in noise()) {
+        prop_assert!(Dial::decode(&dial.0.encode()) == Ok(dial.0.clone()));
+        holds_for(&dial, &noise);
+    }
+
+    #[test]
+    fn dial_replies(invitation in array(), wake_ups in any::<[[u8; 16]; 15]>(), noise in noise()) {
+        let (invitation, wake_ups) = (SealedInvitation(invitation), wake_ups.map(WakeUp));
+        holds_for(&Shown(DialReply { invitation, wake_ups }), &noise);
     }
 
     #[test]
@@ -418,9 +431,20 @@ fn peer_message() -> impl Strategy<Value = Shown<PeerMessage>> {
     )
 }
 
+fn dial() -> impl Strategy<Value = Shown<Dial>> {
+    let cover = Just(()).prop_map(|()| Shown(Dial::Cover));
+    let invitation = (any::<u32>(), array()).prop_map(|(bucket, invitation)| {
+        Shown(Dial::Invitation { bucket, invitation: SealedInvitation(invitation) })
+    });
+    let wake_up = (any::<u32>(), array())
+        .prop_map(|(bucket, token)| Shown(Dial::WakeUp { bucket, token: WakeUp(token) }));
+    Union::new([cover.boxed(), invitation.boxed(), wake_up.boxed()])
+}
+
 fn server_round_header() -> impl Strategy<Value = ServerHeader> {
-    (any::<[u32; 4]>(), any::<[u64; 2]>()).prop_map(|(small, [open, answered])| {
-        let [closes_ms, seats, directory_length, buckets] = small;
+    let numbers = (any::<[u32; 3]>(), 0..=22_u32, any::<[u64; 2]>());
+    numbers.prop_map(|([closes_ms, seats, directory_length], power, [open, answered])| {
+        let buckets = 1 << power;
         let (open, answered) = (Round(open), Round(answered));
         ServerHeader { slots: 1, closes_ms, open, answered, seats, directory_length, buckets }
     })

@@ -12,6 +12,7 @@ use wire::control::{
     ClientControl, LoginFinish, LoginReply, LoginStart, Page, Pull, Refusal, Refused,
     RegisterFinish, RegisterReply, RegisterStart, Registered, Resume, ServerControl, Session,
 };
+use wire::dial::{Dial, DialReply, SealedInvitation, WakeUp};
 use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, Name, Round, Token};
 use wire::kdf::{Label, Secret, hash};
@@ -109,6 +110,23 @@ fn control_frames() {
     for (name, control) in server_controls() {
         check(&mut vectors, name, &control);
     }
+    vectors.finish();
+}
+
+#[test]
+fn dials() {
+    let mut vectors = Vectors::open("dial.hex");
+    let bucket = 0x0102_0304;
+    let invitation = Dial::Invitation { bucket, invitation: SealedInvitation([0xd1; 240]) };
+    let wake_up = Dial::WakeUp { bucket, token: WakeUp([0xd2; 16]) };
+    for (name, dial) in [("cover", Dial::Cover), ("invitation", invitation), ("wake-up", wake_up)] {
+        let bytes = check(&mut vectors, name, &dial);
+        assert!(Dial::decode(&bytes).unwrap() == dial, "{name}");
+    }
+    let wake_ups = std::array::from_fn(|place| WakeUp([0xe0 + place as u8; 16]));
+    let reply = DialReply { invitation: SealedInvitation([0xd3; 240]), wake_ups };
+    let bytes = check(&mut vectors, "reply", &reply);
+    assert!(DialReply::decode(&bytes).unwrap() == reply);
     vectors.finish();
 }
 

@@ -9,7 +9,7 @@
 
 use rand_core::CryptoRngCore;
 use thiserror::Error;
-use wire::account::Stretching;
+use wire::account::{Invite, Stretching};
 use wire::control::{
     ClientControl, LoginFinish, LoginReply, LoginStart, RegisterFinish, RegisterReply,
     RegisterStart, Session,
@@ -53,7 +53,7 @@ impl SignUp {
         rng: &mut impl CryptoRngCore,
     ) -> Result<(Self, ClientControl), AccountError> {
         let (state, request) = login::register_start(name, pin, password, rng)?;
-        let frame = ClientControl::RegisterStart(RegisterStart { name, request });
+        let frame = ClientControl::RegisterStart(RegisterStart { name, request, invite: Invite::NONE });
         Ok((Self { name, state }, frame))
     }
 

@@ -138,7 +138,8 @@ mod tests {
 
     fn page(from: u32, all: &[Record], until: usize) -> Page {
         let records = all[from as usize..until].to_vec();
-        Page { from, length: all.len() as u32, head: head(&all[..until]), records }
+        let (length, signature) = (all.len() as u32, [0; SIGNATURE]);
+        Page { from, length, head: head(&all[..until]), signature, records }
     }
 
     #[test]

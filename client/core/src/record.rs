@@ -53,6 +53,8 @@ pub struct Contact {
     pub verified: bool,
     /// Whether he is blocked.
     pub blocked: bool,
+    /// Whether he is no contact any more, which the vault at the server does not say yet.
+    pub forgotten: bool,
     /// Whether the vault at the server does not say this yet.
     pub unsaved: bool,
 }

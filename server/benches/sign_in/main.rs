@@ -71,7 +71,7 @@ fn main() {
 async fn register(accounts: &Accounts, name: Name) {
     let started = register_start(name, PIN, PASSWORD, &mut OsRng);
     let (state, request) = started.expect("the password is short");
-    let reply = accounts.register_start(&RegisterStart { name, request }, HERE);
+    let reply = accounts.register_start(&RegisterStart { name, request, invite: Invite::NONE }, HERE);
     let (pending, reply) = reply.expect("the name is free");
     let finished = state.finish(PASSWORD, &reply.response, &CHEAP, &mut OsRng);
     let (upload, _) = finished.expect("the server's answer is good");

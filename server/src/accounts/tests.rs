@@ -46,7 +46,7 @@ impl World {
         name: Name,
     ) -> Result<(RegisterState, PendingRegistration, RegisterReply), AccountError> {
         let (state, request) = register_start(name, PIN, b"right", &mut OsRng).unwrap();
-        let start = RegisterStart { name, request };
+        let start = RegisterStart { name, request, invite: Invite::NONE };
         let (pending, reply) = self.accounts.register_start(&start, HERE)?;
         Ok((state, pending, reply))
     }

@@ -226,7 +226,15 @@ async fn before_join(
             | ClientControl::RegisterFinish(_)
             | ClientControl::LoginStart(_)
             | ClientControl::LoginFinish(_)
-            | ClientControl::Resume(_) => {
+            | ClientControl::Resume(_)
+            | ClientControl::ChangeStart(_)
+            | ClientControl::ChangeFinish(_)
+            | ClientControl::DeleteStart(_)
+            | ClientControl::DeleteFinish(_)
+            | ClientControl::ListSessions
+            | ClientControl::EndSession(_)
+            | ClientControl::VaultGet(_)
+            | ClientControl::VaultPut(_) => {
                 return Err(End::protocol("only pages can be asked for before `join`"));
             }
         }
@@ -265,6 +273,7 @@ impl Hub {
             identity,
             directory_length,
             directory_head,
+            directory_signature: [0; SIGNATURE],
         }))
     }
 }

@@ -129,6 +129,14 @@ async fn answer(
         | ClientControl::LoginStart(_)
         | ClientControl::LoginFinish(_)
         | ClientControl::Resume(_) => Err(End::protocol("a sign-in after `join`")),
+        ClientControl::ChangeStart(_)
+        | ClientControl::ChangeFinish(_)
+        | ClientControl::DeleteStart(_)
+        | ClientControl::DeleteFinish(_)
+        | ClientControl::ListSessions
+        | ClientControl::EndSession(_)
+        | ClientControl::VaultGet(_)
+        | ClientControl::VaultPut(_) => Err(End::protocol("not served by this server")),
     }
 }
 

@@ -96,7 +96,20 @@ async fn serve(
         (ClientControl::RegisterFinish(_) | ClientControl::LoginFinish(_), _) => {
             return Err(End::protocol("a second step without its first"));
         }
-        (ClientControl::Idle | ClientControl::Pull(_) | ClientControl::SignOut, _) => {
+        (
+            ClientControl::Idle
+            | ClientControl::Pull(_)
+            | ClientControl::SignOut
+            | ClientControl::ChangeStart(_)
+            | ClientControl::ChangeFinish(_)
+            | ClientControl::DeleteStart(_)
+            | ClientControl::DeleteFinish(_)
+            | ClientControl::ListSessions
+            | ClientControl::EndSession(_)
+            | ClientControl::VaultGet(_)
+            | ClientControl::VaultPut(_),
+            _,
+        ) => {
             return Err(End::protocol("a request that needs a sign-in"));
         }
     };

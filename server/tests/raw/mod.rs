@@ -134,7 +134,7 @@ impl Client {
     ) -> Result<u32, ServerControl> {
         let (name, password) = (name(who), password.as_bytes());
         let (state, request) = register_start(name, self.pin, password, &mut OsRng).unwrap();
-        let start = ClientControl::RegisterStart(RegisterStart { name, request });
+        let start = ClientControl::RegisterStart(RegisterStart { name, request, invite: Invite::NONE });
         let reply = match self.ask(&start).await {
             ServerControl::RegisterReply(reply) => reply,
             other => return Err(other),

@@ -299,6 +299,7 @@ impl Service {
             identity: SealedIdentity([0; SEALED_IDENTITY]),
             directory_length,
             directory_head,
+            directory_signature: [0; SIGNATURE],
         }
     }
 
@@ -330,6 +331,7 @@ impl Log {
             from: u32::try_from(from).expect("few accounts"),
             length: self.length(),
             head: self.head(until),
+            signature: [0; SIGNATURE],
             records: self.records[from..until].to_vec(),
         }
     }

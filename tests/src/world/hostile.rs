@@ -325,6 +325,7 @@ impl Server {
             identity: SealedIdentity(kept.identity.0),
             directory_length: records.len() as u32,
             directory_head: head(records),
+            directory_signature: [0; SIGNATURE],
         }
     }
 }
@@ -332,7 +333,8 @@ impl Server {
 /// Returns the page of a directory that fits one frame.
 pub fn page(records: &[Record], from: u32) -> Page {
     let rest = records.get(from as usize..).unwrap_or_default().to_vec();
-    Page { from, length: records.len() as u32, head: head(records), records: rest }
+    let (length, signature) = (records.len() as u32, [0; SIGNATURE]);
+    Page { from, length, head: head(records), signature, records: rest }
 }
 
 /// Returns the head of a directory.
@@ -344,7 +346,8 @@ pub fn head(records: &[Record]) -> Head {
 }
 
 fn copy(page: &Page) -> Page {
-    Page { from: page.from, length: page.length, head: page.head, records: page.records.clone() }
+    let Page { from, length, head, signature, ref records } = *page;
+    Page { from, length, head, signature, records: records.clone() }
 }
 
 /// Returns the memory that this process has in use, in bytes; Linux only, elsewhere 0.

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use wire::account::{SealedMaster, Stretching};
 use wire::codec::Wire as _;
 use wire::control::{Page, Refusal, Refused, ServerControl, Session};
+use wire::dial::BUCKETS_MAX;
 use wire::directory::Head;
 use wire::ids::Round;
 use wire::round::ServerHeader;
@@ -204,8 +205,9 @@ fn rounds_cases() -> Vec<Case> {
         round("closed at once", 3, Then::Bears(20), |it| it.closes_ms = 0),
         round("never closed", 3, Then::Bears(20), |it| it.closes_ms = u32::MAX),
         round("endless numbers", 3, Then::Bears(20), |it| {
-            (it.seats, it.directory_length, it.buckets) = (u32::MAX, u32::MAX, u32::MAX);
+            (it.seats, it.directory_length, it.buckets) = (u32::MAX, u32::MAX, BUCKETS_MAX);
         }),
+        round("buckets that cannot be", 3, Then::Told, |it| it.buckets = 3),
         round("other slots", 3, Then::Told, |it| it.slots = 8),
         case("a flood of one round", (Asked::Seat, 3), Then::Told, |honest| {
             let Honest::Round(header) = honest else { return Does::Honestly };

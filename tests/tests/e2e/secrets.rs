@@ -38,7 +38,7 @@ async fn a_stolen_store_has_no_password_no_token_and_no_secret_key() {
     let name = "ann".parse().unwrap();
     let (state, request) =
         register_start(name, world.link().pin, PASSWORD.as_bytes(), &mut OsRng).unwrap();
-    let start = ClientControl::RegisterStart(RegisterStart { name, request });
+    let start = ClientControl::RegisterStart(RegisterStart { name, request, invite: Invite::NONE });
     let ServerControl::RegisterReply(reply) = raw.ask(&start).await else { panic!("refused") };
     let cost = Stretching::for_tests();
     let finished = state.finish(PASSWORD.as_bytes(), &reply.response, &cost, &mut OsRng);

@@ -21,11 +21,17 @@ pub enum Refusal {
     BadRequest = 7,
     /// No account can be added.
     DirectoryFull = 8,
+    /// The operator lets nobody register.
+    RegistrationClosed = 9,
+    /// The operator lets nobody register without an invitation code.
+    InviteNeeded = 10,
+    /// The invitation code is unknown, used or has ended.
+    InviteInvalid = 11,
 }
 
 impl Refusal {
     /// All refusals.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::NameTaken,
         Self::WrongCredentials,
         Self::TokenEnded,
@@ -34,6 +40,9 @@ impl Refusal {
         Self::Disabled,
         Self::BadRequest,
         Self::DirectoryFull,
+        Self::RegistrationClosed,
+        Self::InviteNeeded,
+        Self::InviteInvalid,
     ];
 }
 

@@ -1,15 +1,15 @@
 //! What the server answers.
 
 use super::refusal::{Refused, read_refused};
-use super::{ROUND_MS_MAX, ROUND_MS_MIN, read_header, write_header};
+use super::{Header, ROUND_MS_MAX, ROUND_MS_MIN, VaultPart, VaultVersion};
 use crate::account::{SealedIdentity, SealedMaster, Stretching};
 use crate::codec::{DecodeError, Reader, Wire, Writer};
-use crate::directory::{Head, Record};
-use crate::ids::{AccountIndex, Token};
+use crate::directory::{Head, Record, head_signed};
+use crate::ids::{AccountIndex, SessionId, Token};
 use crate::public_key::PublicKey;
 use crate::size::{
-    CONTROL_FRAME, CREDENTIAL_RESPONSE, PAGE_RECORDS, REGISTRATION_RESPONSE, SIGNATURE, SLOTS_MAX,
-    SLOTS_MIN,
+    CONTROL_FRAME, CREDENTIAL_RESPONSE, PAGE_RECORDS, REGISTRATION_RESPONSE, SESSION_INFO,
+    SESSIONS_MAX, SIGNATURE, SLOTS_MAX, SLOTS_MIN,
 };
 
 /// What the server answers.
@@ -30,52 +30,108 @@ pub enum ServerControl {
     SignedOut,
     /// The request failed.
     Refused(Refused),
+    /// Answers [`ClientControl::ChangeStart`](super::ClientControl::ChangeStart).
+    ChangeReply(Box<ChangeReply>),
+    /// Answers [`ClientControl::ChangeFinish`](super::ClientControl::ChangeFinish): the new password holds, and
+    /// all other sessions have ended.
+    Changed(Changed),
+    /// Answers [`ClientControl::DeleteStart`](super::ClientControl::DeleteStart).
+    DeleteReply(Box<LoginReply>),
+    /// Answers [`ClientControl::DeleteFinish`](super::ClientControl::DeleteFinish): the account is gone.
+    Deleted,
+    /// Answers [`ClientControl::ListSessions`](super::ClientControl::ListSessions): at most eight.
+    Sessions(Vec<SessionInfo>),
+    /// Answers [`ClientControl::EndSession`](super::ClientControl::EndSession): the session is no more.
+    SessionEnded,
+    /// Answers [`ClientControl::VaultGet`](super::ClientControl::VaultGet).
+    VaultPart(Box<VaultPart>),
+    /// Answers [`ClientControl::VaultPut`](super::ClientControl::VaultPut) of a part that is not the last.
+    VaultStaged,
+    /// Answers the last [`ClientControl::VaultPut`](super::ClientControl::VaultPut): this version is on disk.
+    VaultStored(VaultVersion),
+    /// Answers the last [`ClientControl::VaultPut`](super::ClientControl::VaultPut): nothing was stored, since
+    /// this version is there already.
+    VaultConflict(VaultVersion),
 }
 
 impl Wire for ServerControl {
     const SIZE: usize = CONTROL_FRAME;
 
     fn write(&self, out: &mut Writer<'_>) {
-        write_header(out, self.kind());
+        self.header().write(out);
         match self {
-            Self::Idle | Self::SignedOut => (),
+            Self::Idle
+            | Self::SignedOut
+            | Self::Deleted
+            | Self::SessionEnded
+            | Self::VaultStaged => (),
             Self::RegisterReply(it) => out.bytes(&it.response),
             Self::Registered(it) => out.u32(it.index.0),
-            Self::LoginReply(it) => {
-                out.bytes(&it.response);
-                it.stretching.write(out);
-            }
+            Self::LoginReply(it) | Self::DeleteReply(it) => it.write(out),
             Self::Session(it) => write_session(it, out),
             Self::Page(it) => write_page(it, out),
             Self::Refused(it) => {
                 out.u8(it.why as u8);
                 out.u32(it.retry_ms);
             }
+            Self::ChangeReply(it) => {
+                it.login.write(out);
+                out.bytes(&it.registration);
+            }
+            Self::Changed(it) => {
+                it.token.write(out);
+                out.u64(it.expires_ms);
+            }
+            Self::Sessions(sessions) => write_sessions(sessions, out),
+            Self::VaultPart(it) => out.bytes(&it.bytes),
+            Self::VaultStored(it) | Self::VaultConflict(it) => out.u64(it.version),
         }
         out.zeros_to_end();
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let control = match read_header(input)? {
+        let header = Header::read(input)?;
+        let control = match header.kind {
             128 => Self::Idle,
             129 => Self::RegisterReply(RegisterReply { response: input.array()? }),
             130 => Self::Registered(Registered { index: AccountIndex(input.u32()?) }),
-            131 => Self::LoginReply(Box::new(LoginReply {
-                response: input.array()?,
-                stretching: Stretching::read(input)?,
-            })),
+            131 => Self::LoginReply(Box::new(LoginReply::read(input)?)),
             132 => Self::Session(Box::new(read_session(input)?)),
             133 => Self::Page(read_page(input)?),
             134 => Self::SignedOut,
             135 => Self::Refused(read_refused(input)?),
+            136 => Self::ChangeReply(Box::new(ChangeReply {
+                login: LoginReply::read(input)?,
+                registration: input.array()?,
+            })),
+            137 => Self::Changed(Changed { token: Token::read(input)?, expires_ms: input.u64()? }),
+            138 => Self::DeleteReply(Box::new(LoginReply::read(input)?)),
+            139 => Self::Deleted,
+            140 => Self::Sessions(read_sessions(input)?),
+            141 => Self::SessionEnded,
+            142 => Self::VaultPart(Box::new(VaultPart::read(&header, input)?)),
+            143 => Self::VaultStaged,
+            144 => Self::VaultStored(VaultVersion { version: input.u64()? }),
+            145 => Self::VaultConflict(VaultVersion { version: input.u64()? }),
             other => return Err(DecodeError::Kind(other)),
         };
+        if control.header() != header {
+            return Err(DecodeError::Field("reserved"));
+        }
         input.zeros_to_end("padding")?;
         Ok(control)
     }
 }
 
 impl ServerControl {
+    /// Returns the header, whose fields beside the kind only the vault uses.
+    fn header(&self) -> Header {
+        match self {
+            Self::VaultPart(it) => it.header(self.kind()),
+            _ => Header::of(self.kind()),
+        }
+    }
+
     fn kind(&self) -> u8 {
         match self {
             Self::Idle => 128,
@@ -86,6 +142,16 @@ impl ServerControl {
             Self::Page(_) => 133,
             Self::SignedOut => 134,
             Self::Refused(_) => 135,
+            Self::ChangeReply(_) => 136,
+            Self::Changed(_) => 137,
+            Self::DeleteReply(_) => 138,
+            Self::Deleted => 139,
+            Self::Sessions(_) => 140,
+            Self::SessionEnded => 141,
+            Self::VaultPart(_) => 142,
+            Self::VaultStaged => 143,
+            Self::VaultStored(_) => 144,
+            Self::VaultConflict(_) => 145,
         }
     }
 }
@@ -136,6 +202,8 @@ pub struct Session {
     pub directory_length: u32,
     /// Head of the directory at that length.
     pub directory_head: Head,
+    /// ECDSA by the server's root key over [`head_signed`] of that length and head.
+    pub directory_signature: [u8; SIGNATURE],
 }
 
 impl Session {
@@ -145,7 +213,38 @@ impl Session {
     }
 }
 
-/// Up to six records of the directory, in order.
+/// Both of OPAQUE's answers to a password change.
+pub struct ChangeReply {
+    /// Answers the login with the old password.
+    pub login: LoginReply,
+    /// RFC 9807 RegistrationResponse, for the new password.
+    pub registration: [u8; REGISTRATION_RESPONSE],
+}
+
+/// The only session that is left after a password change.
+pub struct Changed {
+    /// Token that takes the old one's place.
+    pub token: Token,
+    /// When the token ends, in milliseconds since 1970.
+    pub expires_ms: u64,
+}
+
+/// A session of the account as a list shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Its name.
+    pub id: SessionId,
+    /// When it began, in milliseconds since 1970.
+    pub created_ms: u64,
+    /// When its token ends, in milliseconds since 1970.
+    pub expires_ms: u64,
+    /// Whether it is the session that asks.
+    pub current: bool,
+    /// Whether a newer sign-in took its place.
+    pub superseded: bool,
+}
+
+/// Up to five records of the directory, in order.
 pub struct Page {
     /// Index of the first record.
     pub from: u32,
@@ -153,8 +252,70 @@ pub struct Page {
     pub length: u32,
     /// Head of the chain after the last record of this page.
     pub head: Head,
+    /// ECDSA by the server's root key over [`Page::signed`].
+    pub signature: [u8; SIGNATURE],
     /// The records.
     pub records: Vec<Record>,
+}
+
+impl Page {
+    /// Returns what the server's root key signs: the length after the last record of this page, and the head there.
+    pub fn signed(&self) -> Vec<u8> {
+        let count = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
+        head_signed(self.from.saturating_add(count), &self.head)
+    }
+}
+
+impl Wire for LoginReply {
+    const SIZE: usize = CREDENTIAL_RESPONSE + Stretching::SIZE;
+
+    fn write(&self, out: &mut Writer<'_>) {
+        out.bytes(&self.response);
+        self.stretching.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { response: input.array()?, stretching: Stretching::read(input)? })
+    }
+}
+
+impl Wire for SessionInfo {
+    const SIZE: usize = SESSION_INFO;
+
+    fn write(&self, out: &mut Writer<'_>) {
+        self.id.write(out);
+        out.u64(self.created_ms);
+        out.u64(self.expires_ms);
+        out.bool(self.current);
+        out.bool(self.superseded);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: SessionId::read(input)?,
+            created_ms: input.u64()?,
+            expires_ms: input.u64()?,
+            current: input.bool("current")?,
+            superseded: input.bool("superseded")?,
+        })
+    }
+}
+
+fn write_sessions(sessions: &[SessionInfo], out: &mut Writer<'_>) {
+    let count = u8::try_from(sessions.len()).expect("a list has at most eight sessions");
+    assert!(usize::from(count) <= SESSIONS_MAX, "a list has at most eight sessions");
+    out.u8(count);
+    for session in sessions {
+        session.write(out);
+    }
+}
+
+fn read_sessions(input: &mut Reader<'_>) -> Result<Vec<SessionInfo>, DecodeError> {
+    let count = usize::from(input.u8()?);
+    if count > SESSIONS_MAX {
+        return Err(DecodeError::Field("sessions"));
+    }
+    (0..count).map(|_| SessionInfo::read(input)).collect()
 }
 
 fn write_session(session: &Session, out: &mut Writer<'_>) {
@@ -170,6 +331,7 @@ fn write_session(session: &Session, out: &mut Writer<'_>) {
     session.identity.write(out);
     out.u32(session.directory_length);
     session.directory_head.write(out);
+    out.bytes(&session.directory_signature);
 }
 
 fn read_session(input: &mut Reader<'_>) -> Result<Session, DecodeError> {
@@ -196,16 +358,18 @@ fn read_session(input: &mut Reader<'_>) -> Result<Session, DecodeError> {
         identity: SealedIdentity::read(input)?,
         directory_length: input.u32()?,
         directory_head: Head::read(input)?,
+        directory_signature: input.array()?,
     })
 }
 
 fn write_page(page: &Page, out: &mut Writer<'_>) {
-    let count = u8::try_from(page.records.len()).expect("a page has at most six records");
-    assert!(usize::from(count) <= PAGE_RECORDS, "a page has at most six records");
+    let count = u8::try_from(page.records.len()).expect("a page has at most five records");
+    assert!(usize::from(count) <= PAGE_RECORDS, "a page has at most five records");
     out.u32(page.from);
     out.u32(page.length);
     page.head.write(out);
     out.u8(count);
+    out.bytes(&page.signature);
     for record in &page.records {
         record.write(out);
     }
@@ -217,9 +381,7 @@ fn read_page(input: &mut Reader<'_>) -> Result<Page, DecodeError> {
     if count > PAGE_RECORDS {
         return Err(DecodeError::Field("records"));
     }
+    let signature = input.array()?;
     let records = (0..count).map(|_| Record::read(input)).collect::<Result<_, _>>()?;
-    Ok(Page { from, length, head, records })
+    Ok(Page { from, length, head, signature, records })
 }
-
-const _: () =
-    assert!(4 + 4 + 32 + 1 + PAGE_RECORDS * crate::size::RECORD <= crate::size::CONTROL_BODY);

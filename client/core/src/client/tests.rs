@@ -31,12 +31,15 @@ fn head(records: &[Record]) -> Head {
     records.iter().fold(Head::EMPTY, after)
 }
 
+/// The core takes pages whose signature was checked before.
+const UNSIGNED: [u8; SIGNATURE] = [0; SIGNATURE];
+
 /// A client that was shown these records at its start.
 fn shown(saved: Saved, records: &[Record]) -> Client {
     let generator = || ChaCha20Rng::seed_from_u64(9);
     let mut client = Client::new(identity("ann", 1), saved, Box::new(generator()), generator());
     let length = records.len() as u32;
-    let page = Page { from: 0, length, head: head(records), records: records.to_vec() };
+    let page = Page { from: 0, length, head: head(records), signature: UNSIGNED, records: records.to_vec() };
     client.handle_page(&page).unwrap();
     client.handle_directory_synced(NOW, length, head(records));
     client
@@ -128,7 +131,7 @@ fn a_peer_whose_directory_is_longer_is_compared_with_once_ours_is_as_long() {
         let mark = crate::conversation::DirectoryMark { length: 3, head: head(theirs) };
         client.compare_with_peer(all[1].identity(), mark);
         assert_eq!(outputs(&mut client).0, []);
-        let page = Page { from: 2, length: 3, head: head(&all), records: vec![all[2]] };
+        let page = Page { from: 2, length: 3, head: head(&all), signature: UNSIGNED, records: vec![all[2]] };
         client.handle_control(NOW, &ServerControl::Page(page)).unwrap();
         assert_eq!(outputs(&mut client).0.contains(&ErrorCode::DirectoryForked), told);
     }
@@ -144,6 +147,7 @@ fn a_name_opens_as_soon_as_its_record_came_and_is_unknown_only_at_the_end() {
         from: from as u32,
         length: 3,
         head: head(&all[..=from]),
+        signature: UNSIGNED,
         records: vec![all[from]],
     };
     client.handle_control(NOW, &ServerControl::Page(page(1))).unwrap();
@@ -164,7 +168,7 @@ fn more_conversations_than_can_go_on_are_refused() {
     for (from, pair) in all.chunks(5).enumerate() {
         let until = from * 5 + pair.len();
         let head = head(&all[..until]);
-        let page = Page { from: from as u32 * 5, length: 10, head, records: pair.to_vec() };
+        let page = Page { from: from as u32 * 5, length: 10, head, signature: UNSIGNED, records: pair.to_vec() };
         client.handle_page(&page).unwrap();
     }
     names.iter().for_each(|name| client.handle_command(NOW, open(name)));
@@ -205,7 +209,7 @@ fn names_are_listed_once_in_the_order_of_the_log() {
     let mut client = Client::new(own, Saved::default(), Box::new(generator()), generator());
     let page = |from: usize, until: usize| {
         let records = all[from..until].to_vec();
-        Page { from: from as u32, length: 4, head: head(&all[..until]), records }
+        Page { from: from as u32, length: 4, head: head(&all[..until]), signature: UNSIGNED, records }
     };
     client.handle_page(&page(0, 1)).unwrap();
     client.handle_page(&page(1, 2)).unwrap();

@@ -150,6 +150,15 @@ impl From<Refused> for Trouble {
                 "the server refused the request as malformed; update iirs".into()
             }
             Refusal::DirectoryFull => "the server has no room for another account".into(),
+            Refusal::RegistrationClosed => {
+                "this server takes no new accounts; ask whoever runs it".into()
+            }
+            Refusal::InviteNeeded => {
+                "this server wants an invitation code of new people; ask whoever runs it for one".into()
+            }
+            Refusal::InviteInvalid => {
+                "the invitation code is wrong, used or has ended; check it, or ask for a new one".into()
+            }
         };
         Failure { code: code_of(refused.why), text }.into()
     }
@@ -226,7 +235,10 @@ fn code_of(why: Refusal) -> ErrorCode {
         Refusal::WrongCredentials => ErrorCode::WrongCredentials,
         Refusal::SlowDown => ErrorCode::SlowDown,
         Refusal::Disabled => ErrorCode::Disabled,
-        Refusal::DirectoryFull => ErrorCode::ServerFull,
+        Refusal::DirectoryFull
+        | Refusal::RegistrationClosed
+        | Refusal::InviteNeeded
+        | Refusal::InviteInvalid => ErrorCode::ServerFull,
         Refusal::BadRequest => ErrorCode::ServerProtocol,
         Refusal::TokenEnded | Refusal::TokenSuperseded => ErrorCode::SessionEnded,
     }
