@@ -53,7 +53,8 @@ impl SignUp {
         rng: &mut impl CryptoRngCore,
     ) -> Result<(Self, ClientControl), AccountError> {
         let (state, request) = login::register_start(name, pin, password, rng)?;
-        let frame = ClientControl::RegisterStart(RegisterStart { name, request, invite: Invite::NONE });
+        let frame =
+            ClientControl::RegisterStart(RegisterStart { name, request, invite: Invite::NONE });
         Ok((Self { name, state }, frame))
     }
 

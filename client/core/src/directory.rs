@@ -122,6 +122,8 @@ mod tests {
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
+    use wire::size::SIGNATURE;
+
     use super::*;
     use crate::identity::Identity;
 

@@ -25,7 +25,7 @@ use rustix::time::{ClockId, clock_gettime};
 use server::accounts::Accounts;
 use server::limits::Limits;
 use server::store::{Origin, SledStore};
-use wire::account::{SealedIdentity, SealedMaster, Stretching};
+use wire::account::{Invite, SealedIdentity, SealedMaster, Stretching};
 use wire::control::{LoginFinish, LoginStart, RegisterFinish, RegisterStart};
 use wire::directory::Record;
 use wire::ids::Name;
@@ -71,7 +71,8 @@ fn main() {
 async fn register(accounts: &Accounts, name: Name) {
     let started = register_start(name, PIN, PASSWORD, &mut OsRng);
     let (state, request) = started.expect("the password is short");
-    let reply = accounts.register_start(&RegisterStart { name, request, invite: Invite::NONE }, HERE);
+    let reply =
+        accounts.register_start(&RegisterStart { name, request, invite: Invite::NONE }, HERE);
     let (pending, reply) = reply.expect("the name is free");
     let finished = state.finish(PASSWORD, &reply.response, &CHEAP, &mut OsRng);
     let (upload, _) = finished.expect("the server's answer is good");

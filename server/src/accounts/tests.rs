@@ -1,4 +1,5 @@
 use p256::ecdsa::SigningKey;
+use wire::account::Invite;
 use wire::login::{RegisterState, login_start, register_start};
 use wire::public_key::AgreementKey;
 use wire::size::CREDENTIAL_FINALIZATION;

@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use server::config::Config;
 use server::{Running, Server};
-use wire::account::{SealedIdentity, SealedMaster, Stretching};
+use wire::account::{Invite, SealedIdentity, SealedMaster, Stretching};
 use wire::close::Close;
 use wire::codec::Wire as _;
 use wire::control::{
@@ -134,7 +134,8 @@ impl Client {
     ) -> Result<u32, ServerControl> {
         let (name, password) = (name(who), password.as_bytes());
         let (state, request) = register_start(name, self.pin, password, &mut OsRng).unwrap();
-        let start = ClientControl::RegisterStart(RegisterStart { name, request, invite: Invite::NONE });
+        let start =
+            ClientControl::RegisterStart(RegisterStart { name, request, invite: Invite::NONE });
         let reply = match self.ask(&start).await {
             ServerControl::RegisterReply(reply) => reply,
             other => return Err(other),

@@ -7,7 +7,7 @@ use wire::control::{Page, ServerControl};
 use wire::directory::{Head, Record};
 use wire::ids::{Round, Token};
 use wire::round::ServerHeader;
-use wire::size::round_frame;
+use wire::size::{SIGNATURE, round_frame};
 
 use super::{Client, ClockChanged, Now, Output};
 use crate::api::{Command, ErrorCode, Event};
@@ -39,7 +39,13 @@ fn shown(saved: Saved, records: &[Record]) -> Client {
     let generator = || ChaCha20Rng::seed_from_u64(9);
     let mut client = Client::new(identity("ann", 1), saved, Box::new(generator()), generator());
     let length = records.len() as u32;
-    let page = Page { from: 0, length, head: head(records), signature: UNSIGNED, records: records.to_vec() };
+    let page = Page {
+        from: 0,
+        length,
+        head: head(records),
+        signature: UNSIGNED,
+        records: records.to_vec(),
+    };
     client.handle_page(&page).unwrap();
     client.handle_directory_synced(NOW, length, head(records));
     client
@@ -131,7 +137,13 @@ fn a_peer_whose_directory_is_longer_is_compared_with_once_ours_is_as_long() {
         let mark = crate::conversation::DirectoryMark { length: 3, head: head(theirs) };
         client.compare_with_peer(all[1].identity(), mark);
         assert_eq!(outputs(&mut client).0, []);
-        let page = Page { from: 2, length: 3, head: head(&all), signature: UNSIGNED, records: vec![all[2]] };
+        let page = Page {
+            from: 2,
+            length: 3,
+            head: head(&all),
+            signature: UNSIGNED,
+            records: vec![all[2]],
+        };
         client.handle_control(NOW, &ServerControl::Page(page)).unwrap();
         assert_eq!(outputs(&mut client).0.contains(&ErrorCode::DirectoryForked), told);
     }
@@ -168,7 +180,13 @@ fn more_conversations_than_can_go_on_are_refused() {
     for (from, pair) in all.chunks(5).enumerate() {
         let until = from * 5 + pair.len();
         let head = head(&all[..until]);
-        let page = Page { from: from as u32 * 5, length: 10, head, signature: UNSIGNED, records: pair.to_vec() };
+        let page = Page {
+            from: from as u32 * 5,
+            length: 10,
+            head,
+            signature: UNSIGNED,
+            records: pair.to_vec(),
+        };
         client.handle_page(&page).unwrap();
     }
     names.iter().for_each(|name| client.handle_command(NOW, open(name)));
@@ -209,7 +227,13 @@ fn names_are_listed_once_in_the_order_of_the_log() {
     let mut client = Client::new(own, Saved::default(), Box::new(generator()), generator());
     let page = |from: usize, until: usize| {
         let records = all[from..until].to_vec();
-        Page { from: from as u32, length: 4, head: head(&all[..until]), signature: UNSIGNED, records }
+        Page {
+            from: from as u32,
+            length: 4,
+            head: head(&all[..until]),
+            signature: UNSIGNED,
+            records,
+        }
     };
     client.handle_page(&page(0, 1)).unwrap();
     client.handle_page(&page(1, 2)).unwrap();

@@ -154,10 +154,12 @@ impl From<Refused> for Trouble {
                 "this server takes no new accounts; ask whoever runs it".into()
             }
             Refusal::InviteNeeded => {
-                "this server wants an invitation code of new people; ask whoever runs it for one".into()
+                "this server wants an invitation code of new people; ask whoever runs it for one"
+                    .into()
             }
             Refusal::InviteInvalid => {
-                "the invitation code is wrong, used or has ended; check it, or ask for a new one".into()
+                "the invitation code is wrong, used or has ended; check it, or ask for a new one"
+                    .into()
             }
         };
         Failure { code: code_of(refused.why), text }.into()
