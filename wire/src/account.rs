@@ -118,6 +118,12 @@ impl fmt::Display for Invite {
     }
 }
 
+impl fmt::Debug for Invite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Invite(…)")
+    }
+}
+
 impl FromStr for Invite {
     type Err = InviteError;
 

@@ -7,16 +7,17 @@ use proptest::prelude::*;
 use proptest::strategy::Union;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use wire::account::{SealedIdentity, SealedMaster, Stretching};
+use wire::account::{Invite, SealedIdentity, SealedMaster, Stretching};
 use wire::codec::Wire;
 use wire::control::{
-    ClientControl, LoginFinish, LoginReply, LoginStart, PULL_PAGES_MAX, Page, Pull, ROUND_MS_MAX,
+    ChangeFinish, ChangeReply, ChangeStart, Changed, ClientControl, DeleteFinish, DeleteStart,
+    EndSession, LoginFinish, LoginReply, LoginStart, PULL_PAGES_MAX, Page, Pull, ROUND_MS_MAX,
     ROUND_MS_MIN, Refusal, Refused, RegisterFinish, RegisterReply, RegisterStart, Registered,
-    Resume, ServerControl, Session,
+    Resume, ServerControl, Session, SessionInfo, VaultGet, VaultPart, VaultPut, VaultVersion,
 };
 use wire::dial::{Dial, DialReply, SealedInvitation, WakeUp};
 use wire::directory::{Head, Record};
-use wire::ids::{AccountIndex, Name, Round, Token};
+use wire::ids::{AccountIndex, Name, Round, SessionId, Token};
 use wire::kdf::{Label, Secret};
 use wire::layer::{Direction, Layer, Place};
 use wire::link::{Link, Pin};
@@ -27,8 +28,8 @@ use wire::round::{
 };
 use wire::sealed;
 use wire::size::{
-    CELL, DEPOSIT, FRAGMENTS_MAX, HEADER, LAYER_TAG, PAGE_RECORDS, PEER_PAYLOAD, SLOTS_MAX,
-    SLOTS_MIN, round_frame, server_header,
+    CELL, CONTROL_BODY, DEPOSIT, FRAGMENTS_MAX, HEADER, LAYER_TAG, PAGE_RECORDS, PEER_PAYLOAD,
+    SESSIONS_MAX, SLOTS_MAX, SLOTS_MIN, VAULT_PARTS, round_frame, server_header,
 };
 
 proptest! {
@@ -36,6 +37,16 @@ proptest! {
 
     #[test]
     fn client_controls(values in client_control(), noise in noise()) {
+        values.iter().for_each(|value| holds_for(value, &noise));
+    }
+
+    #[test]
+    fn client_account_controls(values in client_account_control(), noise in noise()) {
+        values.iter().for_each(|value| holds_for(value, &noise));
+    }
+
+    #[test]
+    fn server_account_controls(values in server_account_control(), noise in noise()) {
         values.iter().for_each(|value| holds_for(value, &noise));
     }
 
@@ -167,6 +178,21 @@ proptest! {
             prop_assert_eq!(name.as_str(), text.to_ascii_lowercase());
             prop_assert_eq!(name.as_str().parse(), Ok(name));
         }
+    }
+
+    #[test]
+    fn any_text_is_a_code_or_an_error(text in "[0-9a-zA-Z -]{15,20}|([0-9A-Z]{4}-){3}[0-9A-Z]{4}|\\PC{0,20}") {
+        if let Ok(code) = text.parse::<Invite>() {
+            prop_assert!(code.to_string().parse() == Ok(code));
+            prop_assert!(code != Invite::NONE);
+        }
+    }
+
+    #[test]
+    fn codes(code: [u8; 10]) {
+        let code = Invite(code);
+        let read = code.to_string().to_ascii_lowercase().parse::<Invite>().ok();
+        prop_assert_eq!(read, Some(code).filter(|&code| code != Invite::NONE));
     }
 
     #[test]
@@ -307,9 +333,10 @@ fn client_control() -> Kinds<ClientControl> {
     vec![
         Just(()).prop_map(|()| Shown(ClientControl::Idle)).boxed(),
         Just(()).prop_map(|()| Shown(ClientControl::SignOut)).boxed(),
-        (name(), array())
-            .prop_map(|(name, request)| {
-                Shown(ClientControl::RegisterStart(RegisterStart { name, request }))
+        (name(), array(), array())
+            .prop_map(|(name, request, invite)| {
+                let invite = Invite(invite);
+                Shown(ClientControl::RegisterStart(RegisterStart { name, request, invite }))
             })
             .boxed(),
         register_finish
@@ -342,6 +369,95 @@ fn client_control() -> Kinds<ClientControl> {
     ]
 }
 
+fn client_account_control() -> Kinds<ClientControl> {
+    let change_finish = (array(), array(), stretching_cost(), array(), array());
+    let vault_put = (0..VAULT_PARTS, any::<[u64; 2]>(), array());
+    vec![
+        Just(()).prop_map(|()| Shown(ClientControl::ListSessions)).boxed(),
+        (array(), array())
+            .prop_map(|(login, registration)| {
+                Shown(ClientControl::ChangeStart(ChangeStart { login, registration }))
+            })
+            .boxed(),
+        change_finish
+            .prop_map(|(finalization, upload, stretching, master, identity)| {
+                Shown(ClientControl::ChangeFinish(Box::new(ChangeFinish {
+                    finalization,
+                    upload,
+                    stretching,
+                    master: SealedMaster(master),
+                    identity: SealedIdentity(identity),
+                })))
+            })
+            .boxed(),
+        array().prop_map(|login| Shown(ClientControl::DeleteStart(DeleteStart { login }))).boxed(),
+        (array(), record())
+            .prop_map(|(finalization, record)| {
+                let finish = DeleteFinish { finalization, record: record.0 };
+                Shown(ClientControl::DeleteFinish(Box::new(finish)))
+            })
+            .boxed(),
+        array()
+            .prop_map(|id| Shown(ClientControl::EndSession(EndSession { id: SessionId(id) })))
+            .boxed(),
+        (0..VAULT_PARTS).prop_map(|part| Shown(ClientControl::VaultGet(VaultGet { part }))).boxed(),
+        vault_put
+            .prop_map(|(part, [base, version], bytes)| {
+                let put = VaultPut { part, base, version, bytes };
+                Shown(ClientControl::VaultPut(Box::new(put)))
+            })
+            .boxed(),
+    ]
+}
+
+fn server_account_control() -> Kinds<ServerControl> {
+    let login = || {
+        (array(), stretching_cost())
+            .prop_map(|(response, stretching)| Shown(LoginReply { response, stretching }))
+    };
+    let version = || any::<u64>().prop_map(|version| VaultVersion { version });
+    vec![
+        Just(()).prop_map(|()| Shown(ServerControl::Deleted)).boxed(),
+        Just(()).prop_map(|()| Shown(ServerControl::SessionEnded)).boxed(),
+        Just(()).prop_map(|()| Shown(ServerControl::VaultStaged)).boxed(),
+        (login(), array())
+            .prop_map(|(login, registration)| {
+                let reply = ChangeReply { login: login.0, registration };
+                Shown(ServerControl::ChangeReply(Box::new(reply)))
+            })
+            .boxed(),
+        (array(), any::<u64>())
+            .prop_map(|(token, expires_ms)| {
+                Shown(ServerControl::Changed(Changed { token: Token::new(token), expires_ms }))
+            })
+            .boxed(),
+        login().prop_map(|login| Shown(ServerControl::DeleteReply(Box::new(login.0)))).boxed(),
+        prop::collection::vec(session_info(), 0..=SESSIONS_MAX)
+            .prop_map(|sessions| Shown(ServerControl::Sessions(sessions)))
+            .boxed(),
+        (0..VAULT_PARTS, 1_u64.., array())
+            .prop_map(|(part, version, bytes)| {
+                Shown(ServerControl::VaultPart(Box::new(VaultPart { part, version, bytes })))
+            })
+            .boxed(),
+        (0..VAULT_PARTS)
+            .prop_map(|part| {
+                let none = VaultPart { part, version: 0, bytes: [0; CONTROL_BODY] };
+                Shown(ServerControl::VaultPart(Box::new(none)))
+            })
+            .boxed(),
+        version().prop_map(|version| Shown(ServerControl::VaultStored(version))).boxed(),
+        version().prop_map(|version| Shown(ServerControl::VaultConflict(version))).boxed(),
+    ]
+}
+
+fn session_info() -> impl Strategy<Value = SessionInfo> {
+    (array(), any::<[u64; 2]>(), any::<[bool; 2]>()).prop_map(|(id, times, flags)| {
+        let ([created_ms, expires_ms], [current, superseded]) = (times, flags);
+        SessionInfo { id: SessionId(id), created_ms, expires_ms, current, superseded }
+    })
+}
+
 fn server_control() -> Kinds<ServerControl> {
     vec![
         Just(()).prop_map(|()| Shown(ServerControl::Idle)).boxed(),
@@ -370,10 +486,10 @@ fn server_control() -> Kinds<ServerControl> {
 fn session() -> impl Strategy<Value = Shown<ServerControl>> {
     let numbers =
         (any::<[u64; 2]>(), any::<[u32; 2]>(), SLOTS_MIN..=SLOTS_MAX, ROUND_MS_MIN..=ROUND_MS_MAX);
-    let bytes = (array(), public_key(), array(), array(), array(), array());
+    let bytes = (array(), public_key(), array(), array(), array(), array(), array());
     (numbers, bytes).prop_map(|(numbers, bytes)| {
         let ([expires_ms, genesis_ms], [index, directory_length], slots, round_ms) = numbers;
-        let (token, mixer, mixer_signature, master, identity, head) = bytes;
+        let (token, mixer, mixer_signature, master, identity, head, directory_signature) = bytes;
         Shown(ServerControl::Session(Box::new(Session {
             token: Token::new(token),
             expires_ms,
@@ -387,15 +503,17 @@ fn session() -> impl Strategy<Value = Shown<ServerControl>> {
             identity: SealedIdentity(identity),
             directory_length,
             directory_head: Head(head),
+            directory_signature,
         })))
     })
 }
 
 fn page() -> impl Strategy<Value = Shown<ServerControl>> {
     let records = prop::collection::vec(record(), 0..=PAGE_RECORDS);
-    (any::<[u32; 2]>(), array(), records).prop_map(|([from, length], head, records)| {
+    let bytes = (array(), array());
+    (any::<[u32; 2]>(), bytes, records).prop_map(|([from, length], (head, signature), records)| {
         let records = records.into_iter().map(|record| record.0).collect();
-        Shown(ServerControl::Page(Page { from, length, head: Head(head), records }))
+        Shown(ServerControl::Page(Page { from, length, head: Head(head), signature, records }))
     })
 }
 

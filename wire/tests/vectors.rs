@@ -3,18 +3,21 @@
 #[path = "vectors/reader.rs"]
 mod reader;
 
-use p256::ecdsa::SigningKey;
+use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use rand_core::{CryptoRng, RngCore};
 use reader::Vectors;
-use wire::account::{SealedIdentity, SealedMaster, Stretching};
+use wire::account::{Invite, SealedIdentity, SealedMaster, Stretching};
 use wire::codec::Wire;
 use wire::control::{
-    ClientControl, LoginFinish, LoginReply, LoginStart, Page, Pull, Refusal, Refused,
-    RegisterFinish, RegisterReply, RegisterStart, Registered, Resume, ServerControl, Session,
+    ChangeFinish, ChangeReply, ChangeStart, Changed, ClientControl, DeleteFinish, DeleteStart,
+    EndSession, LoginFinish, LoginReply, LoginStart, Page, Pull, Refusal, Refused, RegisterFinish,
+    RegisterReply, RegisterStart, Registered, Resume, ServerControl, Session, SessionInfo,
+    VaultGet, VaultPart, VaultPut, VaultVersion,
 };
 use wire::dial::{Dial, DialReply, SealedInvitation, WakeUp};
-use wire::directory::{Head, Record};
-use wire::ids::{AccountIndex, Name, Round, Token};
+use wire::directory::{Head, Record, head_signed};
+use wire::ids::{AccountIndex, Name, Round, SessionId, Token};
 use wire::kdf::{Label, Secret, hash};
 use wire::layer::{Direction, Layer, Place};
 use wire::link::{Link, Pin};
@@ -107,6 +110,12 @@ fn control_frames() {
     for (name, control) in client_controls() {
         check(&mut vectors, name, &control);
     }
+    for (name, control) in client_account_controls() {
+        check(&mut vectors, name, &control);
+    }
+    for (name, control) in server_account_controls() {
+        check(&mut vectors, name, &control);
+    }
     for (name, control) in server_controls() {
         check(&mut vectors, name, &control);
     }
@@ -173,7 +182,7 @@ fn peer_messages() {
 }
 
 #[test]
-fn records_identities_heads_and_tokens() {
+fn records_identities_heads_tokens_and_codes() {
     let mut vectors = Vectors::open("directory.hex");
     let signing = SigningKey::from_bytes(&vectors.array("signing secret").into()).unwrap();
     let agreement = AgreementKey::from_bytes(&vectors.array("agreement secret")).unwrap();
@@ -189,8 +198,23 @@ fn records_identities_heads_and_tokens() {
     let second = first.after(&vectors.array("second record"));
     same(&second.0, &vectors.take("head after two"), "head");
 
+    let deletion = Record::deletion(name("ann"), &signing);
+    check(&mut vectors, "deletion", &deletion);
+    assert!(deletion.is_deletion() && deletion.verify() == Ok(()));
+
+    let signed = head_signed(2, &second);
+    same(&signed, &vectors.take("signed head"), "signed head");
+    let root = VerifyingKey::from(PublicKey(vectors.array("root key")).parse().unwrap());
+    let signature = Signature::from_slice(&vectors.take("head signature")).unwrap();
+    root.verify(&signed, &signature).unwrap();
+
     let token = Token::new(vectors.array("token"));
     same(&token.digest(), &vectors.take("token digest"), "token digest");
+    same(&SessionId::of(&token.digest()).0, &vectors.take("session id"), "session id");
+
+    let code = Invite(vectors.array("code"));
+    same(code.to_string().as_bytes(), &vectors.take("code text"), "code text");
+    same(&code.digest(), &vectors.take("code digest"), "code digest");
     vectors.finish();
 }
 
@@ -280,7 +304,11 @@ fn client_controls() -> Vec<(&'static str, ClientControl)> {
         ("client idle", ClientControl::Idle),
         (
             "register start",
-            ClientControl::RegisterStart(RegisterStart { name: ann, request: key(2, 0xa1).0 }),
+            ClientControl::RegisterStart(RegisterStart {
+                name: ann,
+                request: key(2, 0xa1).0,
+                invite: Invite([0xa9; 10]),
+            }),
         ),
         (
             "register finish",
@@ -300,10 +328,110 @@ fn client_controls() -> Vec<(&'static str, ClientControl)> {
     ]
 }
 
+fn client_account_controls() -> Vec<(&'static str, ClientControl)> {
+    let record = Record { agreement: key(2, 0x11), ..record("ann", 0x10) };
+    assert!(record.is_deletion());
+    vec![
+        (
+            "change start",
+            ClientControl::ChangeStart(ChangeStart {
+                login: [0xaa; 98],
+                registration: key(2, 0xab).0,
+            }),
+        ),
+        (
+            "change finish",
+            ClientControl::ChangeFinish(Box::new(ChangeFinish {
+                finalization: [0xac; 32],
+                upload: [0xad; 129],
+                stretching: Stretching::STANDARD,
+                master: SealedMaster([0xae; 80]),
+                identity: SealedIdentity([0xaf; 112]),
+            })),
+        ),
+        ("delete start", ClientControl::DeleteStart(DeleteStart { login: [0xc1; 98] })),
+        (
+            "delete finish",
+            ClientControl::DeleteFinish(Box::new(DeleteFinish {
+                finalization: [0xc2; 32],
+                record,
+            })),
+        ),
+        ("list sessions", ClientControl::ListSessions),
+        ("end session", ClientControl::EndSession(EndSession { id: SessionId([0xc3; 8]) })),
+        ("vault get", ClientControl::VaultGet(VaultGet { part: 2 })),
+        (
+            "vault put",
+            ClientControl::VaultPut(Box::new(VaultPut {
+                part: 1,
+                base: 0x0102_0304_0506_0708,
+                version: 0x1112_1314_1516_1718,
+                bytes: [0xc4; 1024],
+            })),
+        ),
+    ]
+}
+
+fn server_account_controls() -> Vec<(&'static str, ServerControl)> {
+    let stretching = Stretching::STANDARD;
+    let version = 0x0102_0304_0506_0708;
+    let no_vault = VaultPart { part: 2, version: 0, bytes: [0; 1024] };
+    let vault = VaultPart { part: 1, version, bytes: [0xd7; 1024] };
+    let invalid = Refused { why: Refusal::InviteInvalid, retry_ms: 0 };
+    vec![
+        (
+            "change reply",
+            ServerControl::ChangeReply(Box::new(ChangeReply {
+                login: LoginReply { response: [0xd1; 259], stretching },
+                registration: [0xd2; 66],
+            })),
+        ),
+        (
+            "changed",
+            ServerControl::Changed(Changed {
+                token: Token::new([0xd3; 32]),
+                expires_ms: 0x0102_0304_0506_0708,
+            }),
+        ),
+        (
+            "delete reply",
+            ServerControl::DeleteReply(Box::new(LoginReply { response: [0xd4; 259], stretching })),
+        ),
+        ("deleted", ServerControl::Deleted),
+        ("no sessions", ServerControl::Sessions(vec![])),
+        ("two sessions", ServerControl::Sessions(two_sessions())),
+        ("session ended", ServerControl::SessionEnded),
+        ("no vault part", ServerControl::VaultPart(Box::new(no_vault))),
+        ("vault part", ServerControl::VaultPart(Box::new(vault))),
+        ("vault staged", ServerControl::VaultStaged),
+        ("vault stored", ServerControl::VaultStored(VaultVersion { version })),
+        ("vault conflict", ServerControl::VaultConflict(VaultVersion { version })),
+        ("refused an invitation code", ServerControl::Refused(invalid)),
+    ]
+}
+
+fn two_sessions() -> Vec<SessionInfo> {
+    let current = SessionInfo {
+        id: SessionId([0xd5; 8]),
+        created_ms: 0x0102_0304_0506_0708,
+        expires_ms: 0x1112_1314_1516_1718,
+        current: true,
+        superseded: false,
+    };
+    let other = SessionInfo {
+        id: SessionId([0xd6; 8]),
+        created_ms: 0x2122_2324_2526_2728,
+        expires_ms: 0x3132_3334_3536_3738,
+        current: false,
+        superseded: true,
+    };
+    vec![current, other]
+}
+
 fn server_controls() -> Vec<(&'static str, ServerControl)> {
     let index = AccountIndex(0x0102_0304);
     let two = vec![record("ann", 0x10), record("bob.b-9_x", 0x20)];
-    let six = ["a", "b", "c", "d", "e", "f"].into_iter().zip((0x10..).step_by(0x10));
+    let five = ["a", "b", "c", "d", "e"].into_iter().zip((0x10..).step_by(0x10));
     vec![
         ("server idle", ServerControl::Idle),
         ("register reply", ServerControl::RegisterReply(RegisterReply { response: [0xb1; 66] })),
@@ -318,7 +446,7 @@ fn server_controls() -> Vec<(&'static str, ServerControl)> {
         ("session", ServerControl::Session(Box::new(session()))),
         ("empty page", page(vec![])),
         ("page of two", page(two)),
-        ("page of six", page(six.map(|(name, fill)| record(name, fill)).collect())),
+        ("page of five", page(five.map(|(name, fill)| record(name, fill)).collect())),
         ("signed out", ServerControl::SignedOut),
         ("refused", ServerControl::Refused(Refused { why: Refusal::SlowDown, retry_ms: 30_000 })),
     ]
@@ -338,11 +466,13 @@ fn session() -> Session {
         identity: SealedIdentity([0xb7; 112]),
         directory_length: 0x3132_3334,
         directory_head: Head([0xb8; 32]),
+        directory_signature: [0xbb; 64],
     }
 }
 
 fn page(records: Vec<Record>) -> ServerControl {
-    ServerControl::Page(Page { from: 6, length: 9, head: Head([0xb9; 32]), records })
+    let (head, signature) = (Head([0xb9; 32]), [0xba; 64]);
+    ServerControl::Page(Page { from: 6, length: 9, head, signature, records })
 }
 
 /// A record whose fields are filled with `fill` + 1, 2 and 3.

@@ -49,10 +49,13 @@ def key_pair(byte):
     return secret, secret.public_key().public_bytes(serialization.Encoding.X962, point)
 
 
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+
+
 def sign(secret, message):
     algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
     r, s = utils.decode_dss_signature(secret.sign(message, algorithm))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return r.to_bytes(32, "big") + min(s, ORDER - s).to_bytes(32, "big")
 
 
 def sealed(key, label, associated, iv, plain):
@@ -139,9 +142,15 @@ def directory():
     identity = hashlib.sha256(b"iirs 1 identity" + record[:99]).digest()
     head = hashlib.sha256(b"iirs 1 directory head" + bytes(32) + record).digest()
     second_head = hashlib.sha256(b"iirs 1 directory head" + head + bytes([2]) * 163).digest()
+    gone = sign(signing, b"iirs 1 directory record" + name + signing_point + signing_point)
+    root, root_point = key_pair(0xAA)
+    signed = b"iirs 1 signed directory head" + (2).to_bytes(4, "little") + second_head
     token = bytes([0x99]) * 32
+    token_digest = hashlib.sha256(b"iirs 1 session token" + token).digest()
+    code = bytes.fromhex("00443214c74254b635cf")
+    code_digest = hashlib.sha256(b"iirs 1 invitation code" + code).digest()
     write(
-        "directory.hex", "Records, identities, the head chain, and what a server keeps of a token",
+        "directory.hex", "Records, identities, the head chain, and what a server keeps of tokens and codes",
         ("signing secret", (bytes([0x77]) * 32, "scalar, big-endian")),
         ("agreement secret", (bytes([0x88]) * 32, "scalar, big-endian")),
         ("record", (b"\x03", "length of the name"), ("ann", "name"), (bytes(29), "rest of the name"),
@@ -151,8 +160,18 @@ def directory():
         ("head after one", (head, "the record above on the empty log")),
         ("second record", (bytes([2]) * 163, "any bytes")),
         ("head after two", (second_head, "and the second record")),
+        ("deletion", (b"\x03", "length of the name"), ("ann", "name"), (bytes(29), "rest of the name"),
+         (signing_point, "signing key"), (signing_point, "agreement key: the same"),
+         (gone, "ECDSA by the signing key (deterministic, RFC 6979): r, s")),
+        ("root key", (root_point, "public key of the server's root")),
+        ("signed head", (b"iirs 1 signed directory head", "label"), (b"\x02\x00\x00\x00", "length"), (second_head, "head")),
+        ("head signature", (sign(root, signed), "ECDSA by the root key (any nonce would do): r, s")),
         ("token", (token, "session token")),
-        ("token digest", (hashlib.sha256(b"iirs 1 session token" + token).digest(), "SHA-256 over label and token")),
+        ("token digest", (token_digest, "SHA-256 over label and token")),
+        ("session id", (token_digest[:8], "front of the digest")),
+        ("code", (code, "invitation code")),
+        ("code text", ("0123-4567-89AB-CDEF", "as people see it: Crockford's base 32")),
+        ("code digest", (code_digest, "SHA-256 over label and code")),
     )
 
 
