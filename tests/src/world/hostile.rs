@@ -22,7 +22,7 @@ use wire::link::{Link, Pin};
 use wire::login::{LoginContext, LoginServer};
 use wire::public_key::AgreementKey;
 use wire::round::ServerHeader;
-use wire::size::{CONTROL_FRAME, round_frame};
+use wire::size::{CONTROL_FRAME, SIGNATURE, round_frame};
 
 use super::LOCAL;
 
@@ -307,6 +307,14 @@ impl Server {
             }
             ClientControl::Idle => vec![(Asked::InRounds, ServerControl::Idle)],
             ClientControl::SignOut => vec![(Asked::InRounds, ServerControl::SignedOut)],
+            ClientControl::ChangeStart(_)
+            | ClientControl::ChangeFinish(_)
+            | ClientControl::DeleteStart(_)
+            | ClientControl::DeleteFinish(_)
+            | ClientControl::ListSessions
+            | ClientControl::EndSession(_)
+            | ClientControl::VaultGet(_)
+            | ClientControl::VaultPut(_) => Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use client_core::identity::{Identity, MasterKey};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, RngCore, SeedableRng};
 use tests::world::{Raw, World};
-use wire::account::Stretching;
+use wire::account::{Invite, Stretching};
 use wire::codec::Wire as _;
 use wire::control::{ClientControl, RegisterFinish, RegisterStart, ServerControl};
 use wire::kdf::Secret;
