@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use wire::account::Stretching;
 use wire::close::Close;
 use wire::codec::Wire;
-use wire::control::{ClientControl, PULL_PAGES_MAX, Refusal, ServerControl};
+use wire::control::{ClientControl, PULL_PAGES_MAX, Refusal, ServerControl, SessionInfo};
 use wire::dial::{BUCKETS_MAX, Dial, DialReply};
 use wire::directory::Record;
 use wire::ids::Name;
@@ -32,6 +32,7 @@ fn every_byte_table_has_no_gap_and_adds_up_to_the_size_in_the_code() {
         ("Name", Name::SIZE),
         ("Stretching", Stretching::SIZE),
         ("Record", Record::SIZE),
+        ("Session info", SessionInfo::SIZE),
         ("Sealed master", size::SEALED_MASTER),
         ("Sealed identity", size::SEALED_IDENTITY),
         ("Peer message", PeerMessage::SIZE),
@@ -68,7 +69,15 @@ fn every_kind_of_control_frame_is_documented() {
         let mention = document.contains(&format!(", kind {kind}, has the same layout"));
         assert_eq!(known, heading || mention, "kind {kind}");
     }
-    assert!(document.contains(&format!("| pages | 1 to {PULL_PAGES_MAX} |")));
+    let bounds = [
+        format!("| pages | 1 to {PULL_PAGES_MAX} |"),
+        format!("| count | 0 to {} |", size::PAGE_RECORDS),
+        format!("| count | 0 to {} |", size::SESSIONS_MAX),
+        format!("| part | which third of the vault, 0 to {} |", size::VAULT_PARTS - 1),
+    ];
+    for bound in bounds {
+        assert!(document.contains(&bound), "{bound}");
+    }
 }
 
 #[test]
@@ -83,6 +92,7 @@ fn every_size_is_documented() {
         INVITATION WAKE_UP WAKE_UPS
         SERVER_HEADER_PER_SLOT CONTROL_BODY CONTROL_FRAME
         NAME_MAX NAME RECORD PAGE_RECORDS SEALED_MASTER SEALED_IDENTITY TOKEN
+        SESSION_ID SESSION_INFO SESSIONS_MAX INVITE VAULT_PARTS VAULT
         MESSAGE_ID TEXT_MAX FRAGMENTS_MAX
         REGISTRATION_REQUEST REGISTRATION_RESPONSE ENVELOPE REGISTRATION_UPLOAD
         CREDENTIAL_REQUEST CREDENTIAL_RESPONSE CREDENTIAL_FINALIZATION
