@@ -3,13 +3,14 @@
 //!
 //! The schema version lives in the tree `meta` under the key `schema`, as exactly four bytes, big
 //! endian. That one place never changes, so every program can tell how old, or how new, any
-//! database is. It is written in the same transaction as the data that it describes.
+//! database is. It is written with the data that it describes, or after all of them are durable.
 //!
 //! Invariant: a released step never changes again. What it needs of its schema (tree names, record
 //! types, encodings) is copied into its file; this crate imports neither `server` nor `wire`.
 
 pub mod fixture;
 pub mod v1;
+pub mod v2;
 
 use sled::Db;
 use sled::transaction::TransactionError;
@@ -23,12 +24,15 @@ pub const META_TREE: &str = "meta";
 /// The key of the schema version in [`META_TREE`].
 pub const SCHEMA_KEY: &str = "schema";
 
-/// Brings a database from one schema version to the next, data and version in one transaction.
-/// A step that was cut short may run again from the start.
-type Step = fn(&Db) -> Result<(), Error>;
+/// Makes durable what was written so far, power cuts included, which sled's own flush does not.
+pub type Sync<'s> = &'s dyn Fn() -> sled::Result<()>;
+
+/// Brings a database from one schema version to the next; the version is raised last. A step that
+/// was cut short at any point may run again.
+type Step = fn(&Db, Sync<'_>) -> Result<(), Error>;
 
 /// `STEPS[n]` leads to schema version `n + 1`; the first turns an empty database into version 1.
-const STEPS: [Step; 1] = [v1::create];
+const STEPS: [Step; 2] = [|db, _| v1::create(db), v2::migrate];
 
 /// What [`open`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +72,12 @@ pub enum Error {
          damaged; put a backup in its place"
     )]
     NoVersion,
+    /// An entry is not what its schema says.
+    #[error("an entry of {tree} in the database is damaged; put a backup in its place")]
+    Damaged {
+        /// The tree's name.
+        tree: &'static str,
+    },
     /// sled failed.
     #[error("the database failed: {0}")]
     Storage(#[from] sled::Error),
@@ -84,12 +94,19 @@ impl From<TransactionError<Self>> for Error {
 
 /// Brings a database to the newest schema, one step after the other.
 ///
-/// The caller makes the result durable. Refuses newer, unreadable and foreign databases.
-pub fn open(db: &Db) -> Result<Opened, Error> {
+/// The caller makes the end result durable; a step that writes in batches uses `sync` in between.
+/// Refuses newer, unreadable, damaged and foreign databases.
+pub fn open(db: &Db, sync: Sync<'_>) -> Result<Opened, Error> {
     let found = version(db)?;
     let steps_done = found.unwrap_or(0);
+    if steps_done > 0 && steps_done < VERSION {
+        tracing::info!(
+            "bringing the database from schema version {steps_done} to {VERSION}; releases that \
+             know only the old one cannot read it afterwards"
+        );
+    }
     for step in &STEPS[steps_done as usize..] {
-        step(db)?;
+        step(db, sync)?;
     }
     Ok(match found {
         None => Opened::Created,

@@ -25,7 +25,8 @@ use wire::size::{PAGE_RECORDS, SIGNATURE};
 use crate::clock;
 use crate::limits::{Attempt, Limits};
 use crate::store::{
-    Account, NewAccount, RegisterError, SledStore, Store as _, StoreError, TokenHash,
+    Account, NewAccount, NewPassword, NewToken, ProofError, RegisterError, SledStore, Store as _,
+    StoreError, TokenHash,
 };
 
 /// The cheapest stretching that Argon2 knows. The server takes whatever a client chose above it, since
@@ -156,10 +157,12 @@ impl Accounts {
         record.encode_into(&mut directory_record);
         Ok(NewAccount {
             name,
-            password_file,
-            stretching: *stretching,
-            sealed_master: *master,
-            sealed_identity: *identity,
+            password: NewPassword {
+                password_file,
+                stretching: *stretching,
+                sealed_master: *master,
+                sealed_identity: *identity,
+            },
             directory_record,
             created_ms: clock::unix_ms(),
         })
@@ -175,12 +178,13 @@ impl Accounts {
         account: NewAccount,
     ) -> Result<Registered, AccountError> {
         pending.attempt.register().map_err(slow_down)?;
-        match self.store.register(account).await {
+        match self.store.register(account, None).await {
             Ok(index) => {
                 pending.attempt.succeed();
                 Ok(Registered { index })
             }
             Err(RegisterError::NameTaken) => Err(refused(Refusal::NameTaken)),
+            Err(RegisterError::InviteInvalid) => Err(refused(Refusal::InviteInvalid)),
             Err(RegisterError::Full) => Err(refused(Refusal::DirectoryFull)),
             Err(RegisterError::Store(error)) => Err(error.into()),
         }
@@ -229,12 +233,13 @@ impl Accounts {
     /// Begins a session, whose token supersedes all older ones of the account.
     ///
     /// # Errors
-    /// [`AccountError::Store`].
+    /// [`AccountError`]: the account was deleted or its password changed since it was proved.
     pub async fn begin(&self, proved: Proved, token_ms: u64) -> Result<SignedIn, AccountError> {
         let Proved(account) = proved;
         let (token, now_ms) = (Token::random(&mut OsRng), clock::unix_ms());
         let expires_ms = now_ms.saturating_add(token_ms);
-        self.store.add_token(token.digest(), account.index, expires_ms, now_ms).await?;
+        let new = NewToken { hash: token.digest(), created_ms: now_ms, expires_ms };
+        self.store.add_token(account.proved(), new).await?;
         // Drawn after the older tokens are superseded, and by `resume` before it looks: so no
         // superseded session is ever the newer one.
         let sign_in = self.sign_ins.fetch_add(1, Ordering::SeqCst);
@@ -322,6 +327,15 @@ impl Accounts {
         let Some(last) = length.checked_sub(1) else { return Ok(Head::EMPTY) };
         let entries = self.store.directory(last, 1)?;
         Ok(entries.first().map_or(Head::EMPTY, |entry| entry.head))
+    }
+}
+
+impl From<ProofError> for AccountError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::Stale => refused(Refusal::WrongCredentials),
+            ProofError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ use wire::size::{CONTROL_FRAME, PAGE_RECORDS, SIGNATURE, round_frame};
 use crate::accounts::{Accounts, Member, SignedIn};
 use crate::clock;
 use crate::driver::Rounds;
-use crate::store::ACCOUNTS_MAX;
+use crate::store::DIRECTORY_MAX;
 use crate::transport::login_exporter;
 use crate::workers::Workers;
 use frames::{End, FrameReader, FrameWriter};
@@ -44,7 +44,7 @@ pub const STEP: Duration = Duration::from_secs(30);
 
 /// Requests for pages before a client has a seat: enough for the longest directory.
 pub const PULLS_MAX: u32 =
-    ACCOUNTS_MAX.div_ceil(PAGE_RECORDS as u32 * wire::control::PULL_PAGES_MAX as u32) + 64;
+    DIRECTORY_MAX.div_ceil(PAGE_RECORDS as u32 * wire::control::PULL_PAGES_MAX as u32) + 64;
 
 /// The longest that a signed-in client may take until it joins, all steps together.
 pub const JOIN: Duration = Duration::from_secs(15 * 60);

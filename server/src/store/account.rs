@@ -1,21 +1,29 @@
-//! Accounts and the directory log: what a registration writes, and how it is read.
+//! Accounts: what a registration writes, and how it is read.
 
 use wire::account::{SealedIdentity, SealedMaster, Stretching};
-use wire::directory::Head;
 use wire::ids::{AccountIndex, Name};
 use wire::size;
 
 use super::StoreError;
-use super::record::{AccountRecord, DirectoryRecord, IndexRecord, encode};
+use super::directory::{self, DELETIONS_RESERVED, DIRECTORY_MAX};
+use super::invite::{self, InviteHash};
+use super::record::{AccountRecord, IndexRecord, encode};
 use super::trees::{Change, Tree, Trees, undecodable};
-
-/// The accounts that one server registers.
-pub const ACCOUNTS_MAX: u32 = 1 << 20;
 
 /// What a registration brings.
 pub struct NewAccount {
     /// The name, already known to be well formed.
     pub name: Name,
+    /// What the password leaves.
+    pub password: NewPassword,
+    /// The account's public record, already verified.
+    pub directory_record: [u8; size::RECORD],
+    /// Now, in Unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// What a new password leaves at the server.
+pub struct NewPassword {
     /// What OPAQUE keeps of the password, at most 512 bytes.
     pub password_file: Vec<u8>,
     /// The cost of the client's password stretching.
@@ -24,16 +32,12 @@ pub struct NewAccount {
     pub sealed_master: SealedMaster,
     /// The account's identity keys, sealed by the client.
     pub sealed_identity: SealedIdentity,
-    /// The account's public record, already verified.
-    pub directory_record: [u8; size::RECORD],
-    /// Now, in Unix milliseconds.
-    pub created_ms: u64,
 }
 
-/// A registered account. Its public record is in the directory, at its index.
+/// A registered account that was not deleted. Its public record is in the directory, at its index.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The account's place in the directory.
+    /// The account's index: the place of its record in the directory.
     pub index: AccountIndex,
     /// The account's name.
     pub name: Name,
@@ -49,12 +53,31 @@ pub struct Account {
     pub created_ms: u64,
     /// Whether an administrator locked the account.
     pub disabled: bool,
+    /// How often its password was changed.
+    pub password_changes: u32,
+}
+
+impl Account {
+    /// Returns what names this account with this password, once the password is proved.
+    pub fn proved(&self) -> ProvedAccount {
+        ProvedAccount { index: self.index, password_changes: self.password_changes }
+    }
+}
+
+/// An account as it was when somebody proved its password. What needs the password is refused once
+/// the account was deleted or got another one, so that a proof which took its time is worth nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProvedAccount {
+    /// The account's index.
+    pub index: AccountIndex,
+    /// How often its password had been changed.
+    pub password_changes: u32,
 }
 
 /// What an administrator sees of an account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountSummary {
-    /// The account's place in the directory.
+    /// The account's index.
     pub index: AccountIndex,
     /// The account's name.
     pub name: Name,
@@ -64,24 +87,30 @@ pub struct AccountSummary {
     pub disabled: bool,
 }
 
-/// One entry of the directory log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DirectoryEntry {
-    /// The account's public record.
-    pub record: [u8; size::RECORD],
-    /// The head of the log after this record.
-    pub head: Head,
-}
-
 /// Why an account was not registered. Nothing was written, unless the store failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterError {
     /// Another account has this name.
     #[error("this name is taken, choose another")]
     NameTaken,
-    /// The server holds [`ACCOUNTS_MAX`] accounts.
+    /// The invite was used, has expired, or never was one. An expired one is forgotten.
+    #[error("this invite was used or has expired; ask for another")]
+    InviteInvalid,
+    /// The directory has [`DIRECTORY_MAX`] records, less those reserved for deletions.
     #[error("this server takes no more accounts; use one that there is")]
     Full,
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why nothing was done for one who had proved a password. Nothing was written, unless the store
+/// failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// The account was deleted or its password changed since.
+    #[error("the account was deleted or its password changed meanwhile; sign in again")]
+    Stale,
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,79 +121,56 @@ pub(super) struct Registration {
     name: Name,
     account: Vec<u8>,
     record: [u8; size::RECORD],
+    invite: Option<InviteHash>,
+    now_ms: u64,
 }
 
 impl Registration {
     /// Encodes the account, and refuses one that is too long, before it reaches the store thread.
-    pub(super) fn new(account: NewAccount) -> Result<Self, StoreError> {
+    pub(super) fn new(account: NewAccount, invite: Option<InviteHash>) -> Result<Self, StoreError> {
+        let NewAccount { name, password, directory_record, created_ms } = account;
         let record = AccountRecord {
-            name: account.name.as_str().to_owned(),
-            password_file: account.password_file,
-            memory_kib: account.stretching.memory_kib,
-            passes: account.stretching.passes,
-            lanes: account.stretching.lanes,
-            sealed_master: account.sealed_master.0,
-            sealed_identity: account.sealed_identity.0,
-            created_ms: account.created_ms,
+            name: name.as_str().to_owned(),
+            password_file: password.password_file,
+            memory_kib: password.stretching.memory_kib,
+            passes: password.stretching.passes,
+            lanes: password.stretching.lanes,
+            sealed_master: password.sealed_master.0,
+            sealed_identity: password.sealed_identity.0,
+            created_ms,
             disabled: false,
+            deleted: false,
+            password_changes: 0,
         };
-        let encoded = encode(&record)?;
-        Ok(Self { name: account.name, account: encoded, record: account.directory_record })
+        let account = encode(&record)?;
+        Ok(Self { name, account, record: directory_record, invite, now_ms: created_ms })
     }
 
-    /// Adds account, name and directory entry. Runs on the store thread.
+    /// Adds account, name and directory entry, and uses up the invite. Runs on the store thread.
     pub(super) fn apply(self, trees: &Trees) -> Result<Result<u32, RegisterError>, StoreError> {
+        // Before the name: who has no invite learns nothing of names.
+        if let Some(invite) = &self.invite
+            && !invite::stands(trees, invite, self.now_ms)?
+        {
+            return Ok(Err(RegisterError::InviteInvalid));
+        }
         let name = self.name.as_str();
         if trees.get::<IndexRecord>(Tree::Names, name)?.is_some() {
             return Ok(Err(RegisterError::NameTaken));
         }
-        let (index, head) = match trees.last::<DirectoryRecord>(Tree::Directory)? {
-            None => (0, Head::EMPTY),
-            Some((last, entry)) => (last + 1, Head(entry.head)),
-        };
-        if index >= ACCOUNTS_MAX {
+        let max = DIRECTORY_MAX - DELETIONS_RESERVED;
+        let Some((index, appended)) = directory::append(trees, self.record, max)? else {
             return Ok(Err(RegisterError::Full));
-        }
-        let head = head.after(&self.record).0;
-        let entry = DirectoryRecord { record: self.record, head };
-        let key = index.to_be_bytes();
-        trees.apply(&[
-            Change::put_encoded(Tree::Accounts, key, &self.account),
+        };
+        let mut changes = vec![
+            appended,
+            Change::put_encoded(Tree::Accounts, index.to_be_bytes(), &self.account),
             Change::put(Tree::Names, name, &IndexRecord(index))?,
-            Change::put(Tree::Directory, key, &entry)?,
-        ])?;
+        ];
+        changes.extend(self.invite.map(|invite| Change::remove(Tree::Invites, invite)));
+        trees.apply(&changes)?;
         Ok(Ok(index))
     }
-}
-
-/// Returns the length of the directory log, whether durable or not.
-pub(super) fn directory_len(trees: &Trees) -> Result<u32, StoreError> {
-    let last = trees.last::<DirectoryRecord>(Tree::Directory)?;
-    Ok(last.map_or(0, |(index, _)| index + 1))
-}
-
-/// Returns the head of the first `len` entries of the log.
-pub(super) fn directory_head(trees: &Trees, len: u32) -> Result<Head, StoreError> {
-    let Some(last) = len.checked_sub(1) else { return Ok(Head::EMPTY) };
-    let entry: DirectoryRecord = trees
-        .get(Tree::Directory, last.to_be_bytes())?
-        .ok_or_else(|| undecodable(Tree::Directory))?;
-    Ok(Head(entry.head))
-}
-
-/// Returns at most `max` entries of the first `len`, from one on.
-pub(super) fn directory(
-    trees: &Trees,
-    from: u32,
-    len: u32,
-    max: usize,
-) -> Result<Vec<DirectoryEntry>, StoreError> {
-    let entries = trees.range::<DirectoryRecord>(Tree::Directory, from, len, max)?;
-    let entry = |(_, entry): (u32, DirectoryRecord)| DirectoryEntry {
-        record: entry.record,
-        head: Head(entry.head),
-    };
-    Ok(entries.into_iter().map(entry).collect())
 }
 
 /// Returns the index behind a name.
@@ -174,8 +180,22 @@ pub(super) fn index_of(trees: &Trees, name: &Name) -> Result<Option<u32>, StoreE
 
 /// Returns the account at an index.
 pub(super) fn account_at(trees: &Trees, index: u32) -> Result<Option<Account>, StoreError> {
+    record_at(trees, index)?.map(|record| account(index, record)).transpose()
+}
+
+/// Returns the record of the account at an index, unless it was deleted.
+pub(super) fn record_at(trees: &Trees, index: u32) -> Result<Option<AccountRecord>, StoreError> {
     let record: Option<AccountRecord> = trees.get(Tree::Accounts, index.to_be_bytes())?;
-    record.map(|record| account(index, record)).transpose()
+    Ok(record.filter(|record| !record.deleted))
+}
+
+/// Returns the record of an account whose password was proved, unless the proof is worth nothing.
+pub(super) fn record_of(
+    trees: &Trees,
+    proved: ProvedAccount,
+) -> Result<Option<AccountRecord>, StoreError> {
+    let record = record_at(trees, proved.index.0)?;
+    Ok(record.filter(|record| record.password_changes == proved.password_changes))
 }
 
 /// Returns at most `max` accounts of those below index `len`, from one on.
@@ -185,8 +205,11 @@ pub(super) fn accounts(
     len: u32,
     max: usize,
 ) -> Result<Vec<AccountSummary>, StoreError> {
-    let records = trees.range::<AccountRecord>(Tree::Accounts, from, len, max)?;
-    let summary = |(index, record): (u32, AccountRecord)| {
+    let there = |read: &Result<(u32, AccountRecord), _>| {
+        read.as_ref().map_or(true, |(_, record)| !record.deleted)
+    };
+    let summary = |read: Result<(u32, AccountRecord), _>| {
+        let (index, record) = read?;
         Ok(AccountSummary {
             index: AccountIndex(index),
             name: name(&record)?,
@@ -194,7 +217,12 @@ pub(super) fn accounts(
             disabled: record.disabled,
         })
     };
-    records.into_iter().map(summary).collect()
+    trees.range(Tree::Accounts, from, len).filter(there).take(max).map(summary).collect()
+}
+
+/// Returns the name in an account's record.
+pub(super) fn name(record: &AccountRecord) -> Result<Name, StoreError> {
+    record.name.parse().map_err(|_| undecodable(Tree::Accounts))
 }
 
 fn account(index: u32, record: AccountRecord) -> Result<Account, StoreError> {
@@ -211,9 +239,6 @@ fn account(index: u32, record: AccountRecord) -> Result<Account, StoreError> {
         sealed_identity: SealedIdentity(record.sealed_identity),
         created_ms: record.created_ms,
         disabled: record.disabled,
+        password_changes: record.password_changes,
     })
-}
-
-fn name(record: &AccountRecord) -> Result<Name, StoreError> {
-    record.name.parse().map_err(|_| undecodable(Tree::Accounts))
 }

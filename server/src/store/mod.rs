@@ -15,29 +15,39 @@
 //! - Nothing of a round is ever written here.
 
 mod account;
+mod deletion;
+mod directory;
+mod invite;
 mod open;
+mod password;
 mod record;
 mod sled_store;
 mod state;
 mod thread;
 mod token;
 mod trees;
+mod vault;
 mod watchdog;
 
 #[cfg(test)]
 mod tests;
 
 pub use account::{
-    ACCOUNTS_MAX, Account, AccountSummary, DirectoryEntry, NewAccount, RegisterError,
+    Account, AccountSummary, NewAccount, NewPassword, ProofError, ProvedAccount, RegisterError,
 };
+pub use deletion::DeleteError;
+pub use directory::{DELETIONS_RESERVED, DIRECTORY_MAX, DirectoryEntry};
+pub use invite::{INVITES_MAX, InviteError, InviteHash};
 pub use open::{CACHE_BYTES, OpenError};
 pub use sled_store::SledStore;
 pub use state::{Origin, ReserveError, SecretKind};
 pub use thread::STUCK_S;
-pub use token::{TOKENS_PER_ACCOUNT_MAX, TokenHash, TokenRecord};
+pub use token::{NewToken, TOKENS_PER_ACCOUNT_MAX, TokenHash, TokenInfo, TokenRecord};
+pub use vault::{StoredVault, VAULT_BYTES, VaultError};
 
 use wire::directory::Head;
-use wire::ids::{AccountIndex, Name};
+use wire::ids::{AccountIndex, Name, SessionId};
+use wire::size;
 use zeroize::Zeroizing;
 
 /// Why the store did not do what was asked.
@@ -59,26 +69,46 @@ pub enum StoreError {
 /// Writes are durable when their future resolves. A write whose future is dropped may still happen.
 /// Times are Unix milliseconds; the store asks no clock.
 pub trait Store: Send + Sync + 'static {
-    /// Adds an account and its directory record in one transaction; returns its place in the
-    /// directory. A taken name changes nothing.
+    /// Adds an account and its directory record, and uses up the invite if one is given, all or
+    /// nothing; returns the record's place in the directory, which is the account's index for good.
     fn register(
         &self,
         account: NewAccount,
+        invite: Option<InviteHash>,
     ) -> impl Future<Output = Result<AccountIndex, RegisterError>> + Send;
+
+    /// Puts a new password in place of the proved one and the new token in place of all tokens of
+    /// the account, all or nothing.
+    fn change_password(
+        &self,
+        account: ProvedAccount,
+        password: NewPassword,
+        token: NewToken,
+    ) -> impl Future<Output = Result<(), ProofError>> + Send;
+
+    /// Appends the deletion record, already verified, to the directory log, frees the name, and
+    /// forgets password, sealed keys, tokens and vault, all or nothing. The index stays taken.
+    fn delete_account(
+        &self,
+        account: ProvedAccount,
+        record: [u8; size::RECORD],
+    ) -> impl Future<Output = Result<(), DeleteError>> + Send;
 
     /// Returns the account of this name.
     fn account(&self, name: &Name) -> Result<Option<Account>, StoreError>;
 
-    /// Returns the account at this place in the directory.
+    /// Returns the account of this index; `None` for a deleted one.
     fn account_by_index(&self, index: AccountIndex) -> Result<Option<Account>, StoreError>;
 
-    /// Returns at most `max` accounts in directory order, from this place on.
+    /// Returns at most `max` accounts in the order of their indices, from this one on, without
+    /// deleted ones: indices have gaps.
     fn accounts(&self, from: AccountIndex, max: usize) -> Result<Vec<AccountSummary>, StoreError>;
 
-    /// Returns how many accounts were ever registered, at most [`ACCOUNTS_MAX`].
+    /// Returns how many accounts there are, without deleted ones.
     fn account_count(&self) -> u32;
 
-    /// Returns how many records the directory log has; one an account, none is ever taken out.
+    /// Returns how many records the directory log has, at most [`DIRECTORY_MAX`]: one for each
+    /// registration and each deletion. It never gets shorter.
     fn directory_len(&self) -> u32;
 
     /// Returns the head of the directory log, [`Head::EMPTY`] of the empty one.
@@ -91,17 +121,50 @@ pub trait Store: Send + Sync + 'static {
     /// ones, and the oldest beyond [`TOKENS_PER_ACCOUNT_MAX`].
     fn add_token(
         &self,
-        hash: TokenHash,
-        account: AccountIndex,
-        expires_ms: u64,
-        now_ms: u64,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+        account: ProvedAccount,
+        token: NewToken,
+    ) -> impl Future<Output = Result<(), ProofError>> + Send;
 
     /// Returns what is known of a token, expired or not.
     fn token(&self, hash: &TokenHash) -> Result<Option<TokenRecord>, StoreError>;
 
+    /// Returns the tokens of an account, oldest first, expired ones too; at most
+    /// [`TOKENS_PER_ACCOUNT_MAX`].
+    fn sessions(&self, account: AccountIndex) -> Result<Vec<TokenInfo>, StoreError>;
+
+    /// Forgets the token of one of the account's sessions and returns its hash; `None` if the account
+    /// has no such session.
+    fn end_session(
+        &self,
+        account: AccountIndex,
+        session: SessionId,
+    ) -> impl Future<Output = Result<Option<TokenHash>, StoreError>> + Send;
+
     /// Forgets a token, at sign-out. An unknown one is no error.
     fn remove_token(&self, hash: TokenHash) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Returns the account's sealed contacts; `None` if it never stored any.
+    fn vault(&self, account: AccountIndex) -> Result<Option<StoredVault>, StoreError>;
+
+    /// Stores the account's sealed contacts if the stored version is `base`, 0 standing for none, and
+    /// the new one is higher.
+    fn put_vault(
+        &self,
+        account: AccountIndex,
+        base: u64,
+        vault: StoredVault,
+    ) -> impl Future<Output = Result<(), VaultError>> + Send;
+
+    /// Adds invites, all or none, and drops the expired ones; at most [`INVITES_MAX`] wait.
+    fn add_invites(
+        &self,
+        invites: Vec<InviteHash>,
+        expires_ms: u64,
+        now_ms: u64,
+    ) -> impl Future<Output = Result<(), InviteError>> + Send;
+
+    /// Returns when an invite ends, expired or not; `None` for a used or unknown one.
+    fn invite(&self, invite: &InviteHash) -> Result<Option<u64>, StoreError>;
 
     /// Returns one of the server's own keys.
     fn secret(&self, kind: SecretKind) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;

@@ -160,9 +160,9 @@ fn open_locked(data_dir: &Path, lock: File) -> Result<OpenDirectory, OpenError> 
         }
     }
     let (db, config) = open_sled(data_dir, &store)?;
-    migrate(data_dir, &db)?;
-    tighten(&store)?;
     let log = File::open(&log_path).map_err(io_error("open", &log_path))?;
+    migrate(data_dir, &db, &log)?;
+    tighten(&store)?;
     db.flush().map_err(|error| failed(data_dir, error))?;
     log.sync_data().map_err(io_error("sync", &log_path))?;
     Ok(OpenDirectory { lock, db, config, log })
@@ -206,7 +206,8 @@ fn lock(data_dir: &Path) -> Result<File, OpenError> {
 fn create(data_dir: &Path, new: &Path, origin: Origin) -> Result<(), OpenError> {
     DirBuilder::new().mode(DIR_MODE).create(new).map_err(io_error("make", new))?;
     let (db, _) = open_sled(data_dir, new)?;
-    migrations::open(&db).map_err(|error| wrong_schema(data_dir, error))?;
+    // Nothing is synced in between: all of it is, at the end, before it gets its name.
+    migrations::open(&db, &|| Ok(())).map_err(|error| wrong_schema(data_dir, error))?;
     let trees = Trees::open(db).map_err(|error| failed(data_dir, error))?;
     let begun = state::set_origin(&trees, origin).and_then(|()| trees.flush());
     begun.map_err(|error| OpenError::Failed { path: data_dir.into(), error })?;
@@ -255,13 +256,17 @@ fn is_still_closing(error: &sled::Error) -> bool {
 }
 
 /// Brings an existing store to the newest schema. An empty one is damage: it was never empty.
-fn migrate(data_dir: &Path, db: &Db) -> Result<(), OpenError> {
+fn migrate(data_dir: &Path, db: &Db, log: &File) -> Result<(), OpenError> {
     let wrong = |error| wrong_schema(data_dir, error);
     if migrations::version(db).map_err(wrong)?.is_none() {
         let reason = "it is empty".to_owned();
         return Err(OpenError::Damaged { path: data_dir.into(), reason });
     }
-    migrations::open(db).map_err(wrong)?;
+    let sync = || {
+        db.flush()?;
+        Ok(log.sync_data()?)
+    };
+    migrations::open(db, &sync).map_err(wrong)?;
     Ok(())
 }
 
@@ -270,7 +275,8 @@ fn wrong_schema(data_dir: &Path, error: migrations::Error) -> OpenError {
         migrations::Error::Storage(error) => failed(data_dir, error),
         migrations::Error::Newer { .. }
         | migrations::Error::UnreadableVersion
-        | migrations::Error::NoVersion => OpenError::Schema { path: data_dir.into(), error },
+        | migrations::Error::NoVersion
+        | migrations::Error::Damaged { .. } => OpenError::Schema { path: data_dir.into(), error },
     }
 }
 

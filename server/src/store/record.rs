@@ -1,6 +1,6 @@
-//! How records lie in the database, schema version 1: a version byte and then bincode.
+//! How records lie in the database, schema version 2: the record type's version byte, then bincode.
 //!
-//! The layout is written down, with every tree and key, in `migrations/src/v1.rs`. A change here
+//! The layout is written down, with every tree and key, in `migrations/src/v2.rs`. A change here
 //! needs a new schema version there; the tests hold both against the same fixture.
 
 use bincode::Options;
@@ -9,14 +9,18 @@ use serde::{Deserialize, Serialize};
 use wire::size;
 use zeroize::Zeroize;
 
-use super::StoreError;
+use super::{StoreError, VAULT_BYTES};
 
 /// The most bytes of a value; larger ones would leave sled's pages for files of their own.
 const VALUE_BYTES_MAX: usize = 4096;
 
-const RECORD_VERSION: u8 = 1;
+/// A record type.
+pub(super) trait Record: Serialize + DeserializeOwned {
+    /// The first byte of its values.
+    const VERSION: u8 = 1;
+}
 
-/// One account; its key is its directory index.
+/// One account; its key is its index. Of a deleted one only a stub is left.
 #[derive(Serialize, Deserialize)]
 pub(super) struct AccountRecord {
     pub(super) name: String,
@@ -30,9 +34,11 @@ pub(super) struct AccountRecord {
     pub(super) sealed_identity: [u8; size::SEALED_IDENTITY],
     pub(super) created_ms: u64,
     pub(super) disabled: bool,
+    pub(super) deleted: bool,
+    pub(super) password_changes: u32,
 }
 
-/// The directory index behind a name.
+/// The account index behind a name.
 #[derive(Serialize, Deserialize)]
 pub(super) struct IndexRecord(pub(super) u32);
 
@@ -48,11 +54,13 @@ pub(super) struct DirectoryRecord {
 #[derive(Serialize, Deserialize)]
 pub(super) struct TokenEntry {
     pub(super) account_index: u32,
+    /// 0 if it is not known.
+    pub(super) created_ms: u64,
     pub(super) expires_ms: u64,
     pub(super) superseded: bool,
 }
 
-/// The tokens of one account, oldest first; its key is the directory index.
+/// The tokens of one account, oldest first; its key is the account index.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct AccountTokens(pub(super) Vec<HeldToken>);
 
@@ -60,6 +68,20 @@ pub(super) struct AccountTokens(pub(super) Vec<HeldToken>);
 #[derive(Serialize, Deserialize)]
 pub(super) struct HeldToken {
     pub(super) hash: [u8; size::HASH],
+    pub(super) expires_ms: u64,
+}
+
+/// One account's sealed contacts; its key is the account index.
+#[derive(Serialize, Deserialize)]
+pub(super) struct VaultRecord {
+    pub(super) version: u64,
+    #[serde(with = "array")]
+    pub(super) sealed: [u8; VAULT_BYTES],
+}
+
+/// One invite that was not used yet; its key is the hash of its code.
+#[derive(Serialize, Deserialize)]
+pub(super) struct InviteRecord {
     pub(super) expires_ms: u64,
 }
 
@@ -72,24 +94,40 @@ pub(super) struct SecretRecord(pub(super) Vec<u8>);
 #[derive(Serialize, Deserialize)]
 pub(super) struct NumberRecord(pub(super) u64);
 
+impl Record for AccountRecord {
+    const VERSION: u8 = 2;
+}
+
+impl Record for TokenEntry {
+    const VERSION: u8 = 2;
+}
+
+impl Record for IndexRecord {}
+impl Record for DirectoryRecord {}
+impl Record for AccountTokens {}
+impl Record for VaultRecord {}
+impl Record for InviteRecord {}
+impl Record for SecretRecord {}
+impl Record for NumberRecord {}
+
 /// Encodes a record to a value.
-pub(super) fn encode<R: Serialize>(record: &R) -> Result<Vec<u8>, StoreError> {
+pub(super) fn encode<R: Record>(record: &R) -> Result<Vec<u8>, StoreError> {
     let Ok(bytes) = bincode_options().serialized_size(record) else {
         return Err(StoreError::TooLong);
     };
     // Allocated once: growing would leave copies of secrets behind.
     let mut value = Vec::with_capacity(1 + bytes as usize);
-    value.push(RECORD_VERSION);
+    value.push(R::VERSION);
     bincode_options()
         .serialize_into(&mut value, record)
         .expect("the size was within the limit and a vector takes all");
     Ok(value)
 }
 
-/// Decodes a value to a record; `None` if it is not exactly one record of this version.
-pub(super) fn decode<R: DeserializeOwned>(value: &[u8]) -> Option<R> {
+/// Decodes a value to a record; `None` if it is not exactly one record of its type's version.
+pub(super) fn decode<R: Record>(value: &[u8]) -> Option<R> {
     let (&version, record) = value.split_first()?;
-    if version != RECORD_VERSION {
+    if version != R::VERSION {
         return None;
     }
     bincode_options().deserialize(record).ok()
@@ -149,13 +187,13 @@ mod tests {
     use migrations::fixture::{self, Entry};
 
     /// Decodes with today's record type and encodes again.
-    fn again<R: Serialize + DeserializeOwned>(value: &[u8]) -> Vec<u8> {
+    fn again<R: Record>(value: &[u8]) -> Vec<u8> {
         encode(&decode::<R>(value).unwrap()).unwrap()
     }
 
     #[test]
     fn today_s_records_are_those_of_the_fixture_byte_for_byte() {
-        for Entry { tree, key, value } in fixture::parse(fixture::V1).unwrap() {
+        for Entry { tree, key, value } in fixture::parse(fixture::V2).unwrap() {
             let written = match tree.as_str() {
                 migrations::META_TREE => migrations::VERSION.to_be_bytes().to_vec(),
                 "accounts" => again::<AccountRecord>(&value),
@@ -163,6 +201,8 @@ mod tests {
                 "directory" => again::<DirectoryRecord>(&value),
                 "tokens" => again::<TokenEntry>(&value),
                 "account-tokens" => again::<AccountTokens>(&value),
+                "vaults" => again::<VaultRecord>(&value),
+                "invites" => again::<InviteRecord>(&value),
                 "secrets" => again::<SecretRecord>(&value),
                 "state" => again::<NumberRecord>(&value),
                 other => panic!("no tree of today: {other}"),

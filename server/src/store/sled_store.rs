@@ -5,16 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wire::directory::Head;
-use wire::ids::{AccountIndex, Name};
+use wire::ids::{AccountIndex, Name, SessionId};
+use wire::size;
 use zeroize::Zeroizing;
 
 use super::account::{self, Registration};
+use super::directory::Extent;
 use super::open::{OpenDirectory, open_directory, open_existing};
 use super::thread::{Condition, StoreThread};
 use super::trees::Trees;
 use super::{
-    Account, AccountSummary, DirectoryEntry, NewAccount, OpenError, Origin, RegisterError,
-    ReserveError, SecretKind, Store, StoreError, TokenHash, TokenRecord, state, token,
+    Account, AccountSummary, DeleteError, DirectoryEntry, InviteError, InviteHash, NewAccount,
+    NewPassword, NewToken, OpenError, Origin, ProofError, ProvedAccount, RegisterError,
+    ReserveError, SecretKind, Store, StoreError, StoredVault, TokenHash, TokenInfo, TokenRecord,
+    VaultError, deletion, directory, invite, password, state, token, vault,
 };
 
 /// The store in a data directory, which no other process can open while this exists.
@@ -44,8 +48,7 @@ impl SledStore {
         let OpenDirectory { lock, db, config, log } = opened;
         let failed = |error: StoreError| OpenError::Failed { path: data_dir.into(), error };
         let trees = Trees::open(db).map_err(|error| failed(error.into()))?;
-        let directory_len = account::directory_len(&trees).map_err(failed)?;
-        let condition = Arc::new(Condition::new(directory_len));
+        let condition = Arc::new(Condition::new(Extent::of(&trees).map_err(failed)?));
         let thread = StoreThread::start(trees.clone(), config, log, condition.clone())
             .map_err(|error| failed(error.into()))?;
         Ok(Self { thread, trees, condition, _lock: lock })
@@ -59,10 +62,31 @@ impl SledStore {
 }
 
 impl Store for SledStore {
-    async fn register(&self, account: NewAccount) -> Result<AccountIndex, RegisterError> {
-        let registration = Registration::new(account)?;
+    async fn register(
+        &self,
+        account: NewAccount,
+        invite: Option<InviteHash>,
+    ) -> Result<AccountIndex, RegisterError> {
+        let registration = Registration::new(account, invite)?;
         let index = self.thread.write(move |trees| registration.apply(trees)).await??;
         Ok(AccountIndex(index))
+    }
+
+    async fn change_password(
+        &self,
+        account: ProvedAccount,
+        password: NewPassword,
+        token: NewToken,
+    ) -> Result<(), ProofError> {
+        self.thread.write(move |trees| password::change(trees, account, password, token)).await?
+    }
+
+    async fn delete_account(
+        &self,
+        account: ProvedAccount,
+        record: [u8; size::RECORD],
+    ) -> Result<(), DeleteError> {
+        self.thread.write(move |trees| deletion::delete(trees, account, record)).await?
     }
 
     fn account(&self, name: &Name) -> Result<Option<Account>, StoreError> {
@@ -85,7 +109,7 @@ impl Store for SledStore {
     }
 
     fn account_count(&self) -> u32 {
-        self.directory_len()
+        self.condition.account_count()
     }
 
     fn directory_len(&self) -> u32 {
@@ -94,30 +118,62 @@ impl Store for SledStore {
 
     fn directory_head(&self) -> Result<Head, StoreError> {
         let len = self.directory_len();
-        self.read(|trees| account::directory_head(trees, len))
+        self.read(|trees| directory::head(trees, len))
     }
 
     fn directory(&self, from: u32, max: usize) -> Result<Vec<DirectoryEntry>, StoreError> {
         let len = self.directory_len();
-        self.read(|trees| account::directory(trees, from, len, max))
+        self.read(|trees| directory::entries(trees, from, len, max))
     }
 
-    async fn add_token(
-        &self,
-        hash: TokenHash,
-        account: AccountIndex,
-        expires_ms: u64,
-        now_ms: u64,
-    ) -> Result<(), StoreError> {
-        self.thread.write(move |trees| token::add(trees, hash, account.0, expires_ms, now_ms)).await
+    async fn add_token(&self, account: ProvedAccount, token: NewToken) -> Result<(), ProofError> {
+        self.thread.write(move |trees| token::add(trees, account, token)).await?
     }
 
     fn token(&self, hash: &TokenHash) -> Result<Option<TokenRecord>, StoreError> {
         self.read(|trees| token::token(trees, hash))
     }
 
+    fn sessions(&self, account: AccountIndex) -> Result<Vec<TokenInfo>, StoreError> {
+        self.read(|trees| token::sessions(trees, account.0))
+    }
+
+    async fn end_session(
+        &self,
+        account: AccountIndex,
+        session: SessionId,
+    ) -> Result<Option<TokenHash>, StoreError> {
+        self.thread.write(move |trees| token::end_session(trees, account.0, session)).await
+    }
+
     async fn remove_token(&self, hash: TokenHash) -> Result<(), StoreError> {
         self.thread.write(move |trees| token::remove(trees, &hash)).await
+    }
+
+    fn vault(&self, account: AccountIndex) -> Result<Option<StoredVault>, StoreError> {
+        self.read(|trees| vault::vault(trees, account.0))
+    }
+
+    async fn put_vault(
+        &self,
+        account: AccountIndex,
+        base: u64,
+        vault: StoredVault,
+    ) -> Result<(), VaultError> {
+        self.thread.write(move |trees| vault::put(trees, account.0, base, vault)).await?
+    }
+
+    async fn add_invites(
+        &self,
+        invites: Vec<InviteHash>,
+        expires_ms: u64,
+        now_ms: u64,
+    ) -> Result<(), InviteError> {
+        self.thread.write(move |trees| invite::add(trees, &invites, expires_ms, now_ms)).await?
+    }
+
+    fn invite(&self, invite: &InviteHash) -> Result<Option<u64>, StoreError> {
+        self.read(|trees| invite::expires_ms(trees, invite))
     }
 
     fn secret(&self, kind: SecretKind) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {

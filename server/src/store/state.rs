@@ -64,6 +64,7 @@ pub enum ReserveError {
 const GENESIS_MS: &str = "genesis-ms";
 const ROUND_MS: &str = "round-ms";
 const ROUNDS_RESERVED: &str = "rounds-reserved";
+const DELETIONS: &str = "deletions";
 
 /// Reads one of the server's keys.
 pub(super) fn secret(
@@ -119,6 +120,18 @@ pub(super) fn reserve_rounds(
     }
     trees.apply(&[Change::put(Tree::State, ROUNDS_RESERVED, &NumberRecord(end))?])?;
     Ok(Ok(()))
+}
+
+/// Reads how many accounts were deleted, whether durable or not.
+pub(super) fn deletions(trees: &Trees) -> Result<u32, StoreError> {
+    let deletions = number(trees, DELETIONS)?.unwrap_or(0);
+    u32::try_from(deletions).map_err(|_| undecodable(Tree::State))
+}
+
+/// Returns the change that counts one more deletion.
+pub(super) fn one_more_deletion(trees: &Trees) -> Result<Change, StoreError> {
+    let deletions = u64::from(deletions(trees)?) + 1;
+    Change::put(Tree::State, DELETIONS, &NumberRecord(deletions))
 }
 
 fn number(trees: &Trees, key: &str) -> Result<Option<u64>, StoreError> {

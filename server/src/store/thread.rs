@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::StoreError;
-use super::account::directory_len;
+use super::directory::Extent;
 use super::trees::Trees;
 use super::watchdog::Watchdog;
 
@@ -43,12 +43,17 @@ type Answer = Box<dyn FnOnce() + Send>;
 pub(super) struct Condition {
     failure: watch::Sender<Option<String>>,
     directory_len: AtomicU32,
+    account_count: AtomicU32,
 }
 
 impl Condition {
     /// Starts with the directory that is on the disk.
-    pub(super) fn new(directory_len: u32) -> Self {
-        Self { failure: watch::Sender::new(None), directory_len: directory_len.into() }
+    pub(super) fn new(extent: Extent) -> Self {
+        Self {
+            failure: watch::Sender::new(None),
+            directory_len: extent.directory_len.into(),
+            account_count: extent.account_count.into(),
+        }
     }
 
     /// Fails if the storage failed before.
@@ -81,6 +86,16 @@ impl Condition {
     /// Returns the length of the directory that is on the disk.
     pub(super) fn directory_len(&self) -> u32 {
         self.directory_len.load(Ordering::Acquire)
+    }
+
+    /// Returns how many accounts that were not deleted are on the disk.
+    pub(super) fn account_count(&self) -> u32 {
+        self.account_count.load(Ordering::Acquire)
+    }
+
+    fn durable(&self, extent: Extent) {
+        self.directory_len.store(extent.directory_len, Ordering::Release);
+        self.account_count.store(extent.account_count, Ordering::Release);
     }
 }
 
@@ -216,7 +231,7 @@ impl Worker {
         // descriptor is ours and open since the start, so that the kernel also reports through it
         // what failed to be written behind the back of sled's background thread.
         self.log.sync_data()?;
-        self.condition.directory_len.store(directory_len(&self.trees)?, Ordering::Release);
+        self.condition.durable(Extent::of(&self.trees)?);
         Ok(())
     }
 }
@@ -261,7 +276,7 @@ mod tests {
         let config = sled::Config::new().path(dir.path()).cache_capacity(1 << 20);
         let trees = Trees::open(config.open().unwrap()).unwrap();
         let log = log.map_or(dir.path().join("db"), Into::into);
-        let condition = Arc::new(Condition::new(0));
+        let condition = Arc::new(Condition::new(Extent::default()));
         let log = File::open(log).unwrap();
         let thread = StoreThread::start(trees.clone(), config, log, condition.clone()).unwrap();
         (dir, trees, condition, thread)
@@ -301,7 +316,7 @@ mod tests {
 
         let (_dir, trees, condition, thread) = start(Some("/dev/null"));
         run(thread.write(entry)).unwrap_err();
-        assert_eq!((directory_len(&trees), condition.directory_len()), (Ok(1), 0));
+        assert_eq!((Extent::of(&trees).unwrap().directory_len, condition.directory_len()), (1, 0));
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! The trees of the database, and the one way to change them.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sled::transaction::{TransactionError, Transactional};
 use sled::{Db, IVec};
 
 use super::StoreError;
-use super::record::{decode, encode};
+use super::record::{Record, decode, encode};
 
-/// One tree; the keys and records of each are written down in `migrations/src/v1.rs`.
+/// One tree; the keys and records of each are written down in `migrations/src/v2.rs`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tree {
     Accounts,
@@ -16,13 +14,24 @@ pub(super) enum Tree {
     Directory,
     Tokens,
     AccountTokens,
+    Vaults,
+    Invites,
     Secrets,
     State,
 }
 
 /// The trees' names in the order of [`Tree`].
-const NAMES: [&str; 7] =
-    ["accounts", "names", "directory", "tokens", "account-tokens", "secrets", "state"];
+const NAMES: [&str; 9] = [
+    "accounts",
+    "names",
+    "directory",
+    "tokens",
+    "account-tokens",
+    "vaults",
+    "invites",
+    "secrets",
+    "state",
+];
 
 /// The open database.
 #[derive(Clone)]
@@ -40,7 +49,7 @@ pub(super) struct Change {
 
 impl Change {
     /// Puts a record under a key.
-    pub(super) fn put<R: Serialize>(
+    pub(super) fn put<R: Record>(
         tree: Tree,
         key: impl AsRef<[u8]>,
         record: &R,
@@ -67,7 +76,7 @@ impl Trees {
     }
 
     /// Reads the record under a key.
-    pub(super) fn get<R: DeserializeOwned>(
+    pub(super) fn get<R: Record>(
         &self,
         tree: Tree,
         key: impl AsRef<[u8]>,
@@ -76,26 +85,31 @@ impl Trees {
         value.map(|value| decode(&value).ok_or_else(|| undecodable(tree))).transpose()
     }
 
-    /// Reads the records of consecutive u32 keys, from this one on and below `end`, at most `max`.
-    pub(super) fn range<R: DeserializeOwned>(
+    /// Reads the records of u32 keys, from this one on and below `end`, as they are asked for.
+    pub(super) fn range<R: Record>(
         &self,
         tree: Tree,
         from: u32,
         end: u32,
-        max: usize,
-    ) -> Result<Vec<(u32, R)>, StoreError> {
-        if from >= end {
-            return Ok(Vec::new());
-        }
-        let range = self.trees[tree as usize].range(from.to_be_bytes()..end.to_be_bytes());
-        range.take(max).map(|entry| indexed(tree, &entry?)).collect()
+    ) -> impl Iterator<Item = Result<(u32, R), StoreError>> + use<R> {
+        // sled takes a range that ends before it begins for a mistake.
+        let range = from.min(end).to_be_bytes()..end.to_be_bytes();
+        self.trees[tree as usize].range(range).map(move |entry| indexed(tree, &entry?))
+    }
+
+    /// Reads all records of a tree with their keys, as they are asked for.
+    pub(super) fn all<R: Record>(
+        &self,
+        tree: Tree,
+    ) -> impl Iterator<Item = Result<(IVec, R), StoreError>> + use<R> {
+        self.trees[tree as usize].iter().map(move |entry| {
+            let (key, value) = entry?;
+            Ok((key, decode(&value).ok_or_else(|| undecodable(tree))?))
+        })
     }
 
     /// Reads the record with the highest u32 key.
-    pub(super) fn last<R: DeserializeOwned>(
-        &self,
-        tree: Tree,
-    ) -> Result<Option<(u32, R)>, StoreError> {
+    pub(super) fn last<R: Record>(&self, tree: Tree) -> Result<Option<(u32, R)>, StoreError> {
         self.trees[tree as usize].last()?.map(|entry| indexed(tree, &entry)).transpose()
     }
 
@@ -151,10 +165,7 @@ pub(super) fn undecodable(tree: Tree) -> StoreError {
     StoreError::Fatal(format!("an entry of {name} is damaged; put a backup in its place"))
 }
 
-fn indexed<R: DeserializeOwned>(
-    tree: Tree,
-    (key, value): &(IVec, IVec),
-) -> Result<(u32, R), StoreError> {
+fn indexed<R: Record>(tree: Tree, (key, value): &(IVec, IVec)) -> Result<(u32, R), StoreError> {
     let index = key.as_ref().try_into().map(u32::from_be_bytes);
     match (index, decode(value)) {
         (Ok(index), Some(record)) => Ok((index, record)),
