@@ -140,7 +140,7 @@ const _: () = {
     assert!(FRAGMENTS_MAX == 57);
     assert!(RECORD == 163);
     assert!(SEALED_MASTER == 80 && SEALED_IDENTITY == 112);
-    assert!(SESSION_INFO == 26 && 1 + SESSIONS_MAX * SESSION_INFO <= CONTROL_BODY);
+    assert!(SESSION_INFO == 26 && SESSIONS_MAX * SESSION_INFO < CONTROL_BODY);
     assert!(VAULT == 3072 && VAULT.is_multiple_of(BLOCK));
     assert!(4 + 4 + HASH + 1 + SIGNATURE + PAGE_RECORDS * RECORD <= CONTROL_BODY);
     // one 1200-byte packet: 1 + 8 (connection id) + 4 (number) + 16 (tag) + stream frame header <= 64
