@@ -35,6 +35,7 @@ fn every_byte_table_has_no_gap_and_adds_up_to_the_size_in_the_code() {
         ("Session info", SessionInfo::SIZE),
         ("Sealed master", size::SEALED_MASTER),
         ("Sealed identity", size::SEALED_IDENTITY),
+        ("Vault", size::VAULT - size::SEALED_OVERHEAD),
         ("Peer message", PeerMessage::SIZE),
         ("Cell", size::CELL),
     ]

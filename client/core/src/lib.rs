@@ -16,3 +16,4 @@ pub mod record;
 pub mod rounds;
 mod safety_number;
 mod sending;
+pub mod vault;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use client_core::api::{Command, ErrorCode, Event};
 use client_core::client::{Client, Output};
+use client_core::directory::MemoryRecords;
 use client_core::identity::Identity;
 use client_core::rounds::Terms;
 use wire::codec::Wire;
@@ -143,7 +144,13 @@ impl World {
         let generator = |purpose| seeded(person.seed, purpose, &[who as u64, person.incarnation]);
         let contents = Box::new(generator("contents"));
         let schedule = generator("schedule");
-        let client = Client::new(person.identity(), person.disk.saved(), contents, schedule);
+        let client = Client::new(
+            person.identity(),
+            person.disk.saved(),
+            Box::new(MemoryRecords::default()),
+            contents,
+            schedule,
+        );
         person.process = Some(Process {
             client,
             missed: 0,

@@ -43,7 +43,7 @@ impl Client {
             Command::Close { peer } => self.close(&peer),
             Command::Send { peer, text, label } => self.send(now, &peer, text, label),
             Command::Directory => {
-                let names = self.directory.names().map(Name::to_string).collect();
+                let names = self.directory.names_sorted().iter().map(Name::to_string).collect();
                 self.event(Event::Directory { names });
             }
             Command::Status => {
@@ -82,7 +82,7 @@ impl Client {
     /// Looks names up that waited for the directory; what is not found waits on unless that is complete.
     pub(super) fn resolve(&mut self, now: Now, complete: bool) {
         for unresolved in std::mem::take(&mut self.unresolved) {
-            let found = self.directory.find(&unresolved.name).copied();
+            let found = self.directory.find(&unresolved.name).map(|(_, record)| record);
             if found.is_none() && !complete {
                 self.unresolved.push(unresolved);
                 continue;
@@ -136,8 +136,8 @@ impl Client {
         if name == *self.own.name() {
             return self.himself(peer);
         }
-        match self.directory.find(&name).copied() {
-            Some(record) => self.begin(record),
+        match self.directory.find(&name) {
+            Some((_, record)) => self.begin(record),
             None => self.open_later(name),
         }
     }
@@ -273,13 +273,14 @@ impl Client {
             );
             return self.error(ErrorCode::KeyChanged, text, about(peer));
         }
-        let Some(record) = self.known.get(&name).or_else(|| self.directory.find(&name)) else {
+        let listed = || self.directory.find(&name).map(|(_, record)| record);
+        let Some(record) = self.known.get(&name).copied().or_else(listed) else {
             return self.unknown(peer);
         };
         if record.verify().is_err() {
             return self.forged(peer);
         }
-        let digits = safety_number(self.own.record(), record);
+        let digits = safety_number(self.own.record(), &record);
         self.event(Event::SafetyNumber { peer: peer.to_owned(), digits });
     }
 

@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 
 use crate::api::{About, ConnectionState, ConversationStatus, ErrorCode, Event, Status};
 use crate::conversation::{Conversation, DirectoryMark};
-use crate::directory::{Directory, PageError};
+use crate::directory::{Appended, Directory, PageError, Records};
 use crate::identity::Identity;
 use crate::receiving::Receiving;
 use crate::record::{Change, Outgoing, Saved, ServerClock};
@@ -128,17 +128,24 @@ struct Parked {
 }
 
 impl Client {
-    /// Begins with what was saved; the caller then passes the directory's pages and joins.
+    /// Begins with what was saved and the directory as far as it is kept in `records`; the caller then passes the
+    /// directory's further pages and joins.
     ///
     /// The moments of deposits come from `schedule`, all else from `contents`.
-    pub fn new(own: Identity, saved: Saved, contents: Contents, schedule: ChaCha20Rng) -> Self {
+    pub fn new(
+        own: Identity,
+        saved: Saved,
+        records: Box<dyn Records>,
+        contents: Contents,
+        schedule: ChaCha20Rng,
+    ) -> Self {
         let known = saved.open.iter().chain(&saved.closed);
         let known = known.map(|record| (record.name, *record)).collect();
         let mut client = Self {
             own,
             rng: contents,
             schedule,
-            directory: Directory::default(),
+            directory: Directory::new(records),
             conversations: BTreeMap::new(),
             parked: BTreeMap::new(),
             unresolved: Vec::new(),
@@ -195,7 +202,7 @@ impl Client {
 
     /// Tells whether the directory shows this account with its own keys.
     pub fn is_listed(&self) -> bool {
-        self.directory.find(self.own.name()).is_some_and(|it| it.identity() == self.own.hash())
+        self.directory.find(self.own.name()).is_some_and(|(_, it)| it.identity() == self.own.hash())
     }
 
     /// Returns who a name belonged to when its conversation was opened first, which is whom the history
@@ -209,27 +216,12 @@ impl Client {
         self.own.name()
     }
 
-    /// Takes in a page that was asked for.
+    /// Takes in a page that was asked for before joining.
     ///
     /// # Errors
     /// [`PageError`]: the server's directory is not to be trusted, or too large.
     pub fn handle_page(&mut self, page: &Page) -> Result<(), PageError> {
-        self.directory.append(page)?;
-        for record in &page.records {
-            if self
-                .known
-                .get(&record.name)
-                .is_some_and(|known| known.identity() != record.identity())
-            {
-                self.key_changed(record.name);
-            }
-        }
-        let length = self.directory.mark().length;
-        let reached = self.ahead.extract_if(.., |_, mark| mark.length <= length);
-        for (_, mark) in reached.collect::<Vec<_>>() {
-            self.compare_directory(mark);
-        }
-        Ok(())
+        self.take_page(page).map(drop)
     }
 
     /// Tells that the directory is as long as the session says; names that wait are looked up.
@@ -241,6 +233,7 @@ impl Client {
             }
             self.compare_directory(before);
         }
+        self.compare_keys(self.known.keys().copied().collect());
         let mark = self.directory.mark();
         self.keep(vec![Change::Directory(mark.length, mark.head)], Vec::new());
         self.list();
@@ -284,7 +277,8 @@ impl Client {
     pub fn handle_control(&mut self, now: Now, control: &ServerControl) -> Result<(), PageError> {
         let ServerControl::Page(page) = control else { return Ok(()) };
         let before = self.directory.mark().length;
-        self.handle_page(page)?;
+        let Appended { new, changed, .. } = self.take_page(page)?;
+        self.compare_keys([new, changed].concat());
         let mark = self.directory.mark();
         if mark.length > before {
             self.keep(vec![Change::Directory(mark.length, mark.head)], Vec::new());
@@ -343,11 +337,33 @@ impl Client {
 
     /// Tells the names that the directory gained since they were told last.
     fn list(&mut self) {
-        let names = self.directory.names_from(self.listed as usize);
-        let names: Vec<_> = names.map(Name::to_string).collect();
+        let names = self.directory.names_from(self.listed);
+        let names: Vec<_> = names.iter().map(Name::to_string).collect();
         self.listed = self.directory.mark().length;
         if !names.is_empty() {
             self.event(Event::Listed { names });
+        }
+    }
+
+    /// Appends a page, and compares what peers claimed with what is there now.
+    fn take_page(&mut self, page: &Page) -> Result<Appended, PageError> {
+        let appended = self.directory.append(page)?;
+        let length = self.directory.mark().length;
+        let reached = self.ahead.extract_if(.., |_, mark| mark.length <= length);
+        for (_, mark) in reached.collect::<Vec<_>>() {
+            self.compare_directory(mark);
+        }
+        Ok(appended)
+    }
+
+    /// Stops the conversations of those names that the directory shows with other keys than are known.
+    fn compare_keys(&mut self, names: Vec<Name>) {
+        for name in names {
+            let known = self.known.get(&name).map(Record::identity);
+            let shown = self.directory.find(&name).map(|(_, record)| record.identity());
+            if known.zip(shown).is_some_and(|(known, shown)| known != shown) {
+                self.key_changed(name);
+            }
         }
     }
 

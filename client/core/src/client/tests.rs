@@ -11,6 +11,7 @@ use wire::size::{SIGNATURE, round_frame};
 
 use super::{Client, ClockChanged, Now, Output};
 use crate::api::{Command, ErrorCode, Event};
+use crate::directory::{MemoryRecords, PageError, Records};
 use crate::identity::Identity;
 use crate::record::{Change, Saved, ServerClock};
 use crate::rounds::Terms;
@@ -34,10 +35,15 @@ fn head(records: &[Record]) -> Head {
 /// The core takes pages whose signature was checked before.
 const UNSIGNED: [u8; SIGNATURE] = [0; SIGNATURE];
 
+fn no_records() -> Box<MemoryRecords> {
+    Box::default()
+}
+
 /// A client that was shown these records at its start.
 fn shown(saved: Saved, records: &[Record]) -> Client {
     let generator = || ChaCha20Rng::seed_from_u64(9);
-    let mut client = Client::new(identity("ann", 1), saved, Box::new(generator()), generator());
+    let mut client =
+        Client::new(identity("ann", 1), saved, no_records(), Box::new(generator()), generator());
     let length = records.len() as u32;
     let page = Page {
         from: 0,
@@ -149,6 +155,73 @@ fn a_peer_whose_directory_is_longer_is_compared_with_once_ours_is_as_long() {
     }
 }
 
+/// A page of the last record of these, as it comes while in the rounds.
+fn last_page(all: &[Record]) -> ServerControl {
+    let (last, before) = all.split_last().unwrap();
+    let (from, length) = (before.len() as u32, all.len() as u32);
+    let (head, records) = (head(all), vec![*last]);
+    ServerControl::Page(Page { from, length, head, signature: UNSIGNED, records })
+}
+
+#[test]
+fn a_key_that_changes_while_in_the_rounds_is_told_once_if_the_name_is_known() {
+    let saved = Saved { open: vec![record("bob", 2)], ..Saved::default() };
+    let mut all = vec![record("ann", 1), record("bob", 2), record("cid", 3)];
+    let mut client = shown(saved, &all);
+    for (changed, told) in [("cid", &[][..]), ("bob", &[ErrorCode::KeyChanged]), ("bob", &[])] {
+        all.push(record(changed, all.len() as u64 + 5));
+        client.handle_control(NOW, &last_page(&all)).unwrap();
+        assert_eq!(outputs(&mut client).0, told, "{changed}");
+    }
+}
+
+#[test]
+fn a_deleted_account_is_unknown_without_an_alarm_until_somebody_takes_the_name() {
+    let saved = Saved { open: vec![record("bob", 2)], ..Saved::default() };
+    let mut all = vec![record("ann", 1), record("bob", 2), record("cid", 3)];
+    let mut client = shown(saved, &all);
+    for (name, seed) in [("bob", 2), ("cid", 3)] {
+        let gone = Record::deletion(name.parse().unwrap(), identity(name, seed).signing());
+        all.push(gone);
+        client.handle_control(NOW, &last_page(&all)).unwrap();
+        assert_eq!(outputs(&mut client).0, []);
+        assert_eq!(
+            client.handle_control(NOW, &last_page(&[&all[..], &[gone]].concat())),
+            Err(PageError::Deletion)
+        );
+    }
+    client.handle_command(NOW, open("cid"));
+    client.handle_control(NOW, &last_page(&all)).unwrap();
+    assert_eq!(outputs(&mut client).0, [ErrorCode::UnknownPeer]);
+    all.push(record("bob", 8));
+    client.handle_control(NOW, &last_page(&all)).unwrap();
+    assert_eq!(outputs(&mut client).0, [ErrorCode::KeyChanged]);
+}
+
+#[test]
+fn a_directory_that_is_kept_is_there_at_once_and_names_in_it_stay_with_their_keys() {
+    let all = [record("ann", 1), record("bob", 3)];
+    let mut records = MemoryRecords::default();
+    for until in 1..=all.len() {
+        records.append(&[(all[until - 1], head(&all[..until]))]);
+    }
+    let generator = || ChaCha20Rng::seed_from_u64(9);
+    let saved = Saved { open: vec![record("bob", 2)], ..Saved::default() };
+    let (own, contents) = (identity("ann", 1), Box::new(generator()));
+    let mut client = Client::new(own, saved, Box::new(records), contents, generator());
+    assert_eq!(client.directory_length(), 2);
+    assert!(client.is_listed());
+    client.handle_directory_synced(NOW, 2, head(&all));
+    assert_eq!(outputs(&mut client).0, [ErrorCode::KeyChanged]);
+}
+
+#[test]
+fn a_name_whose_new_key_is_known_is_not_told_for_the_old_one_that_comes_before() {
+    let saved = Saved { closed: vec![record("bob", 3)], ..Saved::default() };
+    let mut client = shown(saved, &[record("ann", 1), record("bob", 2), record("bob", 3)]);
+    assert_eq!(outputs(&mut client).0, []);
+}
+
 #[test]
 fn a_name_opens_as_soon_as_its_record_came_and_is_unknown_only_at_the_end() {
     let all = [record("ann", 1), record("bob", 2), record("cid", 3)];
@@ -176,7 +249,8 @@ fn more_conversations_than_can_go_on_are_refused() {
     all.extend(names.iter().zip(2..).map(|(name, seed)| record(name, seed)));
     let generator = || ChaCha20Rng::seed_from_u64(9);
     let own = identity("ann", 1);
-    let mut client = Client::new(own, Saved::default(), Box::new(generator()), generator());
+    let mut client =
+        Client::new(own, Saved::default(), no_records(), Box::new(generator()), generator());
     for (from, pair) in all.chunks(5).enumerate() {
         let until = from * 5 + pair.len();
         let head = head(&all[..until]);
@@ -224,7 +298,8 @@ fn names_are_listed_once_in_the_order_of_the_log() {
     let all = [record("zoe", 1), record("bob", 2), record("cid", 3), record("ann", 4)];
     let generator = || ChaCha20Rng::seed_from_u64(9);
     let own = identity("zoe", 1);
-    let mut client = Client::new(own, Saved::default(), Box::new(generator()), generator());
+    let mut client =
+        Client::new(own, Saved::default(), no_records(), Box::new(generator()), generator());
     let page = |from: usize, until: usize| {
         let records = all[from..until].to_vec();
         Page {

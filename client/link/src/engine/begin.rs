@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use client_core::client::Client;
+use client_core::directory::MemoryRecords;
 use client_core::identity::{Identity, MasterKey};
 use client_core::record::{Change, Saved};
 use rand_chacha::ChaCha20Rng;
@@ -75,7 +76,8 @@ impl Opened {
         let mut seed = Zeroizing::new([0; 32]);
         OsRng.fill_bytes(&mut *seed);
         let schedule = ChaCha20Rng::from_seed(*seed);
-        let client = Client::new(identity, saved, Box::new(OsRng), schedule);
+        let records = Box::new(MemoryRecords::default());
+        let client = Client::new(identity, saved, records, Box::new(OsRng), schedule);
         let (profile, completions) = ProfileThread::start(profile)
             .map_err(|error| Failure::new(ErrorCode::Disk, error.to_string()))?;
         let token = entry.session.token.duplicate();

@@ -193,7 +193,7 @@ impl From<RoundError> for Trouble {
 impl From<PageError> for Trouble {
     fn from(error: PageError) -> Self {
         let code = match error {
-            PageError::Chain | PageError::DoubledName => ErrorCode::DirectoryForked,
+            PageError::Chain | PageError::Deletion => ErrorCode::DirectoryForked,
             PageError::OutOfOrder | PageError::TooLarge => ErrorCode::ServerProtocol,
         };
         let text =
