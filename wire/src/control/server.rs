@@ -385,3 +385,29 @@ fn read_page(input: &mut Reader<'_>) -> Result<Page, DecodeError> {
     let records = (0..count).map(|_| Record::read(input)).collect::<Result<_, _>>()?;
     Ok(Page { from, length, head, signature, records })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_signs_the_length_after_its_last_record() {
+        let head = Head([7; crate::size::HASH]);
+        let record = Record {
+            name: "ann".parse().unwrap(),
+            signing: PublicKey([1; 33]),
+            agreement: PublicKey([2; 33]),
+            signature: [3; SIGNATURE],
+        };
+        let page = |from, count| Page {
+            from,
+            length: 99,
+            head,
+            signature: [0; SIGNATURE],
+            records: vec![record; count],
+        };
+        assert_eq!(page(10, 5).signed(), head_signed(15, &head));
+        assert_eq!(page(15, 0).signed(), head_signed(15, &head));
+        assert_eq!(page(u32::MAX, 5).signed(), head_signed(u32::MAX, &head), "no overflow");
+    }
+}

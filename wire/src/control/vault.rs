@@ -79,3 +79,58 @@ fn part(header: &Header) -> Result<u8, DecodeError> {
     let part = header.part;
     if part < VAULT_PARTS { Ok(part) } else { Err(DecodeError::Field("part")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Wire;
+    use crate::control::{ClientControl, ServerControl};
+
+    #[test]
+    fn a_vault_has_three_parts() {
+        let put = |part| VaultPut { part, base: 0, version: 1, bytes: [7; CONTROL_BODY] };
+        let kept = |part| VaultPart { part, version: 1, bytes: [7; CONTROL_BODY] };
+        for part in 0..=u8::MAX {
+            let get = ClientControl::VaultGet(VaultGet { part }).encode();
+            let put = ClientControl::VaultPut(Box::new(put(part))).encode();
+            let kept = ServerControl::VaultPart(Box::new(kept(part))).encode();
+            assert_eq!(ClientControl::decode(&get).is_ok(), part < 3, "get {part}");
+            assert_eq!(ClientControl::decode(&put).is_ok(), part < 3, "put {part}");
+            assert_eq!(ServerControl::decode(&kept).is_ok(), part < 3, "part {part}");
+        }
+    }
+
+    #[test]
+    fn no_vault_has_no_contents() {
+        let mut part = VaultPart { part: 0, version: 0, bytes: [0; CONTROL_BODY] };
+        assert!(ServerControl::decode(&encode(&part)).is_ok());
+        part.bytes[CONTROL_BODY - 1] = 1;
+        assert_eq!(
+            ServerControl::decode(&encode(&part)).err(),
+            Some(DecodeError::Field("version"))
+        );
+        part.version = 1;
+        assert!(ServerControl::decode(&encode(&part)).is_ok());
+    }
+
+    #[test]
+    fn numbers_of_the_vault_stand_in_no_other_header() {
+        let reserved = Some(DecodeError::Field("reserved"));
+        for at in [2, 8, 16, 24] {
+            let mut frame = ClientControl::ListSessions.encode();
+            frame[at] = 1;
+            assert_eq!(ClientControl::decode(&frame).err(), reserved, "list sessions, {at}");
+            let mut frame = ServerControl::VaultStaged.encode();
+            frame[at] = 1;
+            assert_eq!(ServerControl::decode(&frame).err(), reserved, "vault staged, {at}");
+        }
+        let mut frame = ClientControl::VaultGet(VaultGet { part: 1 }).encode();
+        frame[16] = 1;
+        assert_eq!(ClientControl::decode(&frame).err(), reserved, "vault get with a version");
+    }
+
+    fn encode(part: &VaultPart) -> Vec<u8> {
+        let VaultPart { part, version, bytes } = *part;
+        ServerControl::VaultPart(Box::new(VaultPart { part, version, bytes })).encode()
+    }
+}
