@@ -11,7 +11,7 @@ use wire::close::Close;
 use wire::control::{ClientControl, Pull, Refusal, ServerControl};
 use wire::ids::{Round, Token};
 use wire::round::{Join, deposit_frame};
-use wire::size::{CELL, CONTROL_FRAME, round_frame};
+use wire::size::{CELL, CONTROL_FRAME, PAGE_RECORDS, round_frame};
 
 fn refusal(answer: Result<impl Sized, ServerControl>) -> Refusal {
     match answer.err() {
@@ -95,7 +95,8 @@ async fn the_directory_comes_in_as_many_pages_as_asked() {
         pages.push((page.from, page.length, page.records.len(), page.head));
     }
     let ranges: Vec<_> = pages.iter().map(|page| (page.0, page.1, page.2)).collect();
-    assert_eq!(ranges, [(0, 8, 6), (6, 8, 2), (8, 8, 0)]);
+    let first = PAGE_RECORDS as u32;
+    assert_eq!(ranges, [(0, 8, PAGE_RECORDS), (first, 8, 8 - PAGE_RECORDS), (8, 8, 0)]);
     assert_eq!((pages[1].3, pages[2].3), (session.directory_head, session.directory_head));
     assert_ne!(pages[0].3, session.directory_head);
 }
