@@ -17,6 +17,10 @@ pub const BUCKET_ACCOUNTS: u32 = 1024;
 /// Most buckets: those of as many accounts as count in 32 bits.
 pub const BUCKETS_MAX: u32 = 1 << 22;
 
+/// Dial rounds in which a wake-up is known again: the one that it is made for and the two after it, since one
+/// deposit or two of its sender may be missing while it waits (decision 0013).
+pub const WAKE_UP_VALID: u64 = 3;
+
 const COVER: u32 = 0;
 const CALL: u32 = 1;
 const WAKE: u32 = 2;

@@ -7,6 +7,9 @@
 //! Bare and mixed samples alternate in one process. The bare one does, for every slot: HKDF-SHA-256 to
 //! 80 bytes, HMAC-SHA-256 over 508 bytes and AES-256-CBC decryption of 496 (in); the same
 //! HKDF, encryption of 480 bytes and HMAC over 492 (out). No layout, no shuffle, no dead drops.
+//!
+//! A second table sets dial rounds, in which everybody calls somebody, beside rounds without a dial slot,
+//! in turns and with the same seats.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark asks the clock")]
 
@@ -23,11 +26,13 @@ use mixer::{MixerKey, Open, Replies, Seat, Seats};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use sha2::Sha256;
-use wire::ids::Round;
+use wire::codec::Wire;
+use wire::dial::{Dial, SealedInvitation, WakeUp, buckets};
+use wire::ids::{AccountIndex, Round};
 use wire::layer::{Direction, Layer, Place};
 use wire::public_key::AgreementKey;
 use wire::round::{ClientFrame, ServerHeader, deposit_frame, deposit_slots_mut};
-use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, round_frame};
+use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, INVITATION, WAKE_UP, round_frame};
 
 const SLOTS: u8 = 2;
 const HOLD: Duration = Duration::from_secs(1);
@@ -49,6 +54,32 @@ fn main() {
     for (slots, ratio) in ratios {
         println!("{slots:>12}{:>10.2}{:>10.2}{:>10.2}", ratio.median, ratio.min, ratio.max);
     }
+    println!("\none whole round with dial slots / one without");
+    println!("{:>12}{:>10}{:>10}{:>10}", "seats", "median", "min", "max");
+    for (seats, samples) in [(10_000, 51), (100_000, 9)] {
+        let ratio = dialing(seats, samples);
+        println!("{seats:>12}{:>10.3}{:>10.3}{:>10.3}", ratio.median, ratio.min, ratio.max);
+    }
+}
+
+/// Measures dial rounds beside rounds without dial slots.
+fn dialing(seats: usize, samples: usize) -> Spread {
+    let mut room = Room::of(seats);
+    let mut ratios = Vec::with_capacity(samples);
+    // the first sample warms up, and fills the queue
+    for sample in 0..=samples {
+        progress(&format!("{seats} seats: sample {sample} of {samples}"));
+        let [plain, dial] = [false, true].map(|dials| {
+            let mut times = [Duration::ZERO; Step::ALL.len()];
+            room.run(dials, &mut times);
+            total(&times, &Step::OF_ROUND).as_secs_f64()
+        });
+        if sample > 0 {
+            ratios.push(dial / plain);
+        }
+    }
+    progress("");
+    Spread::of(ratios)
 }
 
 /// Measures one size, prints its table, and returns round over bare.
@@ -66,7 +97,7 @@ fn measure(slots: usize, samples: usize) -> (usize, Spread) {
         }
         let mut times = [Duration::ZERO; Step::ALL.len()];
         bare.run(&mut times);
-        room.run(&mut times);
+        room.run(false, &mut times);
         times[Step::Bare as usize] = total(&times, &[Step::BareIn, Step::BareOut]);
         times[Step::Round as usize] = total(&times, &Step::OF_ROUND);
         if sample > 0 {
@@ -181,15 +212,21 @@ impl Room {
                 shown = Instant::now();
             }
             let layer = key.layer_for(&own.public()).expect("an own key is a point");
-            room.seats.add(layer).expect("seats for everybody");
+            let reader = AccountIndex(u32::try_from(done).expect("clients count in 32 bits"));
+            room.seats.add(layer, reader).expect("seats for everybody");
             let layer = Layer::for_client(&own, &key.public()).expect("an own key is a point");
             room.clients.push(layer);
         }
         room
     }
 
-    fn run(&mut self, times: &mut [Duration]) {
-        let frames = self.seal_deposits();
+    /// Runs the next round that is a dial round, or is none.
+    fn run(&mut self, dials: bool, times: &mut [Duration]) {
+        while self.next.has_dial() != dials {
+            self.next = self.next.next();
+        }
+        let buckets = buckets(self.seats.len());
+        let frames = self.seal_deposits(buckets);
         let header = ServerHeader {
             slots: SLOTS,
             closes_ms: 2000,
@@ -197,12 +234,12 @@ impl Room {
             answered: self.next,
             seats: self.seats.len(),
             directory_length: 1,
-            buckets: 1,
+            buckets,
         };
         let seats = std::mem::replace(&mut self.seats, Seats::new(SLOTS));
         let rng = &mut self.rng;
         let mut timed = Timed { times, began: Instant::now() };
-        let mut open = Open::new(self.next, seats);
+        let mut open = Open::new(self.next, seats, buckets);
         for (seat, frame) in (0..).map(Seat).zip(frames.chunks_exact(round_frame(SLOTS))) {
             let Ok(ClientFrame::Deposit(deposit)) = ClientFrame::decode(frame, SLOTS) else {
                 panic!("a client's frame is a deposit");
@@ -215,7 +252,8 @@ impl Room {
         let exchanged = timed.step(Step::Exchange, shuffled.exchange(rng));
         let returned = timed.step(Step::Unshuffle, exchanged.unshuffle());
         let (replies, seats, counts) = timed.step(Step::Seal, returned.seal(&header));
-        assert_eq!((counts.missing, counts.tampered), (0, 0), "every deposit is good");
+        let bad = (counts.missing, counts.tampered, counts.malformed_dials);
+        assert_eq!(bad, (0, 0, 0), "every deposit is good");
         self.check(&replies);
         self.seats = seats;
         self.next = self.next.next();
@@ -223,8 +261,9 @@ impl Room {
     }
 
     /// Half of the clients talk in their first slot, each with its neighbour, and have one slot of cover
-    /// alone; the others are silent, and their two slots meet each other.
-    fn seal_deposits(&mut self) -> Vec<u8> {
+    /// alone; the others are silent, and their two slots meet each other. In a dial round everybody calls
+    /// somebody in the last slot, half of them with an invitation.
+    fn seal_deposits(&mut self, buckets: u32) -> Vec<u8> {
         let mut frames = Vec::with_capacity(self.clients.len() * round_frame(SLOTS));
         let mut drop = [[0; DROP_ID]; 2];
         for (number, layer) in self.clients.iter().enumerate() {
@@ -240,6 +279,10 @@ impl Room {
                 let mut deposit = [slot; DEPOSIT];
                 let meets = if talks { usize::from(slot) } else { number % 2 };
                 deposit[..DROP_ID].copy_from_slice(&drop[meets]);
+                if self.next.has_dial() && slot + 1 == SLOTS {
+                    let bucket = self.rng.next_u32() % buckets;
+                    dial(number, bucket).encode_into(&mut deposit);
+                }
                 let place = Place { direction: Direction::Deposit, slot, slots: SLOTS };
                 layer.seal(self.next, place, &deposit, layered);
             }
@@ -258,6 +301,15 @@ impl Room {
             layer.open(self.next, place, reply, &mut cell).expect("the reply of this seat");
             assert_eq!(cell, [0; CELL], "the neighbour's cell");
         }
+    }
+}
+
+/// What a client calls somebody of a bucket with.
+fn dial(number: usize, bucket: u32) -> Dial {
+    if number.is_multiple_of(2) {
+        Dial::Invitation { bucket, invitation: SealedInvitation([number as u8; INVITATION]) }
+    } else {
+        Dial::WakeUp { bucket, token: WakeUp([number as u8; WAKE_UP]) }
     }
 }
 

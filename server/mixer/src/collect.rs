@@ -47,12 +47,13 @@ pub enum DepositError {
 }
 
 impl Open {
-    /// Opens a round for all seats.
+    /// Opens a round for all seats, with so many buckets for their dial slots.
     ///
     /// # Panics
-    /// If the round's number is not above those of all earlier rounds, which is a bug of the caller.
-    pub fn new(round: Round, mut seats: Seats) -> Self {
-        seats.opens(round);
+    /// If the round's number is not above those of all earlier rounds, or the buckets are no power of two
+    /// or fewer than before, which are bugs of the caller.
+    pub fn new(round: Round, mut seats: Seats, buckets: u32) -> Self {
+        seats.opens(round, buckets);
         let numbers = seats.numbers() as usize;
         let rows = vec![0; numbers * row_bytes(&seats)];
         Self { round, seats, rows, arrived: vec![false; numbers] }

@@ -2,7 +2,7 @@
 
 /// Counts of one round.
 ///
-/// All slots of all seats are `2 · pairs + lone + crowded`.
+/// All slots of all seats but the dial slots are `2 · pairs + lone + crowded`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Seats in the round.
@@ -19,4 +19,7 @@ pub struct Counts {
     pub lone: u32,
     /// Slots that came third or later to their dead drop.
     pub crowded: u32,
+    /// Dial slots that hold nothing that can be said there; they count as cover. How many seats called
+    /// is not counted.
+    pub malformed_dials: u32,
 }

@@ -5,9 +5,9 @@
 //!        add, remove     one deposit a seat
 //!             │                 │                  ───────── hop, way in ─────────
 //! ┌───────► Seats ──new──► Open ┴─close─► Closed ──peel──► Peeled ──shuffle──► Shuffled
-//! │                                                                               │
-//! │                                                                 dead drops: exchange
-//! │                                                                               │
+//! │                                                  │ ▲                          │
+//! │                                       dial slots ▼ │ their replies    dead drops: exchange
+//! │                                       dialing: buckets                        │
 //! └──┬─────────────────── seal ───────── Returned ◄──unshuffle── Exchanged ◄──────┘
 //!    │                             ─────────── hop, way out ──────────
 //!    └──► Replies, Counts
@@ -15,18 +15,22 @@
 //!
 //! A hop (`hop`) knows seats and layers and no dead drops; the exchange (`drops`) knows dead drops and
 //! neither seats nor layers nor rounds. One process holds both today; a chain of servers would hold one
-//! hop each and the exchange at its end.
+//! hop each and the exchange at its end. In a dial round the last slot of every seat is a dial slot: it goes
+//! to the buckets (`dialing`), which know neither layers nor drops, and never to shuffle or exchange.
 //!
 //! Invariants:
 //! - No IO, no clock, no random generator of its own: the caller passes them in. The generator is asked
 //!   in small pieces, so it should be one in user space, such as ChaCha20 with a fresh seed.
-//! - The mixer knows seats, never accounts.
+//! - The mixer knows seats. Of an account it knows the index, to find the bucket that its seat reads, and
+//!   uses it for nothing else.
+//! - What the dial slots of a round hold changes no size and no count but that of malformed ones.
 //! - The reply of a seat stands where its deposit stood, and has the same size, whatever any other seat
 //!   sent, spoiled or left out.
-//! - Nothing here grows with anything but the number of seats.
+//! - Nothing here grows with anything but the number of seats: what is dialed waits in one place a seat.
 
 mod collect;
 mod counts;
+pub mod dialing;
 pub mod drops;
 mod hop;
 mod key;

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use rand_core::CryptoRngCore;
 use thiserror::Error;
-use wire::ids::Round;
+use wire::ids::{AccountIndex, Round};
 use wire::layer::Layer;
 use wire::size::{SLOTS_MAX, SLOTS_MIN};
+
+use crate::dialing::{Dialing, Given};
 
 /// Most seats of one mixer; times the most slots, they still count in 32 bits.
 pub const SEATS_MAX: u32 = 1 << 20;
@@ -21,7 +24,7 @@ pub struct Seat(pub u32);
 #[error("all {SEATS_MAX} seats are taken")]
 pub struct SeatsFull;
 
-/// The layers of all seats, each at the key of the next round.
+/// The layers of all seats, each at the key of the next round, and what waits for the next dial rounds.
 ///
 /// The caller owns them between two rounds; who joins or leaves while a round runs is added or removed
 /// after it, and so starts or ends with the next one that opens.
@@ -30,9 +33,18 @@ pub struct Seats {
     last: Round,
     /// By seat number; the last one is always taken, so the length is bounded by the highest seat.
     /// Boxed, because a growing vector would leave copies of its keys behind.
-    layers: Vec<Option<Box<Layer>>>,
-    /// The numbers below `layers.len()` that are not taken.
+    sitters: Vec<Option<Box<Sitter>>>,
+    /// The numbers below `sitters.len()` that are not taken.
     free: BTreeSet<u32>,
+    dialing: Dialing,
+}
+
+/// Who has a seat.
+pub(crate) struct Sitter {
+    /// The layer around all its slots.
+    pub(crate) layer: Layer,
+    /// The account whose bucket it reads.
+    pub(crate) reader: AccountIndex,
 }
 
 impl Seats {
@@ -42,34 +54,44 @@ impl Seats {
     /// If there cannot be so many slots, 1 to 8, which is a bug of the caller.
     pub fn new(slots: u8) -> Self {
         assert!((SLOTS_MIN..=SLOTS_MAX).contains(&slots), "a deposit has 1 to 8 slots");
-        Self { slots, last: Round::NONE, layers: Vec::new(), free: BTreeSet::new() }
+        Self {
+            slots,
+            last: Round::NONE,
+            sitters: Vec::new(),
+            free: BTreeSet::new(),
+            dialing: Dialing::new(),
+        }
     }
 
-    /// Seats a session at the lowest free number; its layer begins with the round that opens next.
+    /// Seats a session at the lowest free number; its layer begins with the round that opens next, and
+    /// its dial replies are those of the account's bucket.
     ///
     /// # Errors
     /// [`SeatsFull`] if there are [`SEATS_MAX`] already.
-    pub fn add(&mut self, layer: Layer) -> Result<Seat, SeatsFull> {
+    pub fn add(&mut self, layer: Layer, reader: AccountIndex) -> Result<Seat, SeatsFull> {
+        let sitter = Some(Box::new(Sitter { layer, reader }));
         if let Some(number) = self.free.pop_first() {
-            self.layers[number as usize] = Some(Box::new(layer));
+            self.sitters[number as usize] = sitter;
             return Ok(Seat(number));
         }
         let number = self.numbers();
         if number == SEATS_MAX {
             return Err(SeatsFull);
         }
-        self.layers.push(Some(Box::new(layer)));
+        self.sitters.push(sitter);
         Ok(Seat(number))
     }
 
-    /// Removes a seat and erases its layer; does nothing if it is not taken.
+    /// Removes a seat, erases its layer and forgets what it has waiting for a dial round; does nothing if it
+    /// is not taken.
     pub fn remove(&mut self, seat: Seat) {
         if !self.is_taken(seat) {
             return;
         }
-        self.layers[seat.0 as usize] = None;
+        self.sitters[seat.0 as usize] = None;
+        self.dialing.leave(seat);
         self.free.insert(seat.0);
-        while self.layers.pop_if(|layer| layer.is_none()).is_some() {
+        while self.sitters.pop_if(|sitter| sitter.is_none()).is_some() {
             self.free.remove(&self.numbers());
         }
     }
@@ -91,31 +113,40 @@ impl Seats {
 
     /// Tells whether somebody has this seat.
     pub fn is_taken(&self, seat: Seat) -> bool {
-        matches!(self.layers.get(seat.0 as usize), Some(Some(_)))
+        matches!(self.sitters.get(seat.0 as usize), Some(Some(_)))
     }
 
-    /// Notes that `round` opens.
-    pub(crate) fn opens(&mut self, round: Round) {
+    /// Notes that `round` opens, with so many buckets.
+    pub(crate) fn opens(&mut self, round: Round, buckets: u32) {
         assert!(round > self.last, "round numbers only grow");
         self.last = round;
+        self.dialing.set_buckets(buckets);
     }
 
     /// Returns one more than the highest number that is taken.
     pub(crate) fn numbers(&self) -> u32 {
-        u32::try_from(self.layers.len()).expect("seats are at most SEATS_MAX")
+        u32::try_from(self.sitters.len()).expect("seats are at most SEATS_MAX")
     }
 
-    /// Goes through all numbers, taken or not, in order.
-    pub(crate) fn layers(&self) -> impl Iterator<Item = Option<&Layer>> {
-        self.layers.iter().map(Option::as_deref)
+    /// Goes through the taken seats in order, with the queue that takes what they dial.
+    pub(crate) fn taken_and_dialing(
+        &mut self,
+    ) -> (impl Iterator<Item = (Seat, &Sitter)>, &mut Dialing) {
+        let sitters = (0..).map(Seat).zip(&self.sitters);
+        let taken = sitters.filter_map(|(seat, sitter)| Some((seat, sitter.as_deref()?)));
+        (taken, &mut self.dialing)
     }
 
     /// Goes through the taken seats in order.
-    pub(crate) fn taken_mut(&mut self) -> impl Iterator<Item = (Seat, &mut Layer)> {
-        (0..)
-            .map(Seat)
-            .zip(&mut self.layers)
-            .filter_map(|(seat, layer)| Some((seat, layer.as_deref_mut()?)))
+    pub(crate) fn taken_mut(&mut self) -> impl Iterator<Item = (Seat, &mut Sitter)> {
+        let sitters = (0..).map(Seat).zip(&mut self.sitters);
+        sitters.filter_map(|(seat, sitter)| Some((seat, sitter.as_deref_mut()?)))
+    }
+
+    /// Has the buckets of all seats give out what waits longest.
+    pub(crate) fn give_out(&mut self, rng: &mut impl CryptoRngCore) -> Given {
+        let readers = self.sitters.iter().flatten().map(|sitter| sitter.reader);
+        self.dialing.give_out(readers, rng)
     }
 }
 
@@ -128,6 +159,8 @@ mod tests {
     use wire::public_key::AgreementKey;
 
     use super::*;
+
+    const ANY: AccountIndex = AccountIndex(7);
 
     fn layers() -> impl Iterator<Item = Layer> {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
@@ -144,13 +177,13 @@ mod tests {
     fn the_lowest_free_number_is_given_out_first() {
         let mut seats = Seats::new(2);
         for (number, layer) in (0..5).zip(layers()) {
-            assert_eq!(seats.add(layer), Ok(Seat(number)));
+            assert_eq!(seats.add(layer, ANY), Ok(Seat(number)));
         }
         seats.remove(Seat(3));
         seats.remove(Seat(1));
         assert_eq!((seats.len(), taken(&mut seats)), (3, vec![0, 2, 4]));
         for (number, layer) in [1, 3, 5].into_iter().zip(layers()) {
-            assert_eq!(seats.add(layer), Ok(Seat(number)));
+            assert_eq!(seats.add(layer, ANY), Ok(Seat(number)));
         }
         assert_eq!(seats.len(), 6);
     }
@@ -159,7 +192,7 @@ mod tests {
     fn numbers_that_nobody_has_at_the_end_are_given_back() {
         let mut seats = Seats::new(2);
         for (_, layer) in (0..5).zip(layers()) {
-            seats.add(layer).unwrap();
+            seats.add(layer, ANY).unwrap();
         }
         for number in [1, 3, 3, 4, 9] {
             seats.remove(Seat(number));
@@ -169,7 +202,7 @@ mod tests {
             seats.remove(Seat(number));
         }
         assert_eq!((seats.numbers(), seats.len(), seats.is_empty()), (0, 0, true));
-        assert_eq!(seats.add(layers().next().unwrap()), Ok(Seat(0)));
+        assert_eq!(seats.add(layers().next().unwrap(), ANY), Ok(Seat(0)));
     }
 
     #[test]

@@ -5,11 +5,14 @@
 use mixer::{Counts, DepositError, MixerKey, Open, Replies, Seat, Seats, first_frame};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
-use wire::ids::Round;
+use wire::ids::{AccountIndex, Round};
 use wire::layer::{Direction, Layer, Place};
 use wire::public_key::AgreementKey;
 use wire::round::{ClientFrame, ServerHeader, deposit_frame, deposit_slots_mut};
 use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, HEADER, REPLY_SLOT, round_frame};
+
+#[path = "round/dial.rs"]
+mod dial;
 
 type Cell = [u8; CELL];
 
@@ -18,11 +21,13 @@ struct Client {
     layer: Layer,
 }
 
-/// A mixer between two rounds, and what it needs for the next one.
+/// A mixer between two rounds, and what it needs for the next one, which is no dial round unless a test
+/// says so.
 struct Room {
     rng: ChaCha20Rng,
     key: MixerKey,
     seats: Seats,
+    buckets: u32,
     next: Round,
 }
 
@@ -36,7 +41,13 @@ struct Answered {
 impl Room {
     fn new(slots: u8) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        Self { key: MixerKey::random(&mut rng), rng, seats: Seats::new(slots), next: Round(5) }
+        Self {
+            key: MixerKey::random(&mut rng),
+            rng,
+            seats: Seats::new(slots),
+            buckets: 1,
+            next: Round(6),
+        }
     }
 
     /// A room with so many clients.
@@ -47,19 +58,28 @@ impl Room {
     }
 
     fn join(&mut self) -> Client {
+        self.join_as(0)
+    }
+
+    /// Seats somebody with the bucket of an account.
+    fn join_as(&mut self, account: u32) -> Client {
         let own = AgreementKey::random(&mut self.rng);
-        let seat = self.seats.add(self.key.layer_for(&own.public()).unwrap()).unwrap();
+        let layer = self.key.layer_for(&own.public()).unwrap();
+        let seat = self.seats.add(layer, AccountIndex(account)).unwrap();
         Client { seat, layer: Layer::for_client(&own, &self.key.public()).unwrap() }
     }
 
     fn open(&mut self) -> Open {
         let slots = self.seats.slots();
-        Open::new(self.next, std::mem::replace(&mut self.seats, Seats::new(slots)))
+        Open::new(self.next, std::mem::replace(&mut self.seats, Seats::new(slots)), self.buckets)
     }
 
     fn finish(&mut self, open: Open) -> Answered {
         let answered = open.round();
         self.next = answered.next();
+        if self.next.has_dial() {
+            self.next = self.next.next();
+        }
         let header = ServerHeader {
             slots: self.seats.slots(),
             closes_ms: 2000,
@@ -67,7 +87,7 @@ impl Room {
             answered,
             seats: open.seats(),
             directory_length: 3,
-            buckets: 1,
+            buckets: self.buckets,
         };
         let rng = &mut self.rng;
         let returned = open.close().peel(rng).shuffle(rng).exchange(rng).unshuffle();
@@ -203,8 +223,8 @@ fn a_late_deposit_is_refused() {
     let open = room.open();
     room.finish(open);
     let mut open = room.open();
-    let late = put(&mut open, clients[0].seat, &clients[0].frame(Round(5), &[(7, [1; CELL])]));
-    assert_eq!(late, Err(DepositError::Late { open: Round(6), found: Round(5) }));
+    let late = put(&mut open, clients[0].seat, &clients[0].frame(Round(6), &[(7, [1; CELL])]));
+    assert_eq!(late, Err(DepositError::Late { open: Round(7), found: Round(6) }));
     assert_eq!(room.finish(open).counts.missing, 1);
 }
 
@@ -212,9 +232,9 @@ fn a_late_deposit_is_refused() {
 fn a_deposit_for_a_round_that_has_not_opened_is_refused() {
     let (mut room, clients) = Room::of(1, 1);
     let mut open = room.open();
-    for found in [Round(6), Round(u64::MAX)] {
+    for found in [Round(7), Round(u64::MAX)] {
         let early = put(&mut open, clients[0].seat, &clients[0].frame(found, &[(7, [1; CELL])]));
-        assert_eq!(early, Err(DepositError::Unopened { open: Round(5), found }));
+        assert_eq!(early, Err(DepositError::Unopened { open: Round(6), found }));
     }
     assert_eq!(room.finish(open).counts.missing, 1);
 }
@@ -224,7 +244,7 @@ fn of_two_deposits_of_a_seat_the_first_stands() {
     let (mut room, mut clients) = Room::of(2, 1);
     let mut open = room.open();
     put_all(&mut open, &clients, &[&[(7, 10)], &[(7, 20)]]);
-    let again = clients[0].frame(Round(5), &[(7, [11; CELL])]);
+    let again = clients[0].frame(Round(6), &[(7, [11; CELL])]);
     assert_eq!(put(&mut open, clients[0].seat, &again), Err(DepositError::Doubled));
     let answered = room.finish(open);
     assert_eq!(read_all(&answered, &mut clients), [[Some(20)], [Some(10)]]);
@@ -236,7 +256,7 @@ fn nobody_deposits_from_a_seat_that_is_not_taken() {
     let (mut room, clients) = Room::of(3, 1);
     room.seats.remove(clients[1].seat);
     let mut open = room.open();
-    let frame = clients[1].frame(Round(5), &[(7, [1; CELL])]);
+    let frame = clients[1].frame(Round(6), &[(7, [1; CELL])]);
     for seat in [clients[1].seat, Seat(3), Seat(u32::MAX)] {
         assert_eq!(put(&mut open, seat, &frame), Err(DepositError::NotSeated));
     }
@@ -317,7 +337,7 @@ fn replies_stand_in_seat_order_whatever_the_order_of_arrival() {
     assert_eq!(seats, [0, 1, 3, 4, 5]);
     for (seat, frame) in answered.replies.iter() {
         for client in &clients {
-            let opens = client.try_read(Round(5), frame).is_some();
+            let opens = client.try_read(Round(6), frame).is_some();
             assert_eq!(opens, client.seat == seat, "each opens its own reply only");
         }
     }
@@ -350,15 +370,15 @@ fn every_reply_has_one_size_and_one_header_whatever_was_sent() {
 #[test]
 fn layers_step_with_every_round_opened() {
     let (mut room, mut clients) = Room::of(2, 1);
-    let old = clients[0].frame(Round(7), &[(7, [9; CELL])]);
-    for round in 5..8 {
+    let old = clients[0].frame(Round(8), &[(7, [9; CELL])]);
+    for round in 6..9 {
         let mut open = room.open();
         put_all(&mut open, &clients, &[&[(7, round)], &[(7, 100 + round)]]);
         let answered = room.finish(open);
         assert_eq!(answered.counts.tampered, 0);
         assert_eq!(read_all(&answered, &mut clients), [[Some(100 + round)], [Some(round)]]);
-        if round == 6 {
-            // under the key of round 5, though for round 7
+        if round == 7 {
+            // under the key of round 6, though for round 8
             let mut open = room.open();
             put(&mut open, clients[0].seat, &old).unwrap();
             let answered = room.finish(open);
@@ -383,10 +403,10 @@ fn a_seat_that_is_given_out_again_has_a_layer_of_its_own() {
     put_all(&mut open, &clients, &[&[(7, 10)], &[(7, 20)]]);
     let answered = room.finish(open);
     let (_, frame) = answered.replies.iter().next().unwrap();
-    assert!(leaver.try_read(Round(6), frame).is_none());
+    assert!(leaver.try_read(Round(7), frame).is_none());
     assert_eq!(read_all(&answered, &mut clients), [[Some(20)], [Some(10)]]);
     let mut open = room.open();
-    put(&mut open, leaver.seat, &leaver.frame(Round(7), &[(7, [1; CELL])])).unwrap();
+    put(&mut open, leaver.seat, &leaver.frame(Round(8), &[(7, [1; CELL])])).unwrap();
     assert_eq!(room.finish(open).counts.tampered, 1);
 }
 
@@ -428,7 +448,7 @@ fn a_round_number_is_never_used_twice() {
     let mut room = Room::new(2);
     let open = room.open();
     room.finish(open);
-    Open::new(Round(5), room.seats);
+    Open::new(Round(6), room.seats, 1);
 }
 
 #[test]
@@ -436,9 +456,9 @@ fn a_round_number_is_never_used_twice() {
 fn a_header_that_answers_another_round_is_a_bug() {
     let mut room = Room::new(2);
     let open = room.open();
-    let header = ServerHeader { answered: Round(4), ..room.finish(open).header };
+    let header = ServerHeader { answered: Round(5), ..room.finish(open).header };
     let rng = &mut ChaCha20Rng::seed_from_u64(1);
-    let open = Open::new(Round(9), Seats::new(2));
+    let open = Open::new(Round(9), Seats::new(2), 1);
     open.close().peel(rng).shuffle(rng).exchange(rng).unshuffle().seal(&header);
 }
 

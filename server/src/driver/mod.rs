@@ -24,6 +24,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, SeedableRng as _};
 use tokio::sync::watch;
 use wire::close::Close;
+use wire::dial::buckets;
 use wire::ids::Round;
 use wire::layer::Layer;
 use wire::round::{Deposit, ServerHeader};
@@ -37,9 +38,6 @@ use room::{Opening, Room, StayId, Taken, Tally, Totals};
 
 /// The longest that the last round is waited for when the server stops.
 pub const FINISH: Duration = Duration::from_secs(3);
-
-/// Buckets of invitations; one until calls exist.
-const BUCKETS: u32 = 1;
 
 /// Why the rounds cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -188,14 +186,16 @@ impl Driver {
         let by_clock = numbers::by_clock(self.genesis_ms, clock::unix_ms(), self.pace.period);
         let next = numbers::next(self.round, by_clock);
         let open = self.rounds.room().take_open();
+        // Both of the same moment; the log only grows, so buckets never become fewer.
+        let directory_length = self.store.directory_len();
         let header = ServerHeader {
             slots: self.pace.slots,
             closes_ms: 0,
             open: next,
             answered: self.round,
             seats: open.seats(),
-            directory_length: self.store.directory_len(),
-            buckets: BUCKETS,
+            directory_length,
+            buckets: buckets(directory_length),
         };
         let mixed = tokio::task::spawn_blocking(move || mix(open, &header));
         let (replies, seats, counts, mut rng) = match mixed.await {
@@ -242,9 +242,11 @@ fn mix(open: Open, header: &ServerHeader) -> (Replies, Seats, Counts, ChaCha20Rn
 
 /// One line a round, with counts that name nobody and say nothing of who met whom.
 fn log(round: Round, tally: &Tally) {
-    let Tally { counts: Counts { seats, deposits, missing, tampered, .. }, late } = *tally;
+    let Tally { counts, late } = *tally;
+    let Counts { seats, deposits, missing, tampered, malformed_dials, .. } = counts;
     if seats + late > 0 {
-        tracing::info!(round = round.0, seats, deposits, missing, late, tampered, "round");
+        let round = round.0;
+        tracing::info!(round, seats, deposits, missing, late, tampered, malformed_dials, "round");
     }
 }
 

@@ -194,10 +194,10 @@ impl Room {
         }
     }
 
-    /// Opens the first round, with nobody seated.
+    /// Opens the first round, with nobody seated and so with one bucket.
     pub fn open_first(&mut self, round: Round, seats: Seats) {
         self.last = round;
-        self.open = Some(Open::new(round, seats));
+        self.open = Some(Open::new(round, seats, 1));
     }
 
     /// Takes out the open round. Until [`Self::turn`] every deposit is late.
@@ -225,7 +225,7 @@ impl Room {
         }
         let header = ServerHeader { seats: seats.len(), ..header };
         self.last = header.open;
-        self.open = Some(Open::new(header.open, seats));
+        self.open = Some(Open::new(header.open, seats, header.buckets));
         self.send(replies, &header, rng);
     }
 
@@ -284,7 +284,7 @@ impl Room {
         if seats.len() >= self.seats_max {
             return seated.end(Close::Full);
         }
-        match seats.add(layer) {
+        match seats.add(layer, account) {
             Ok(seat) => {
                 self.by_stay.insert(seated.stay, seat);
                 self.by_account.insert(account, seat);

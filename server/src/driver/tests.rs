@@ -1,9 +1,12 @@
 use mixer::MixerKey;
 use tokio::sync::mpsc::error::TryRecvError;
+use wire::codec::Wire as _;
+use wire::dial::{Dial, DialReply, SealedInvitation};
 use wire::ids::AccountIndex;
+use wire::layer::{Direction, Place as Slot};
 use wire::public_key::AgreementKey;
-use wire::round::{ClientFrame, deposit_frame};
-use wire::size::round_frame;
+use wire::round::{ClientFrame, deposit_frame, deposit_slots_mut};
+use wire::size::{CELL, INVITATION, REPLY_SLOT, round_frame};
 
 use super::*;
 use crate::driver::room::{FRAMES_WAITING_MAX, JOINING_SPARE, Stay};
@@ -14,20 +17,28 @@ const SLOTS: u8 = 2;
 struct World {
     room: Room,
     round: Round,
+    /// Buckets of the rounds that open from now on.
+    buckets: u32,
 }
 
 impl World {
     fn new(seats_max: u32) -> Self {
         let mut room = Room::new(seats_max);
         room.open_first(Round(10), Seats::new(SLOTS));
-        Self { room, round: Round(10) }
+        Self { room, round: Round(10), buckets: 1 }
     }
 
     fn join(&mut self, account: u32, token: u8, sign_in: u64) -> Stay {
-        let key = AgreementKey::random(&mut OsRng).public();
-        let layer = MixerKey::random(&mut OsRng).layer_for(&key).unwrap();
+        self.join_with_layer(account, token, sign_in).0
+    }
+
+    /// Returns the client's side of the layer too, which begins with the next round.
+    fn join_with_layer(&mut self, account: u32, token: u8, sign_in: u64) -> (Stay, Layer) {
+        let (own, mixer) = (AgreementKey::random(&mut OsRng), MixerKey::random(&mut OsRng));
+        let layer = mixer.layer_for(&own.public()).unwrap();
         let member = Member { account: AccountIndex(account), token: [token; 32], sign_in };
-        self.room.join(member, layer)
+        let stay = self.room.join(member, layer);
+        (stay, Layer::for_client(&own, &mixer.public()).unwrap())
     }
 
     fn turn(&mut self) -> Tally {
@@ -39,7 +50,7 @@ impl World {
             answered: self.round,
             seats: 0,
             directory_length: 0,
-            buckets: BUCKETS,
+            buckets: self.buckets,
         };
         let (replies, seats, counts, mut rng) = mix(open, &header);
         self.round = header.open;
@@ -197,4 +208,74 @@ fn who_lags_and_then_leaves_is_taken_out_once() {
     world.room.leave(slow.id);
     world.turn();
     assert_eq!(world.room.state().2, 0);
+}
+
+/// A client that dials in the rounds that the test turns.
+struct Caller {
+    stay: Stay,
+    layer: Layer,
+}
+
+impl Caller {
+    /// Deposits an invitation to somebody of a bucket.
+    fn invites(&self, world: &mut World, bucket: u32, fill: u8) {
+        let mut frame = deposit_frame(world.round, SLOTS);
+        let last = Slot { direction: Direction::Deposit, slot: SLOTS - 1, slots: SLOTS };
+        let invitation = SealedInvitation([fill; INVITATION]);
+        let dial = Dial::Invitation { bucket, invitation }.encode();
+        let slot = deposit_slots_mut(&mut frame).last().unwrap();
+        self.layer.seal(world.round, last, &dial, slot);
+        let Ok(ClientFrame::Deposit(deposit)) = ClientFrame::decode(&frame, SLOTS) else {
+            panic!("not a deposit");
+        };
+        assert_eq!(world.room.deposit(self.stay.id, &deposit), Ok(Taken::InTime));
+    }
+
+    /// Goes on to the next round; returns the buckets in it, and the invitation if a dial round is
+    /// answered.
+    fn reads(&mut self) -> (u32, Option<SealedInvitation>) {
+        let frame = self.stay.frames.try_recv().unwrap().frame;
+        let (header, replies) = ServerHeader::decode(&frame, SLOTS).unwrap();
+        if header.answered == Round::NONE {
+            return (header.buckets, None);
+        }
+        let last = Slot { direction: Direction::Reply, slot: SLOTS - 1, slots: SLOTS };
+        let (mut cell, slot) = ([0; CELL], replies.chunks_exact(REPLY_SLOT).last().unwrap());
+        self.layer.open(header.answered, last, slot, &mut cell).unwrap();
+        self.layer.step();
+        let dialed = header.answered.has_dial();
+        (header.buckets, dialed.then(|| DialReply::decode(&cell).unwrap().invitation))
+    }
+}
+
+#[test]
+fn who_is_called_is_the_bucket_of_the_account_and_buckets_double_between_two_rounds() {
+    let mut world = World::new(9);
+    let mut callers = [4, 7].map(|account| {
+        let (stay, layer) = world.join_with_layer(account, 1, 1);
+        Caller { stay, layer }
+    });
+    let reads = |callers: &mut [Caller; 2]| callers.each_mut().map(Caller::reads);
+    let invited = |read: &(u32, Option<SealedInvitation>), fill: u8| {
+        read.1.as_ref().is_some_and(|found| *found == SealedInvitation([fill; INVITATION]))
+    };
+    while !world.round.has_dial() || world.round == Round(10) {
+        world.turn();
+        assert!(reads(&mut callers).iter().all(|(buckets, _)| *buckets == 1));
+    }
+    // the directory grows while the round is open: this round still has one bucket
+    callers[0].invites(&mut world, 1, 8);
+    callers[1].invites(&mut world, 0, 9);
+    world.buckets = 2;
+    assert_eq!(world.turn().counts.malformed_dials, 1);
+    let read = reads(&mut callers);
+    assert!(read.iter().all(|read| read.0 == 2 && invited(read, 9)));
+    while !world.round.has_dial() {
+        world.turn();
+        reads(&mut callers);
+    }
+    callers[0].invites(&mut world, 1, 8);
+    assert_eq!(world.turn().counts.malformed_dials, 0);
+    let [even, odd] = reads(&mut callers);
+    assert!(invited(&odd, 8) && !invited(&even, 8));
 }

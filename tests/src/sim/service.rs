@@ -12,6 +12,7 @@ use wire::account::{SealedIdentity, SealedMaster};
 use wire::close::Close;
 use wire::codec::Wire;
 use wire::control::{ClientControl, Page, Pull, ServerControl, Session};
+use wire::dial::buckets;
 use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, Round, Token};
 use wire::round::{ClientFrame, ServerHeader};
@@ -184,7 +185,7 @@ impl Service {
             answered: process.round,
             seats: open.seats(),
             directory_length,
-            buckets: 1,
+            buckets: buckets(directory_length),
         };
         let rng = &mut process.rng;
         let exchanged = open.close().peel(rng).shuffle(rng).exchange(rng);
