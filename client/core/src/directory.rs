@@ -1,6 +1,6 @@
 //! This client's copy of the directory: look-ups never leave it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use thiserror::Error;
 use wire::codec::Wire;
@@ -67,7 +67,7 @@ pub trait Records: Send {
 #[derive(Clone, Default)]
 pub struct MemoryRecords {
     log: Vec<(Record, Head)>,
-    newest: HashMap<Name, u32>,
+    newest: BTreeMap<Name, u32>,
 }
 
 impl Records for MemoryRecords {
