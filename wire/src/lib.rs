@@ -14,6 +14,7 @@ pub mod control;
 pub mod dial;
 pub mod directory;
 pub mod ids;
+pub mod invitation;
 pub mod kdf;
 pub mod layer;
 pub mod link;

@@ -52,6 +52,8 @@ pub const DEPOSIT_SLOT: usize = DEPOSIT + LAYER_TAG;
 pub const REPLY_SLOT: usize = CELL + LAYER_TAG;
 /// Invitation of a dial slot: key, sealed box of 192 bytes, random padding.
 pub const INVITATION: usize = 240;
+/// Inside of an invitation's sealed box: version, flags, reserved, index, first round, caller, head, signature.
+pub const INVITATION_BOX: usize = 1 + 1 + 2 + 4 + 8 + HASH + HASH + SIGNATURE;
 /// Wake-up of a dial slot: an HMAC-SHA-256 cut short.
 pub const WAKE_UP: usize = 16;
 /// Wake-ups in the reply to a dial slot, behind one invitation.
@@ -138,6 +140,8 @@ const _: () = {
     assert!(server_header(2) + 2 * REPLY_SLOT == round_frame(2));
     assert!(CONTROL_FRAME == round_frame(2));
     assert!(FRAGMENTS_MAX == 57);
+    assert!(INVITATION_BOX == 144 && INVITATION_BOX.is_multiple_of(BLOCK));
+    assert!(PUBLIC_KEY + INVITATION_BOX + SEALED_OVERHEAD + 15 == INVITATION);
     assert!(RECORD == 163);
     assert!(SEALED_MASTER == 80 && SEALED_IDENTITY == 112);
     assert!(SESSION_INFO == 26 && SESSIONS_MAX * SESSION_INFO < CONTROL_BODY);

@@ -12,6 +12,7 @@ use wire::control::{ClientControl, PULL_PAGES_MAX, Refusal, ServerControl, Sessi
 use wire::dial::{BUCKETS_MAX, Dial, DialReply};
 use wire::directory::Record;
 use wire::ids::Name;
+use wire::invitation::Invitation;
 use wire::peer::PeerMessage;
 use wire::size::{self, SLOTS_MAX, SLOTS_MIN, round_frame, server_header};
 
@@ -29,6 +30,8 @@ fn every_byte_table_has_no_gap_and_adds_up_to_the_size_in_the_code() {
         ("Dial slot, invitation", Dial::SIZE),
         ("Dial slot, wake-up", Dial::SIZE),
         ("Dial reply", DialReply::SIZE),
+        ("Invitation", size::INVITATION),
+        ("Invitation box", Invitation::SIZE),
         ("Name", Name::SIZE),
         ("Stretching", Stretching::SIZE),
         ("Record", Record::SIZE),
@@ -90,7 +93,7 @@ fn every_size_is_documented() {
         PACKET BLOCK IV HASH KEY PUBLIC_KEY SECRET_KEY SIGNATURE SEALED_OVERHEAD HEADER
         SLOTS_MIN SLOTS_MAX SLOTS_DEFAULT
         DROP_ID PEER_HEADER PEER_PAYLOAD PEER_MESSAGE CELL DEPOSIT LAYER_TAG DEPOSIT_SLOT REPLY_SLOT
-        INVITATION WAKE_UP WAKE_UPS
+        INVITATION INVITATION_BOX WAKE_UP WAKE_UPS
         SERVER_HEADER_PER_SLOT CONTROL_BODY CONTROL_FRAME
         NAME_MAX NAME RECORD PAGE_RECORDS SEALED_MASTER SEALED_IDENTITY TOKEN
         SESSION_ID SESSION_INFO SESSIONS_MAX INVITE VAULT_PARTS VAULT

@@ -17,7 +17,8 @@ use wire::control::{
 };
 use wire::dial::{Dial, DialReply, SealedInvitation, WakeUp};
 use wire::directory::{Head, Record};
-use wire::ids::{AccountIndex, Name, Round, SessionId, Token};
+use wire::ids::{AccountIndex, IdentityHash, Name, Round, SessionId, Token};
+use wire::invitation::Invitation;
 use wire::kdf::{Label, Secret};
 use wire::layer::{Direction, Layer, Place};
 use wire::link::{Link, Pin};
@@ -123,6 +124,16 @@ proptest! {
     fn dial_replies(invitation in array(), wake_ups in any::<[[u8; 16]; 15]>(), noise in noise()) {
         let (invitation, wake_ups) = (SealedInvitation(invitation), wake_ups.map(WakeUp));
         holds_for(&Shown(DialReply { invitation, wake_ups }), &noise);
+    }
+
+    #[test]
+    fn invitations(
+        (index, first) in any::<(u32, u64)>(), caller in array(), head in array(),
+        signature in array(), noise in noise(),
+    ) {
+        let (index, first) = (AccountIndex(index), Round(first));
+        let (caller, head) = (IdentityHash(caller), Head(head));
+        holds_for(&Shown(Invitation { index, first, caller, head, signature }), &noise);
     }
 
     #[test]

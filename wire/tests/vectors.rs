@@ -17,7 +17,8 @@ use wire::control::{
 };
 use wire::dial::{Dial, DialReply, SealedInvitation, WakeUp};
 use wire::directory::{Head, Record, head_signed};
-use wire::ids::{AccountIndex, Name, Round, SessionId, Token};
+use wire::ids::{AccountIndex, IdentityHash, Name, Round, SessionId, Token};
+use wire::invitation::Invitation;
 use wire::kdf::{Label, Secret, hash};
 use wire::layer::{Direction, Layer, Place};
 use wire::link::{Link, Pin};
@@ -132,6 +133,15 @@ fn dials() {
         let bytes = check(&mut vectors, name, &dial);
         assert!(Dial::decode(&bytes).unwrap() == dial, "{name}");
     }
+    let inside = Invitation {
+        index: AccountIndex(0x0102_0304),
+        first: Round(0x0102_0304_0506_0708),
+        caller: IdentityHash([0xd4; 32]),
+        head: Head([0xd5; 32]),
+        signature: [0xd6; 64],
+    };
+    let bytes = check(&mut vectors, "inside of an invitation", &inside);
+    assert!(Invitation::decode(&bytes).unwrap() == inside);
     let wake_ups = std::array::from_fn(|place| WakeUp([0xe0 + place as u8; 16]));
     let reply = DialReply { invitation: SealedInvitation([0xd3; 240]), wake_ups };
     let bytes = check(&mut vectors, "reply", &reply);

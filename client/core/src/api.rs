@@ -354,6 +354,8 @@ pub enum Step {
     Directory {
         /// Names in it, as the server says.
         names: u32,
+        /// How many of them are here already; told again every so often.
+        done: u32,
     },
 }
 
@@ -460,6 +462,8 @@ pub struct Status {
     pub missed: u64,
     /// Open conversations, by name.
     pub conversations: Vec<ConversationStatus>,
+    /// Calls since the start that were not told: replayed, too old, forged, of blocked or declined people.
+    pub refused_calls: u64,
 }
 
 /// One open conversation.

@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::identity::Identity;
-    use crate::keys::Root;
+    use crate::wheel::Root;
 
     struct Talk {
         rng: ChaCha20Rng,

@@ -3,6 +3,7 @@
 use p256::ecdsa::VerifyingKey;
 use rand_core::CryptoRngCore;
 use wire::codec::{Reader, Wire, Writer};
+use wire::dial::WakeUp;
 use wire::directory::{Head, Record};
 use wire::ids::{DropId, MessageId, Round};
 use wire::peer::{FLAG_UNSENT, Kind, Payload, PeerMessage};
@@ -12,10 +13,11 @@ use wire::size::{CELL, HASH, SIGNATURE};
 use crate::cell::{self, Place};
 use crate::epoch::{Epochs, Heard, Opened, Stamp, Step};
 use crate::identity::Identity;
-use crate::keys::{Ends, Root, Seen};
+use crate::keys::{Ends, Seen};
 use crate::receiving::{Complete, Receiving};
-use crate::record::Outgoing;
+use crate::record::{Outgoing, SavedRoot};
 use crate::sending::Sending;
+use crate::wheel::{Call, Root, WheelUsedUp};
 
 /// One conversation that is open on this side.
 pub(crate) struct Conversation {
@@ -52,14 +54,18 @@ pub(crate) struct Inward {
     pub(crate) delivered: Vec<Outgoing>,
     /// The peer's directory, if the cell was idle.
     pub(crate) directory: Option<DirectoryMark>,
+    /// Whether the peer was heard, be it only with a hello.
+    pub(crate) heard: bool,
+    /// Whether the peer has something that is not acknowledged.
+    pub(crate) unsent: bool,
 }
 
 impl Conversation {
-    /// Opens a conversation, or takes it up again with what it received before.
+    /// Opens a conversation that both open by agreement, or takes it up again with what it received before.
     ///
     /// # Errors
     /// [`NotOnCurve`] if a key of the peer's record is not a point.
-    pub(crate) fn new(
+    pub(crate) fn by_agreement(
         own: &Identity,
         peer: Record,
         receiving: Receiving,
@@ -67,6 +73,21 @@ impl Conversation {
     ) -> Result<Self, NotOnCurve> {
         let ends = Ends { own: own.hash(), peer: peer.identity() };
         let root = Root::of_long_term_keys(own, &peer.agreement, &ends)?;
+        Self::new(own, peer, root, receiving, rng)
+    }
+
+    /// Opens a conversation on a root, or takes it up again with what it received before.
+    ///
+    /// # Errors
+    /// [`NotOnCurve`] if a key of the peer's record is not a point.
+    pub(crate) fn new(
+        own: &Identity,
+        peer: Record,
+        root: Root,
+        receiving: Receiving,
+        rng: &mut impl CryptoRngCore,
+    ) -> Result<Self, NotOnCurve> {
+        let ends = Ends { own: own.hash(), peer: peer.identity() };
         let epochs = Epochs::new(ends, root.hello(), rng);
         Ok(Self {
             verifying: VerifyingKey::from(peer.signing.parse()?),
@@ -116,14 +137,70 @@ impl Conversation {
         self.receiving.durable(id);
     }
 
-    /// Returns the dead drop of a round.
-    pub(crate) fn drop_id(&self, round: Round) -> DropId {
-        self.root.wheel(round).drop_id()
+    /// Goes over to another root: the session ends, and what is not acknowledged goes again on the new one.
+    pub(crate) fn move_to(&mut self, root: Root, rng: &mut impl CryptoRngCore) {
+        self.epochs = Epochs::new(self.ends, root.hello(), rng);
+        self.root = root;
+        self.restart();
     }
 
-    /// Returns the rank in a round's schedule, equal on both sides.
-    pub(crate) fn rank(&self, round: Round) -> u64 {
-        self.root.wheel(round).rank()
+    /// Forgets the root, which serves no more; nobody is met until a call brings another.
+    pub(crate) fn forget_root(&mut self, rng: &mut impl CryptoRngCore) {
+        let none = Root::none(rng);
+        self.move_to(none, rng);
+    }
+
+    /// Tells whether both opened the conversation by agreement, so that it needs no call.
+    pub(crate) fn is_by_agreement(&self) -> bool {
+        self.root.is_static()
+    }
+
+    /// Turns the wheel to a round; returns whether [`Self::saved_root`] changed by that.
+    ///
+    /// # Errors
+    /// [`WheelUsedUp`] if the root serves no more.
+    pub(crate) fn turn(&mut self, round: Round) -> Result<bool, WheelUsedUp> {
+        self.root.turn(round, &self.ends)
+    }
+
+    /// Returns the dead drop of the round that the wheel stands at.
+    pub(crate) fn drop_id(&self, round: Round) -> Option<DropId> {
+        Some(self.root.key(round)?.drop_id())
+    }
+
+    /// Returns the rank in the schedule of the round that the wheel stands at, equal on both sides.
+    pub(crate) fn rank(&self, round: Round) -> Option<u64> {
+        Some(self.root.key(round)?.rank())
+    }
+
+    /// Returns what wakes the peer in the round that the wheel stands at.
+    pub(crate) fn wake_up(&self, round: Round) -> Option<WakeUp> {
+        Some(self.root.key(round)?.wake_up(self.ends.outward()))
+    }
+
+    /// Tells whether a wake-up is the peer's.
+    pub(crate) fn knows(&self, token: &WakeUp) -> bool {
+        self.root.knows(token)
+    }
+
+    /// Returns the call that the conversation's root comes from; none if both opened it by agreement.
+    pub(crate) fn call(&self) -> Option<Call> {
+        self.root.call()
+    }
+
+    /// Tells whether the peer was heard on this root, so that he has it.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.root.is_heard()
+    }
+
+    /// Takes note that the peer has the root; returns whether that is news.
+    pub(crate) fn answered(&mut self) -> bool {
+        self.root.hear()
+    }
+
+    /// Returns what is to be kept of a called root.
+    pub(crate) fn saved_root(&self) -> Option<SavedRoot> {
+        self.root.saved()
     }
 
     /// Makes the cell of a round.
@@ -218,6 +295,8 @@ impl Conversation {
             }
         };
         inward.directory = read_mark(&message);
+        inward.heard = true;
+        inward.unsent = message.flags & FLAG_UNSENT != 0;
         Some(live)
     }
 
@@ -306,7 +385,8 @@ mod tests {
             let (at_ann, at_bob) = (*bob.record(), *ann.record());
             let mut side = |identity: Identity, peer| {
                 let conversation =
-                    Conversation::new(&identity, peer, Receiving::default(), &mut rng).unwrap();
+                    Conversation::by_agreement(&identity, peer, Receiving::default(), &mut rng)
+                        .unwrap();
                 Side { identity, conversation, shown: vec![], delivered: vec![] }
             };
             let (ann, bob) = (side(ann, at_ann), side(bob, at_bob));
@@ -403,7 +483,7 @@ mod tests {
         let peer = *world.ann.identity.record();
         let restart = |world: &mut World, receiving| {
             let bob = &world.bob.identity;
-            let fresh = Conversation::new(bob, peer, receiving, &mut world.rng).unwrap();
+            let fresh = Conversation::by_agreement(bob, peer, receiving, &mut world.rng).unwrap();
             std::mem::replace(&mut world.bob.conversation, fresh).into_parts().1
         };
         let received = restart(&mut world, Receiving::default());
@@ -429,7 +509,8 @@ mod tests {
         (0..6).for_each(|_| meet(&mut world, &mut complete));
         let peer = *world.ann.identity.record();
         let fresh = |receiving, world: &mut World| {
-            Conversation::new(&world.bob.identity, peer, receiving, &mut world.rng).unwrap()
+            Conversation::by_agreement(&world.bob.identity, peer, receiving, &mut world.rng)
+                .unwrap()
         };
         let blank = fresh(Receiving::default(), &mut world);
         let closed = std::mem::replace(&mut world.bob.conversation, blank);

@@ -383,7 +383,7 @@ mod tests {
 
     use super::*;
     use crate::identity::Identity;
-    use crate::keys::Root;
+    use crate::wheel::Root;
 
     struct Side {
         epochs: Epochs,

@@ -14,9 +14,10 @@ use crate::cell::{self, Place};
 use crate::conversation::{Conversation, DirectoryMark};
 use crate::epoch::{Epochs, Heard, Stamp, Step};
 use crate::identity::Identity;
-use crate::keys::{Ends, Root, Seen};
+use crate::keys::{Ends, Seen};
 use crate::receiving::Receiving;
 use crate::record::Outgoing;
+use crate::wheel::Root;
 
 const DIRECTORY: DirectoryMark = DirectoryMark { length: 0, head: Head::EMPTY };
 
@@ -91,7 +92,8 @@ impl World {
         let ann = Identity::random("ann".parse().unwrap(), &mut rng);
         let bob = Identity::random("bob".parse().unwrap(), &mut rng);
         let conversation =
-            Conversation::new(&ann, *bob.record(), Receiving::default(), &mut rng).unwrap();
+            Conversation::by_agreement(&ann, *bob.record(), Receiving::default(), &mut rng)
+                .unwrap();
         let ends = Ends { own: bob.hash(), peer: ann.hash() };
         let root = Root::of_long_term_keys(&bob, &ann.record().agreement, &ends).unwrap();
         let epochs = Epochs::new(ends, root.hello(), &mut rng);
@@ -120,7 +122,8 @@ impl World {
         self.ann.disk();
         let rng = &mut self.rng;
         let (ann, bob) = (&self.ann.identity, &self.bob.identity);
-        let mut honest = Conversation::new(bob, *ann.record(), Receiving::default(), rng).unwrap();
+        let mut honest =
+            Conversation::by_agreement(bob, *ann.record(), Receiving::default(), rng).unwrap();
         self.ann.conversation.send(outgoing("from ann", bob, rng));
         honest.send(outgoing("from bob", ann, rng));
         let (mut shown, mut delivered) = (vec![], 0);

@@ -1,24 +1,16 @@
 //! The keys of a conversation, one type for each purpose; all are erased on drop.
 //!
 //! ```text
-//! root ── W_r (wheel of round r) ── drop id of the round, rank in the schedule
-//!   └──── K_0 ── hello cells;  S_1 = HKDF(K_0, session halves), S_{e+1} = HKDF(S_e, keys of e+1) ── data cells
+//! root ── K_0 ── hello cells;  S_1 = HKDF(K_0, session halves), S_{e+1} = HKDF(S_e, keys of e+1) ── data cells
 //! ```
 
-use wire::ids::{DropId, IdentityHash, Round};
+use wire::ids::{IdentityHash, Round};
 use wire::kdf::{Label, Secret, hash};
 use wire::public_key::{AgreementKey, NotOnCurve, PublicKey};
 use wire::sealed;
-use wire::size::{CELL, DROP_ID, HASH, PEER_MESSAGE};
+use wire::size::{CELL, HASH, PEER_MESSAGE};
 use zeroize::Zeroizing;
 
-use crate::identity::Identity;
-
-const STATIC_ROOT: Label = Label("iirs 1 static root");
-const WHEEL: Label = Label("iirs 1 wheel");
-const DROP: Label = Label("iirs 1 drop");
-const RANK: Label = Label("iirs 1 rank");
-const HELLO: Label = Label("iirs 1 hello");
 const EPOCH_ONE: Label = Label("iirs 1 epoch one");
 const EPOCH_NEXT: Label = Label("iirs 1 epoch next");
 const TRANSCRIPT: Label = Label("iirs 1 session transcript");
@@ -80,59 +72,6 @@ impl Ends {
     }
 }
 
-/// The root that both sides of a conversation share.
-///
-/// It comes from their long-term agreement keys, so that whoever steals one of them finds the drops; no
-/// forward secrecy is claimed for it, and nothing that a person wrote is sealed under it alone.
-pub(crate) struct Root(Secret);
-
-impl Root {
-    /// Derives the root from both long-term agreement keys, salted with both identities.
-    ///
-    /// # Errors
-    /// [`NotOnCurve`] if the peer's key is not a point.
-    pub(crate) fn of_long_term_keys(
-        own: &Identity,
-        peer: &PublicKey,
-        ends: &Ends,
-    ) -> Result<Self, NotOnCurve> {
-        let shared = own.agree(peer)?;
-        let [first, second] = ends.ordered();
-        let salt = [first.0, second.0].concat();
-        Ok(Self(Secret::extract(&salt, shared.expose(), STATIC_ROOT, &[])))
-    }
-
-    /// Returns the wheel's key of a round.
-    pub(crate) fn wheel(&self, round: Round) -> WheelKey {
-        WheelKey(self.0.hmac(WHEEL, &[&round.0.to_le_bytes()]))
-    }
-
-    /// Returns the key of hello cells.
-    pub(crate) fn hello(&self) -> HelloKey {
-        HelloKey(self.0.derive(HELLO, &[]))
-    }
-}
-
-/// The wheel's key of one round, W_r.
-pub(crate) struct WheelKey(Secret);
-
-impl WheelKey {
-    /// Returns the dead drop at which both sides meet, 16 bytes.
-    pub(crate) fn drop_id(&self) -> DropId {
-        let secret = self.0.hmac(DROP, &[&[LANE]]);
-        let mut id = DropId([0; DROP_ID]);
-        id.0.copy_from_slice(&secret.expose()[..DROP_ID]);
-        id
-    }
-
-    /// Returns the conversation's rank in the round's schedule, equal on both sides.
-    pub(crate) fn rank(&self) -> u64 {
-        let secret = self.0.hmac(RANK, &[]);
-        let bytes = secret.expose()[..8].try_into().expect("eight bytes are eight bytes");
-        u64::from_le_bytes(bytes)
-    }
-}
-
 /// The key of hello cells, K_0.
 pub(crate) struct HelloKey(Secret);
 
@@ -143,6 +82,21 @@ pub(crate) struct EpochSecret(Secret);
 pub(crate) type Transcript = [u8; HASH];
 
 impl HelloKey {
+    /// Takes over what a root derived.
+    pub(crate) fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// Makes a second copy, named so that each one can be found.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.duplicate())
+    }
+
+    /// Shows the key, to keep it sealed.
+    pub(crate) fn into_secret(self) -> Secret {
+        self.0
+    }
+
     /// Derives S_1 and the transcript from both session halves.
     ///
     /// # Errors
@@ -239,8 +193,6 @@ impl Seen {
     }
 }
 
-const _: () = assert!(HASH >= DROP_ID);
-
 #[cfg(test)]
 mod tests {
     use rand_chacha::ChaCha20Rng;
@@ -248,32 +200,10 @@ mod tests {
 
     use super::*;
 
-    fn two_people() -> (Identity, Identity, Ends) {
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let ann = Identity::random("ann".parse().unwrap(), &mut rng);
-        let bob = Identity::random("bob".parse().unwrap(), &mut rng);
-        let ends = Ends { own: ann.hash(), peer: bob.hash() };
-        (ann, bob, ends)
-    }
-
-    #[test]
-    fn both_sides_find_the_same_drop_and_another_one_each_round() {
-        let (ann, bob, ends) = two_people();
-        let back = Ends { own: ends.peer, peer: ends.own };
-        let at_ann = Root::of_long_term_keys(&ann, &bob.record().agreement, &ends).unwrap();
-        let at_bob = Root::of_long_term_keys(&bob, &ann.record().agreement, &back).unwrap();
-        let drop = |root: &Root, round| root.wheel(Round(round)).drop_id().0;
-        assert_eq!(drop(&at_ann, 7), drop(&at_bob, 7));
-        assert_eq!(at_ann.wheel(Round(7)).rank(), at_bob.wheel(Round(7)).rank());
-        assert_ne!(drop(&at_ann, 7), drop(&at_ann, 8));
-    }
-
     #[test]
     fn a_cell_opens_only_in_its_round_and_direction() {
-        let (ann, bob, ends) = two_people();
         let mut rng = ChaCha20Rng::seed_from_u64(2);
-        let root = Root::of_long_term_keys(&ann, &bob.record().agreement, &ends).unwrap();
-        let key = root.hello();
+        let key = HelloKey::new(Secret::random(&mut rng));
         let cell = key.cell(Round(7), Direction::Up).seal(&[5; PEER_MESSAGE], &mut rng);
         assert!(key.cell(Round(7), Direction::Up).open(&cell).is_some());
         assert!(key.cell(Round(8), Direction::Up).open(&cell).is_none());

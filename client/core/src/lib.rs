@@ -10,6 +10,7 @@ mod epoch;
 #[cfg(test)]
 mod hostile;
 pub mod identity;
+mod invitation;
 mod keys;
 mod receiving;
 pub mod record;
@@ -17,3 +18,4 @@ pub mod rounds;
 mod safety_number;
 mod sending;
 pub mod vault;
+mod wheel;

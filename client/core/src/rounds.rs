@@ -12,7 +12,8 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRngCore, RngCore};
 use thiserror::Error;
-use wire::codec::DecodeError;
+use wire::codec::{DecodeError, Wire};
+use wire::dial::{Dial, DialReply};
 use wire::ids::{DropId, IdentityHash, Round};
 use wire::layer::{Direction, Layer, Place};
 use wire::round::{ServerHeader, deposit_frame, deposit_slots_mut};
@@ -76,6 +77,7 @@ struct OpenRound {
     /// The frame, until it is sent.
     frame: Option<Vec<u8>>,
     sealed: bool,
+    buckets: u32,
     uses: Vec<SlotUse>,
 }
 
@@ -88,13 +90,31 @@ pub(crate) enum SlotUse {
     Cover,
     /// Carries nothing, and shares its drop with another slot of this deposit: this cell must come back.
     Probe(Box<[u8; CELL]>),
+    /// The dial slot: calls, wakes, or neither.
+    Dial,
 }
 
 /// A slot before its layer.
 pub(crate) struct SlotContent {
-    pub(crate) usage: SlotUse,
-    pub(crate) drop_id: DropId,
-    pub(crate) cell: Box<[u8; CELL]>,
+    usage: SlotUse,
+    plain: Box<[u8; DEPOSIT]>,
+}
+
+impl SlotContent {
+    /// A cell for a dead drop.
+    pub(crate) fn cell(usage: SlotUse, drop_id: DropId, cell: &[u8; CELL]) -> Self {
+        let mut plain = Box::new([0; DEPOSIT]);
+        plain[..DROP_ID].copy_from_slice(&drop_id.0);
+        plain[DROP_ID..].copy_from_slice(cell);
+        Self { usage, plain }
+    }
+
+    /// What goes into the dial slot.
+    fn dial(dial: &Dial) -> Self {
+        let mut plain = Box::new([0; DEPOSIT]);
+        dial.encode_into(&mut *plain);
+        Self { usage: SlotUse::Dial, plain }
+    }
 }
 
 /// What a server's frame said.
@@ -113,11 +133,19 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
+    /// Takes out what came back in the dial slot, if the round had one.
+    pub(crate) fn dial(&self) -> Option<DialReply> {
+        let (_, reply) = self.slots.iter().find(|(usage, _)| matches!(usage, SlotUse::Dial))?;
+        DialReply::decode(reply.as_ref()?).ok()
+    }
+}
+
+impl Answered {
     /// Tells whether cover that must come back did not: the deposit was late, or was dropped.
     pub(crate) fn lost_probe(&self) -> bool {
         self.slots.iter().any(|(usage, cell)| match usage {
             SlotUse::Probe(expected) => cell.as_ref() != Some(&**expected),
-            SlotUse::Meeting(_) | SlotUse::Cover => false,
+            SlotUse::Meeting(_) | SlotUse::Cover | SlotUse::Dial => false,
         })
     }
 }
@@ -131,6 +159,16 @@ impl Rounds {
     /// Returns the slots of every deposit.
     pub(crate) fn slots(&self) -> u8 {
         self.terms.slots
+    }
+
+    /// Returns the slots of a round's deposit that carry cells.
+    pub(crate) fn cell_slots(&self, round: Round) -> usize {
+        cell_slots(round, self.terms.slots)
+    }
+
+    /// Returns into how many buckets the accounts are divided in the open round.
+    pub(crate) fn buckets(&self) -> u32 {
+        self.open.as_ref().map_or(1, |open| open.buckets)
     }
 
     /// Returns the length of a round in milliseconds, at least 1.
@@ -186,16 +224,18 @@ impl Rounds {
         due.then_some(open.round)
     }
 
-    /// Replaces the prepared cover by content; free slots are filled and all are put in random order.
+    /// Replaces the prepared cover by content; free slots are filled and all but the dial slot are put in random
+    /// order.
     pub(crate) fn seal(
         &mut self,
         meetings: Vec<SlotContent>,
+        dial: &Dial,
         own: &Identity,
         rng: &mut impl CryptoRngCore,
     ) {
         let slots = self.terms.slots;
         let Some(open) = &mut self.open else { return };
-        let contents = fill(meetings, open.round, slots, own, rng);
+        let contents = fill(meetings, dial, open.round, slots, own, rng);
         open.frame = Some(frame(&self.layer, open.round, slots, &contents));
         open.uses = contents.into_iter().map(|slot| slot.usage).collect();
         open.sealed = true;
@@ -242,7 +282,7 @@ impl Rounds {
         let send_at = at + moment(closes, &mut self.schedule);
         let seal_at = send_at - SEAL_BEFORE.min(closes / 10);
         let round = header.open;
-        let contents = fill(Vec::new(), round, self.terms.slots, own, rng);
+        let contents = fill(Vec::new(), &Dial::Cover, round, self.terms.slots, own, rng);
         OpenRound {
             round,
             seats: header.seats,
@@ -251,6 +291,7 @@ impl Rounds {
             send_at,
             frame: Some(frame(&self.layer, round, self.terms.slots, &contents)),
             sealed: false,
+            buckets: header.buckets,
             uses: contents.into_iter().map(|slot| slot.usage).collect(),
         }
     }
@@ -281,34 +322,39 @@ fn moment(closes: Duration, schedule: &mut ChaCha20Rng) -> Duration {
     Duration::from_micros(first + schedule.next_u64() % (last - first + 1))
 }
 
-/// Adds cover for the free slots, two of which share a drop, and puts all in random order.
+/// Slots of a round's deposit that carry cells: all, or all but the last one.
+fn cell_slots(round: Round, slots: u8) -> usize {
+    usize::from(slots) - usize::from(round.has_dial())
+}
+
+/// Adds cover for the free slots, two of which share a drop, puts all in random order, and the dial slot last.
 fn fill(
     mut contents: Vec<SlotContent>,
+    dial: &Dial,
     round: Round,
     slots: u8,
     own: &Identity,
     rng: &mut impl CryptoRngCore,
 ) -> Vec<SlotContent> {
-    let mut free = usize::from(slots).saturating_sub(contents.len());
+    let mut free = cell_slots(round, slots).saturating_sub(contents.len());
     if free >= 2 {
         let drop_id = DropId::random(rng);
-        let cells = [(); 2].map(|()| Box::new(cell::cover(round, own.signing(), rng)));
-        let [first, second] = cells;
-        let probe = |expected: &[u8; CELL], cell: Box<[u8; CELL]>| SlotContent {
-            usage: SlotUse::Probe(Box::new(*expected)),
-            drop_id,
-            cell,
+        let [first, second] = [(); 2].map(|()| cell::cover(round, own.signing(), rng));
+        let probe = |cell: &[u8; CELL], expected: &[u8; CELL]| {
+            SlotContent::cell(SlotUse::Probe(Box::new(*expected)), drop_id, cell)
         };
-        let (to_first, to_second) = (*second, *first);
-        contents.push(probe(&to_first, first));
-        contents.push(probe(&to_second, second));
+        contents.push(probe(&first, &second));
+        contents.push(probe(&second, &first));
         free -= 2;
     }
     for _ in 0..free {
-        let cell = Box::new(cell::cover(round, own.signing(), rng));
-        contents.push(SlotContent { usage: SlotUse::Cover, drop_id: DropId::random(rng), cell });
+        let cell = cell::cover(round, own.signing(), rng);
+        contents.push(SlotContent::cell(SlotUse::Cover, DropId::random(rng), &cell));
     }
     shuffle(&mut contents, rng);
+    if round.has_dial() {
+        contents.push(SlotContent::dial(dial));
+    }
     contents
 }
 
@@ -323,10 +369,8 @@ fn shuffle<T>(items: &mut [T], rng: &mut impl RngCore) {
 fn frame(layer: &Layer, round: Round, slots: u8, contents: &[SlotContent]) -> Vec<u8> {
     let mut frame = deposit_frame(round, slots);
     for ((out, content), slot) in deposit_slots_mut(&mut frame).zip(contents).zip(0..slots) {
-        let mut plain = [0; DEPOSIT];
-        plain[..DROP_ID].copy_from_slice(&content.drop_id.0);
-        plain[DROP_ID..].copy_from_slice(&*content.cell);
-        layer.seal(round, Place { direction: Direction::Deposit, slot, slots }, &plain, out);
+        let place = Place { direction: Direction::Deposit, slot, slots };
+        layer.seal(round, place, &*content.plain, out);
     }
     frame
 }
@@ -334,6 +378,7 @@ fn frame(layer: &Layer, round: Round, slots: u8, contents: &[SlotContent]) -> Ve
 #[cfg(test)]
 mod tests {
     use rand_core::SeedableRng;
+    use wire::dial::WakeUp;
     use wire::public_key::AgreementKey;
     use wire::round::reply_slots_mut;
     use wire::size::round_frame;
@@ -341,8 +386,9 @@ mod tests {
     use super::*;
 
     const ROUND_MS: u32 = 1000;
-    /// When the first round of every test opens, by the machine's clock and by the loop's.
-    const FIRST: Round = Round(1_000_000);
+    /// When the first round of every test opens, by the machine's clock and by the loop's; the round before is a dial
+    /// round.
+    const FIRST: Round = Round(1_000_001);
     const UNIX_MS: u64 = FIRST.0 * ROUND_MS as u64;
     const OPENED: Duration = Duration::from_secs(50);
 
@@ -411,8 +457,18 @@ mod tests {
             answer.answered
         }
 
+        fn next_dial_round(&mut self) {
+            while self.open == Round::NONE || !self.open.has_dial() {
+                self.next(&vec![[0; CELL]; usize::from(self.slots)]);
+            }
+        }
+
         fn seal(&mut self, meetings: Vec<SlotContent>) {
-            self.rounds.seal(meetings, &self.own, &mut self.rng);
+            self.seal_with(meetings, &Dial::Cover);
+        }
+
+        fn seal_with(&mut self, meetings: Vec<SlotContent>, dial: &Dial) {
+            self.rounds.seal(meetings, dial, &self.own, &mut self.rng);
         }
 
         fn moments(&self) -> (Duration, Duration) {
@@ -442,11 +498,8 @@ mod tests {
     }
 
     fn meeting(byte: u8) -> SlotContent {
-        SlotContent {
-            usage: SlotUse::Meeting(IdentityHash([byte; 32])),
-            drop_id: DropId([byte; DROP_ID]),
-            cell: Box::new([byte; CELL]),
-        }
+        let usage = SlotUse::Meeting(IdentityHash([byte; 32]));
+        SlotContent::cell(usage, DropId([byte; DROP_ID]), &[byte; CELL])
     }
 
     #[test]
@@ -523,7 +576,8 @@ mod tests {
             for stream in [&mut idle, &mut busy] {
                 stream.next(&[[0; CELL]; 2]);
             }
-            busy.seal((0..round % 3).map(meeting).collect());
+            let slots = busy.rounds.cell_slots(busy.open);
+            busy.seal((0..round % 3).map(meeting).take(slots).collect());
             assert_eq!(idle.moments(), busy.moments(), "round {round}");
         }
     }
@@ -618,12 +672,47 @@ mod tests {
     fn a_meeting_is_in_no_slot_more_than_in_another() {
         let mut stream = Stream::new(4, 1);
         let mut times = [0; 4];
-        for _ in 0..200 {
+        for _ in 0..250 {
             stream.next(&[[0; CELL]; 4]);
+            if stream.open.has_dial() {
+                continue;
+            }
             stream.seal(vec![meeting(5)]);
             let deposit = stream.deposit();
             times[deposit.iter().position(|(_, cell)| *cell == [5; CELL]).unwrap()] += 1;
         }
         assert!(times.iter().all(|times| (25..=80).contains(times)), "{times:?}");
+    }
+
+    #[test]
+    fn the_last_slot_of_a_dial_round_dials_and_meets_nobody() {
+        for slots in [1, 2, 4] {
+            let mut stream = Stream::new(slots, 1);
+            stream.next_dial_round();
+            assert_eq!(stream.rounds.cell_slots(stream.open), usize::from(slots) - 1);
+            let token = WakeUp([7; 16]);
+            let dial = Dial::WakeUp { bucket: 0, token };
+            stream.seal_with((1..slots).map(meeting).collect(), &dial);
+            let deposit = stream.deposit();
+            let (front, back) = deposit.last().unwrap();
+            assert!(Dial::decode(&[&front[..], &back[..]].concat()).unwrap() == dial);
+            let mut replies = vec![[1; CELL]; usize::from(slots)];
+            let reply = DialReply::noise(&mut stream.rng);
+            reply.encode_into(replies.last_mut().unwrap());
+            let answered = stream.next(&replies).unwrap();
+            assert!(answered.dial().unwrap() == reply);
+            let meets = |(usage, _): &(SlotUse, _)| matches!(usage, SlotUse::Meeting(_));
+            assert_eq!(answered.slots.iter().filter(|slot| meets(slot)).count() + 1, slots.into());
+            assert!(stream.next(&replies).unwrap().dial().is_none(), "only in dial rounds");
+        }
+    }
+
+    #[test]
+    fn the_cover_of_a_dial_round_dials_nobody() {
+        let mut stream = Stream::new(2, 1);
+        stream.next_dial_round();
+        let deposit = stream.deposit();
+        let (front, back) = &deposit[1];
+        assert!(Dial::decode(&[&front[..], &back[..]].concat()).unwrap() == Dial::Cover);
     }
 }

@@ -298,7 +298,7 @@ impl World {
                     process.pages_again += u64::from(until > *from && until <= process.pages_until);
                     process.pages_until = process.pages_until.max(until);
                 }
-                let outcome = process.client.handle_control(now, &control);
+                let outcome = process.client.handle_control(now, control);
                 outcome.expect("the server's pages are in order");
                 self.pump(who);
             }

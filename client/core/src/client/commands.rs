@@ -1,10 +1,10 @@
 //! What a program asks of the client.
 
 use wire::directory::Record;
-use wire::ids::{MessageId, Name};
+use wire::ids::{AccountIndex, MessageId, Name};
 use wire::size::TEXT_MAX;
 
-use super::{CONVERSATIONS_PER_SLOT, Client, Kept, Now, Open, Output, Parked};
+use super::{CONVERSATIONS_PER_SLOT, Client, Kept, Now, Open, Output};
 use crate::api::{About, Command, ErrorCode, Event};
 use crate::record::{Change, LABEL_MAX, Outgoing};
 use crate::safety_number::safety_number;
@@ -25,6 +25,8 @@ pub(super) struct Unresolved {
     sends: Vec<(String, String)>,
     /// Whether it was closed since; then it is opened only to keep what was sent.
     closed: bool,
+    /// Whether it is to be called, not only opened.
+    called: bool,
 }
 
 /// The client leaves once everything is delivered.
@@ -82,14 +84,15 @@ impl Client {
     /// Looks names up that waited for the directory; what is not found waits on unless that is complete.
     pub(super) fn resolve(&mut self, now: Now, complete: bool) {
         for unresolved in std::mem::take(&mut self.unresolved) {
-            let found = self.directory.find(&unresolved.name).map(|(_, record)| record);
+            let found = self.directory.find(&unresolved.name);
             if found.is_none() && !complete {
                 self.unresolved.push(unresolved);
                 continue;
             }
-            let Unresolved { name, sends, closed } = unresolved;
+            let Unresolved { name, sends, closed, called } = unresolved;
             match found {
-                Some(record) => self.begin(record),
+                Some((index, record)) if called => self.call_to(AccountIndex(index), record),
+                Some((_, record)) => self.begin(record),
                 None => self.unknown(&name.to_string()),
             }
             for (text, label) in sends {
@@ -138,39 +141,45 @@ impl Client {
         }
         match self.directory.find(&name) {
             Some((_, record)) => self.begin(record),
-            None => self.open_later(name),
+            None => self.resolve_later(name, false),
         }
     }
 
-    /// Has a name wait for the directory.
-    fn open_later(&mut self, name: Name) {
+    /// Has a name wait for the directory, to be opened or called.
+    pub(super) fn resolve_later(&mut self, name: Name, called: bool) {
         if let Some(unresolved) = self.unresolved.iter_mut().find(|it| it.name == name) {
             unresolved.closed = false;
+            unresolved.called |= called;
         } else if self.unresolved.len() == UNRESOLVED_MAX {
             let text = format!(
                 "{UNRESOLVED_MAX} names wait for the directory already; open this one again in a minute"
             );
             self.error(ErrorCode::TooManyConversations, text, about(name.as_str()));
         } else {
-            self.unresolved.push(Unresolved { name, sends: Vec::new(), closed: false });
+            self.unresolved.push(Unresolved { name, sends: Vec::new(), closed: false, called });
         }
     }
 
     /// Opens a conversation with an account of the directory.
     fn begin(&mut self, record: Record) {
-        if self.conversations.contains_key(&record.identity()) {
-            return;
+        if let Some(open) = self.conversations.get_mut(&record.identity()) {
+            return open.finder.look();
+        }
+        if self.contacts.get(&record.identity()).is_some_and(|contact| contact.blocked) {
+            return self.is_blocked(record.name.as_str());
         }
         if self.known.get(&record.name).is_some_and(|known| known.identity() != record.identity()) {
             return self.key_changed(record.name);
         }
         let most = CONVERSATIONS_PER_SLOT * self.slots();
-        if self.conversations.len() >= most {
-            let text =
-                format!("{most} conversations are open, as many as can go on; close one first");
+        let by_agreement = |open: &&Open| open.conversation.is_by_agreement();
+        if self.conversations.values().filter(by_agreement).count() >= most {
+            let text = format!(
+                "{most} conversations are open by agreement, as many as can go on; close one first, or call"
+            );
             return self.error(ErrorCode::TooManyConversations, text, about(record.name.as_str()));
         }
-        if record.verify().is_err() || !self.take_up(record) {
+        if record.verify().is_err() || !self.take_up(record, None) {
             return self.forged(record.name.as_str());
         }
         self.keep(vec![Change::Opened(Box::new(record))], Vec::new());
@@ -178,13 +187,10 @@ impl Client {
 
     fn close(&mut self, peer: &str) {
         let Some(identity) = self.find_open(peer) else { return self.close_later(peer) };
-        let Some(Open { conversation, unkept }) = self.conversations.remove(&identity) else {
-            return;
-        };
-        let name = Some(conversation.peer().name);
-        let (outgoing, receiving) = conversation.into_parts();
-        self.parked.insert(identity, Parked { name, outgoing, unkept, receiving });
-        self.keep(vec![Change::Closed(identity)], Vec::new());
+        match self.conversations.get_mut(&identity) {
+            Some(open) if !open.conversation.is_by_agreement() => open.finder.rest(),
+            Some(_) | None => self.park(identity),
+        }
     }
 
     fn send(&mut self, now: Now, peer: &str, text: String, label: String) {
@@ -217,6 +223,7 @@ impl Client {
             return self.queue_full(peer, &label);
         }
         open.unkept += 1;
+        open.finder.wake();
         let outgoing = Outgoing {
             id: MessageId::random(&mut self.rng),
             peer: identity,
@@ -284,25 +291,25 @@ impl Client {
         self.event(Event::SafetyNumber { peer: peer.to_owned(), digits });
     }
 
-    fn himself(&mut self, peer: &str) {
+    pub(super) fn himself(&mut self, peer: &str) {
         let text =
             "that is this account's own name, and nobody talks to himself here; name somebody else";
         self.error(ErrorCode::SelfConversation, text, about(peer));
     }
 
-    fn forged(&mut self, peer: &str) {
+    pub(super) fn forged(&mut self, peer: &str) {
         let text =
             format!("the server's record of {peer} is forged or damaged; ask its operator why");
         self.error(ErrorCode::ServerProtocol, text, about(peer));
     }
 
-    fn unknown(&mut self, peer: &str) {
+    pub(super) fn unknown(&mut self, peer: &str) {
         let text = format!("nobody is called {peer:?} here; ask for the directory to see who is");
         self.error(ErrorCode::UnknownPeer, text, about(peer));
     }
 
     fn not_open(&mut self, peer: &str, about: About) {
-        let text = format!("no conversation with {peer:?} is open; open it first");
+        let text = format!("no conversation with {peer:?} is open; call first");
         self.error(ErrorCode::NotOpen, text, about);
     }
 

@@ -9,6 +9,8 @@
 
 mod calls;
 mod commands;
+mod dialling;
+mod keeping;
 mod kept;
 mod turn;
 
@@ -23,7 +25,7 @@ use wire::control::{ClientControl, Page, Pull, ServerControl};
 use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, Name, Round};
 use wire::layer::Layer;
-use wire::size::SLOTS_DEFAULT;
+use wire::size::{PUBLIC_KEY, SLOTS_DEFAULT};
 use zeroize::Zeroizing;
 
 use crate::api::{About, ConnectionState, ConversationStatus, ErrorCode, Event, Status};
@@ -31,15 +33,28 @@ use crate::conversation::{Conversation, DirectoryMark};
 use crate::directory::{Appended, Directory, PageError, Records};
 use crate::identity::Identity;
 use crate::receiving::Receiving;
-use crate::record::{Change, Outgoing, Saved, ServerClock};
+use crate::record::{Change, Contact, Outgoing, Saved, SavedRoot, ServerClock};
 use crate::rounds::{RoundError, Rounds, Terms};
+use crate::vault::VaultKey;
+use crate::wheel::Root;
 
+use calls::Request;
 use commands::{Leaving, Unresolved};
+use dialling::Finder;
+use keeping::Keeping;
 use kept::Kept;
 
 /// Conversations that may be open at once, for each slot of a deposit. With more, two people would meet
 /// so rarely that their sessions are given up between meetings; wake-ups will lift this.
 pub const CONVERSATIONS_PER_SLOT: usize = 4;
+
+/// Requests over the control stream that may wait.
+pub const REQUESTS_MAX: usize = 8;
+
+/// Too many requests wait for a control round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{REQUESTS_MAX} requests wait already; try again in a minute")]
+pub struct RequestsFull;
 
 /// Generator of keys, cells and ids: how much is drawn from it depends on what the client does. It must
 /// not be one whose past can be computed from its state, since erased keys came from it.
@@ -60,6 +75,8 @@ pub enum Output {
     Deposit(Vec<u8>),
     /// Send this frame over the control stream, now.
     Control(Vec<u8>),
+    /// Answers what [`Client::request`] asked.
+    Answer(Box<ServerControl>),
     /// Keep these changes, then call [`Client::handle_kept`] with the number.
     Keep(u64, Vec<Change>),
     /// Tell the program.
@@ -95,6 +112,21 @@ pub struct Client {
     changed: BTreeSet<Name>,
     /// Directories that peers claim and that are longer than ours, to compare later.
     ahead: BTreeMap<IdentityHash, DirectoryMark>,
+    /// Contacts and blocked people, and those whom the vault at the server still has.
+    contacts: BTreeMap<IdentityHash, Contact>,
+    /// Strangers who call.
+    requests: BTreeMap<IdentityHash, Request>,
+    /// Callers who are not told before a round.
+    declined: BTreeMap<IdentityHash, Round>,
+    /// First rounds of the invitations that came lately, by their ephemeral keys.
+    invitations: BTreeMap<[u8; PUBLIC_KEY], Round>,
+    /// Invitations that were replayed, stale, forged, or of people who are not heard.
+    refused_calls: u64,
+    keeping: Keeping,
+    /// Whether the contacts were told since the start.
+    contacts_told: bool,
+    /// What goes over the control stream in place of pulls, at most [`REQUESTS_MAX`].
+    requests_out: VecDeque<ClientControl>,
     /// Records of the directory whose names were told.
     listed: u32,
     /// The directory as it was seen before this process started.
@@ -112,6 +144,7 @@ pub struct Client {
 /// An open conversation.
 struct Open {
     conversation: Conversation,
+    finder: Finder,
     /// Messages that were written and are not durable yet.
     unkept: usize,
 }
@@ -135,6 +168,7 @@ impl Client {
     pub fn new(
         own: Identity,
         saved: Saved,
+        vault: VaultKey,
         records: Box<dyn Records>,
         contents: Contents,
         schedule: ChaCha20Rng,
@@ -159,6 +193,14 @@ impl Client {
             known,
             changed: BTreeSet::new(),
             ahead: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            declined: saved.declined.into_iter().collect(),
+            invitations: BTreeMap::new(),
+            refused_calls: 0,
+            keeping: Keeping::new(vault, saved.vault),
+            contacts_told: false,
+            requests_out: VecDeque::new(),
             listed: 0,
             seen_before: saved.directory.map(|(length, head)| DirectoryMark { length, head }),
             clock: saved.clock,
@@ -174,10 +216,33 @@ impl Client {
         for (peer, received) in saved.received {
             client.parked.entry(peer).or_default().receiving = Receiving::new(received);
         }
+        client.restore_contacts(saved.contacts, saved.roots);
         for record in saved.open {
-            client.take_up(record);
+            if !client.contacts.contains_key(&record.identity()) {
+                client.take_up(record, None);
+            }
         }
         client
+    }
+
+    /// Takes the contacts up again, each on its root; whose root is not here is called anew.
+    fn restore_contacts(&mut self, contacts: Vec<Contact>, roots: Vec<(IdentityHash, SavedRoot)>) {
+        let mut roots: BTreeMap<_, _> = roots.into_iter().collect();
+        for contact in contacts {
+            let peer = contact.record.identity();
+            let (record, is_contact) = (contact.record, !contact.blocked && !contact.forgotten);
+            self.known.insert(record.name, record);
+            self.contacts.insert(peer, contact);
+            if is_contact {
+                let saved = roots.remove(&peer).map(Root::restore);
+                let is_lost = saved.is_none();
+                let root = saved.unwrap_or_else(|| Root::none(&mut self.rng));
+                self.take_up(record, Some(root));
+                if let Some(open) = self.conversations.get_mut(&peer).filter(|_| is_lost) {
+                    open.finder.want();
+                }
+            }
+        }
     }
 
     /// Returns what to do next, oldest first.
@@ -251,12 +316,15 @@ impl Client {
             return Err(ClockChanged);
         }
         self.offered = Some(clock);
+        self.keeping.joined(&mut self.schedule);
         self.rounds = Some(Rounds::new(terms, layer, split(&mut self.schedule)));
         Ok(())
     }
 
     /// The connection is gone: nothing covers this client until it joins again.
     pub fn handle_lost(&mut self) {
+        self.keeping.lost();
+        self.requests_out.clear();
         if self.rounds.take().is_some() {
             self.set_connection(ConnectionState::Lost);
         }
@@ -274,8 +342,45 @@ impl Client {
     ///
     /// # Errors
     /// [`PageError`], as [`Self::handle_page`].
-    pub fn handle_control(&mut self, now: Now, control: &ServerControl) -> Result<(), PageError> {
-        let ServerControl::Page(page) = control else { return Ok(()) };
+    pub fn handle_control(&mut self, now: Now, control: ServerControl) -> Result<(), PageError> {
+        match control {
+            ServerControl::Page(page) => self.page_in_rounds(now, &page)?,
+            ServerControl::Idle | ServerControl::VaultStaged => (),
+            ServerControl::VaultStored(version) => self.vault_stored(version),
+            ServerControl::VaultConflict(version) => self.vault_conflict(version),
+            ServerControl::VaultPart(part) => self.vault_part(&part),
+            ServerControl::RegisterReply(_)
+            | ServerControl::Registered(_)
+            | ServerControl::LoginReply(_)
+            | ServerControl::Session(_)
+            | ServerControl::SignedOut
+            | ServerControl::Refused(_)
+            | ServerControl::ChangeReply(_)
+            | ServerControl::Changed(_)
+            | ServerControl::DeleteReply(_)
+            | ServerControl::Deleted
+            | ServerControl::Sessions(_)
+            | ServerControl::SessionEnded => {
+                self.outputs.push_back(Output::Answer(Box::new(control)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a request go in place of a page's in one of the next control rounds; [`Output::Answer`] brings the answer.
+    /// What waits when the connection is lost is forgotten.
+    ///
+    /// # Errors
+    /// [`RequestsFull`] if too many wait already.
+    pub fn request(&mut self, control: ClientControl) -> Result<(), RequestsFull> {
+        if self.requests_out.len() == REQUESTS_MAX {
+            return Err(RequestsFull);
+        }
+        self.requests_out.push_back(control);
+        Ok(())
+    }
+
+    fn page_in_rounds(&mut self, now: Now, page: &Page) -> Result<(), PageError> {
         let before = self.directory.mark().length;
         let Appended { new, changed, .. } = self.take_page(page)?;
         self.compare_keys([new, changed].concat());
@@ -312,6 +417,7 @@ impl Client {
             seats: self.answered.1,
             missed: self.missed,
             conversations: conversations.collect(),
+            refused_calls: self.refused_calls,
         }
     }
 
@@ -321,17 +427,24 @@ impl Client {
     }
 
     /// Opens a conversation with what it left when it was closed last.
-    fn take_up(&mut self, record: Record) -> bool {
+    fn take_up(&mut self, record: Record, root: Option<Root>) -> bool {
         let peer = record.identity();
+        if self.conversations.contains_key(&peer) {
+            self.park(peer);
+        }
         let Parked { outgoing, unkept, receiving, .. } =
             self.parked.remove(&peer).unwrap_or_default();
-        let conversation = Conversation::new(&self.own, record, receiving, &mut self.rng);
+        let conversation = match root {
+            Some(root) => Conversation::new(&self.own, record, root, receiving, &mut self.rng),
+            None => Conversation::by_agreement(&self.own, record, receiving, &mut self.rng),
+        };
         let Ok(mut conversation) = conversation else { return false };
         self.known.insert(record.name, record);
         for outgoing in outgoing {
             conversation.send(outgoing);
         }
-        self.conversations.insert(peer, Open { conversation, unkept });
+        let finder = Finder::default();
+        self.conversations.insert(peer, Open { conversation, finder, unkept });
         true
     }
 
@@ -345,10 +458,18 @@ impl Client {
         }
     }
 
-    /// Appends a page, and compares what peers claimed with what is there now.
+    /// Appends a page, keeps it, and compares what peers claimed with what is there now.
     fn take_page(&mut self, page: &Page) -> Result<Appended, PageError> {
+        let before = self.directory.mark().length;
         let appended = self.directory.append(page)?;
         let length = self.directory.mark().length;
+        let listed = (before..length).filter_map(|index| {
+            Some((self.directory.at(index)?, self.directory.head_at(index + 1)?))
+        });
+        let listed: Vec<_> = listed.collect();
+        if !listed.is_empty() {
+            self.keep(vec![Change::Listed(before, listed)], Vec::new());
+        }
         let reached = self.ahead.extract_if(.., |_, mark| mark.length <= length);
         for (_, mark) in reached.collect::<Vec<_>>() {
             self.compare_directory(mark);
@@ -393,6 +514,7 @@ impl Client {
             );
             let about = About { peer: Some(name.to_string()), label: None };
             self.error(ErrorCode::KeyChanged, text, about);
+            self.unverify(&name);
         }
     }
 
@@ -413,9 +535,14 @@ impl Client {
     fn deposit(&mut self, round: Round, frame: Vec<u8>) {
         self.outputs.push_back(Output::Deposit(frame));
         if round.has_control() {
-            let pull = Pull { from: self.directory.mark().length, pages: 1 };
-            self.outputs.push_back(Output::Control(ClientControl::Pull(pull).encode()));
+            let control = self.control_frame(round);
+            self.outputs.push_back(Output::Control(control.encode()));
         }
+    }
+
+    /// Asks for the next page of the directory, be there one or not.
+    fn next_pull(&self) -> ClientControl {
+        ClientControl::Pull(Pull { from: self.directory.mark().length, pages: 1 })
     }
 
     fn set_connection(&mut self, state: ConnectionState) {

@@ -6,16 +6,18 @@ use wire::codec::Wire;
 use wire::control::{Page, ServerControl};
 use wire::directory::{Head, Record};
 use wire::ids::{Round, Token};
+use wire::kdf::Secret;
 use wire::round::ServerHeader;
 use wire::size::{SIGNATURE, round_frame};
 
 use super::{Client, ClockChanged, Now, Output};
 use crate::api::{Command, ErrorCode, Event};
 use crate::directory::{MemoryRecords, PageError, Records};
-use crate::identity::Identity;
+use crate::identity::{Identity, MasterKey};
 use crate::record::{Change, Saved, ServerClock};
 use crate::rounds::Terms;
 use crate::safety_number::safety_number;
+use crate::vault::VaultKey;
 
 const NOW: Now = Now { at: std::time::Duration::ZERO, unix_ms: 7 };
 
@@ -35,6 +37,10 @@ fn head(records: &[Record]) -> Head {
 /// The core takes pages whose signature was checked before.
 const UNSIGNED: [u8; SIGNATURE] = [0; SIGNATURE];
 
+fn vault_key() -> VaultKey {
+    VaultKey::of(&MasterKey::new(Secret::new([3; 32])))
+}
+
 fn no_records() -> Box<MemoryRecords> {
     Box::default()
 }
@@ -42,8 +48,14 @@ fn no_records() -> Box<MemoryRecords> {
 /// A client that was shown these records at its start.
 fn shown(saved: Saved, records: &[Record]) -> Client {
     let generator = || ChaCha20Rng::seed_from_u64(9);
-    let mut client =
-        Client::new(identity("ann", 1), saved, no_records(), Box::new(generator()), generator());
+    let mut client = Client::new(
+        identity("ann", 1),
+        saved,
+        vault_key(),
+        no_records(),
+        Box::new(generator()),
+        generator(),
+    );
     let length = records.len() as u32;
     let page = Page {
         from: 0,
@@ -64,7 +76,11 @@ fn outputs(client: &mut Client) -> (Vec<ErrorCode>, Vec<Change>) {
         match output {
             Output::Event(Event::Error { code, .. }) => errors.push(code),
             Output::Keep(_, changes) => kept.extend(changes),
-            Output::Event(_) | Output::Deposit(_) | Output::Control(_) | Output::Leave => (),
+            Output::Event(_)
+            | Output::Deposit(_)
+            | Output::Control(_)
+            | Output::Answer(_)
+            | Output::Leave => (),
         }
     }
     (errors, kept)
@@ -150,7 +166,7 @@ fn a_peer_whose_directory_is_longer_is_compared_with_once_ours_is_as_long() {
             signature: UNSIGNED,
             records: vec![all[2]],
         };
-        client.handle_control(NOW, &ServerControl::Page(page)).unwrap();
+        client.handle_control(NOW, ServerControl::Page(page)).unwrap();
         assert_eq!(outputs(&mut client).0.contains(&ErrorCode::DirectoryForked), told);
     }
 }
@@ -170,7 +186,7 @@ fn a_key_that_changes_while_in_the_rounds_is_told_once_if_the_name_is_known() {
     let mut client = shown(saved, &all);
     for (changed, told) in [("cid", &[][..]), ("bob", &[ErrorCode::KeyChanged]), ("bob", &[])] {
         all.push(record(changed, all.len() as u64 + 5));
-        client.handle_control(NOW, &last_page(&all)).unwrap();
+        client.handle_control(NOW, last_page(&all)).unwrap();
         assert_eq!(outputs(&mut client).0, told, "{changed}");
     }
 }
@@ -183,18 +199,18 @@ fn a_deleted_account_is_unknown_without_an_alarm_until_somebody_takes_the_name()
     for (name, seed) in [("bob", 2), ("cid", 3)] {
         let gone = Record::deletion(name.parse().unwrap(), identity(name, seed).signing());
         all.push(gone);
-        client.handle_control(NOW, &last_page(&all)).unwrap();
+        client.handle_control(NOW, last_page(&all)).unwrap();
         assert_eq!(outputs(&mut client).0, []);
         assert_eq!(
-            client.handle_control(NOW, &last_page(&[&all[..], &[gone]].concat())),
+            client.handle_control(NOW, last_page(&[&all[..], &[gone]].concat())),
             Err(PageError::Deletion)
         );
     }
     client.handle_command(NOW, open("cid"));
-    client.handle_control(NOW, &last_page(&all)).unwrap();
+    client.handle_control(NOW, last_page(&all)).unwrap();
     assert_eq!(outputs(&mut client).0, [ErrorCode::UnknownPeer]);
     all.push(record("bob", 8));
-    client.handle_control(NOW, &last_page(&all)).unwrap();
+    client.handle_control(NOW, last_page(&all)).unwrap();
     assert_eq!(outputs(&mut client).0, [ErrorCode::KeyChanged]);
 }
 
@@ -208,7 +224,7 @@ fn a_directory_that_is_kept_is_there_at_once_and_names_in_it_stay_with_their_key
     let generator = || ChaCha20Rng::seed_from_u64(9);
     let saved = Saved { open: vec![record("bob", 2)], ..Saved::default() };
     let (own, contents) = (identity("ann", 1), Box::new(generator()));
-    let mut client = Client::new(own, saved, Box::new(records), contents, generator());
+    let mut client = Client::new(own, saved, vault_key(), Box::new(records), contents, generator());
     assert_eq!(client.directory_length(), 2);
     assert!(client.is_listed());
     client.handle_directory_synced(NOW, 2, head(&all));
@@ -235,10 +251,10 @@ fn a_name_opens_as_soon_as_its_record_came_and_is_unknown_only_at_the_end() {
         signature: UNSIGNED,
         records: vec![all[from]],
     };
-    client.handle_control(NOW, &ServerControl::Page(page(1))).unwrap();
+    client.handle_control(NOW, ServerControl::Page(page(1))).unwrap();
     assert_eq!(outputs(&mut client).0, []);
     assert_eq!(client.conversations.len(), 1);
-    client.handle_control(NOW, &ServerControl::Page(page(2))).unwrap();
+    client.handle_control(NOW, ServerControl::Page(page(2))).unwrap();
     assert_eq!(outputs(&mut client).0, [ErrorCode::UnknownPeer]);
 }
 
@@ -249,8 +265,14 @@ fn more_conversations_than_can_go_on_are_refused() {
     all.extend(names.iter().zip(2..).map(|(name, seed)| record(name, seed)));
     let generator = || ChaCha20Rng::seed_from_u64(9);
     let own = identity("ann", 1);
-    let mut client =
-        Client::new(own, Saved::default(), no_records(), Box::new(generator()), generator());
+    let mut client = Client::new(
+        own,
+        Saved::default(),
+        vault_key(),
+        no_records(),
+        Box::new(generator()),
+        generator(),
+    );
     for (from, pair) in all.chunks(5).enumerate() {
         let until = from * 5 + pair.len();
         let head = head(&all[..until]);
@@ -298,8 +320,14 @@ fn names_are_listed_once_in_the_order_of_the_log() {
     let all = [record("zoe", 1), record("bob", 2), record("cid", 3), record("ann", 4)];
     let generator = || ChaCha20Rng::seed_from_u64(9);
     let own = identity("zoe", 1);
-    let mut client =
-        Client::new(own, Saved::default(), no_records(), Box::new(generator()), generator());
+    let mut client = Client::new(
+        own,
+        Saved::default(),
+        vault_key(),
+        no_records(),
+        Box::new(generator()),
+        generator(),
+    );
     let page = |from: usize, until: usize| {
         let records = all[from..until].to_vec();
         Page {
@@ -318,7 +346,7 @@ fn names_are_listed_once_in_the_order_of_the_log() {
     client.handle_directory_synced(NOW, 2, head(&all[..2]));
     assert!(listed(&mut client).is_empty(), "nothing is new after a reconnect");
     let mut hear = |page| {
-        client.handle_control(NOW, &ServerControl::Page(page)).unwrap();
+        client.handle_control(NOW, ServerControl::Page(page)).unwrap();
         listed(&mut client)
     };
     assert_eq!(hear(page(2, 3)), [["cid"]]);

@@ -38,8 +38,9 @@ impl Client {
         let wanted = self.rounds.as_ref().and_then(|rounds| rounds.wants_content(now.at));
         let Some(round) = wanted else { return };
         let meetings = self.meet(round);
+        let dial = self.dial(round);
         if let Some(rounds) = &mut self.rounds {
-            rounds.seal(meetings, &self.own, &mut self.rng);
+            rounds.seal(meetings, &dial, &self.own, &mut self.rng);
         }
     }
 
@@ -64,6 +65,7 @@ impl Client {
             self.keep(vec![Change::Mark(round)], Vec::new());
         }
         self.mark = round;
+        self.turn_wheels(round);
         let round_ms = self.rounds.as_ref().map_or(1, Rounds::round_ms);
         let closes_ms = header.closes_ms.min(round_ms);
         self.event(Event::RoundOpen { number: round.0, closes_ms, round_ms });
@@ -88,6 +90,7 @@ impl Client {
         if answered.lost_probe() {
             self.missed += 1;
         }
+        let dial = answered.dial();
         let (mut changes, mut then) = (Vec::new(), Vec::new());
         for (usage, cell) in answered.slots {
             let SlotUse::Meeting(peer) = usage else { continue };
@@ -95,6 +98,9 @@ impl Client {
         }
         if !changes.is_empty() {
             self.keep(changes, then);
+        }
+        if let Some(dial) = dial {
+            self.dialled(answered.round, &dial);
         }
         self.answered = (answered.round, answered.seats);
         self.event(Event::Round {
@@ -117,6 +123,11 @@ impl Client {
         let Some(open) = self.conversations.get_mut(&peer) else { return };
         let Some(cell) = cell else { return open.conversation.unheard(&mut self.rng) };
         let inward = open.conversation.inward(round, cell, &mut self.rng);
+        let is_answer = inward.heard && open.conversation.answered();
+        if inward.heard {
+            let unsent = inward.unsent || open.conversation.undelivered() > 0;
+            open.finder.heard(round, unsent || !open.conversation.is_live());
+        }
         for complete in inward.complete {
             let (id, text, sent_ms) = (complete.id, complete.text, complete.sent_ms);
             let incoming = Incoming { id, peer, text, sent_ms, round };
@@ -130,17 +141,21 @@ impl Client {
         if let Some(mark) = inward.directory {
             self.compare_with_peer(peer, mark);
         }
+        if is_answer {
+            self.answered_call(peer);
+        }
     }
 
-    /// Chooses the conversations of a round by lowest rank and makes their cells.
+    /// Chooses of the hot conversations those of lowest rank and makes their cells.
     pub(super) fn meet(&mut self, round: Round) -> Vec<SlotContent> {
-        let Some(slots) = self.rounds.as_ref().map(|rounds| usize::from(rounds.slots())) else {
+        let Some(slots) = self.rounds.as_ref().map(|rounds| rounds.cell_slots(round)) else {
             return Vec::new();
         };
         let standing = |open: &&Open| self.changed.contains(&open.conversation.peer().name);
-        let ranked = self.conversations.iter().filter(|(_, open)| !standing(open));
-        let mut ranked: Vec<(u64, IdentityHash)> =
-            ranked.map(|(peer, open)| (open.conversation.rank(round), *peer)).collect();
+        let hot =
+            self.conversations.iter().filter(|(_, open)| open.is_hot(round) && !standing(open));
+        let ranked = hot.filter_map(|(peer, open)| Some((open.conversation.rank(round)?, *peer)));
+        let mut ranked: Vec<(u64, IdentityHash)> = ranked.collect();
         ranked.sort_unstable();
         ranked.truncate(slots);
         ranked.into_iter().filter_map(|(_, peer)| self.cell_for(round, peer)).collect()
@@ -149,14 +164,13 @@ impl Client {
     fn cell_for(&mut self, round: Round, peer: IdentityHash) -> Option<SlotContent> {
         let directory = self.directory.mark();
         let open = self.conversations.get_mut(&peer)?;
-        let drop_id = open.conversation.drop_id(round);
+        let drop_id = open.conversation.drop_id(round)?;
         let outward = open.conversation.outward(round, &self.own, directory, &mut self.rng);
         if let Some(outgoing) = outward.completes {
             self.keep(vec![Change::Sent(outgoing.id, round)], Vec::new());
             self.state(&outgoing, MessageState::Sent, Some(round));
         }
-        let usage = SlotUse::Meeting(peer);
-        Some(SlotContent { usage, drop_id, cell: Box::new(outward.cell) })
+        Some(SlotContent::cell(SlotUse::Meeting(peer), drop_id, &outward.cell))
     }
 
     /// Draws how many rounds to stay after the last acknowledgement.

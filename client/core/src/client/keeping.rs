@@ -1,0 +1,312 @@
+//! The vault at the server: contacts, marks and blocks, sealed, so that another machine finds them again.
+//!
+//! In every cycle of [`CYCLE`] control rounds three control frames in a row carry the vault, freshly sealed, whether it
+//! changed or not; which three is drawn when a stream is joined. So the server learns nothing from when it is written.
+//!
+//! Invariant: a version is never written twice, and never one below what was seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore;
+use wire::control::{ClientControl, VaultGet, VaultPart, VaultPut, VaultVersion};
+use wire::ids::{AccountIndex, CONTROL_EVERY, IdentityHash, Round};
+use wire::size::CONTROL_BODY;
+
+use super::Client;
+use crate::api::{About, ErrorCode, Event};
+use crate::record::{Change, Contact};
+use crate::vault::{SealedVault, ShortIdentity, Vault, VaultEntry, VaultKey};
+use crate::wheel::Root;
+
+/// Control rounds between two times that the vault is written.
+const CYCLE: u64 = 30;
+
+/// Control frames that a vault takes.
+const PARTS: usize = 3;
+
+/// What is known of the vault at the server.
+pub(super) struct Keeping {
+    key: VaultKey,
+    /// Highest version that was seen or written, by this process or before.
+    seen: u64,
+    /// The server's version, once it told.
+    stored: Option<u64>,
+    /// Control rounds by which this stream's cycle is shifted.
+    offset: u64,
+    writing: Option<Writing>,
+    fetching: Option<Fetching>,
+}
+
+/// A vault on its way to the server.
+struct Writing {
+    base: u64,
+    version: u64,
+    parts: [[u8; CONTROL_BODY]; PARTS],
+    next: usize,
+    /// Whose unsaved changes are in it.
+    covers: BTreeSet<IdentityHash>,
+}
+
+/// A vault on its way from the server, since another session stored one.
+#[derive(Default)]
+struct Fetching {
+    asked: usize,
+    version: Option<u64>,
+    parts: Vec<[u8; CONTROL_BODY]>,
+}
+
+impl Keeping {
+    pub(super) fn new(key: VaultKey, seen: u64) -> Self {
+        Self { key, seen, stored: None, offset: 0, writing: None, fetching: None }
+    }
+
+    /// Draws where in the cycle this stream writes.
+    pub(super) fn joined(&mut self, schedule: &mut ChaCha20Rng) {
+        self.offset = schedule.next_u64() % CYCLE;
+    }
+
+    /// The stream is gone, and what was half written with it.
+    pub(super) fn lost(&mut self) {
+        self.writing = None;
+        self.fetching = None;
+    }
+
+    /// Somebody's entry changed: what is being written does not say so yet.
+    pub(super) fn touched(&mut self, peer: &IdentityHash) {
+        if let Some(writing) = &mut self.writing {
+            writing.covers.remove(peer);
+        }
+    }
+
+    /// Tells which part of a vault is written in a control round.
+    fn part(&self, round: Round) -> Option<usize> {
+        let place = usize::try_from((round.0 / CONTROL_EVERY + self.offset) % CYCLE).ok()?;
+        (place < PARTS).then_some(place)
+    }
+
+    /// Takes the next frame of what is being written.
+    fn next_put(&mut self) -> Option<ClientControl> {
+        let writing = self.writing.as_mut()?;
+        let bytes = *writing.parts.get(writing.next)?;
+        let part = u8::try_from(writing.next).ok()?;
+        writing.next += 1;
+        let Writing { base, version, .. } = *writing;
+        Some(ClientControl::VaultPut(Box::new(VaultPut { part, base, version, bytes })))
+    }
+
+    fn next_get(&mut self) -> Option<ClientControl> {
+        let fetching = self.fetching.as_mut().filter(|fetching| fetching.asked < PARTS)?;
+        let part = u8::try_from(fetching.asked).ok()?;
+        fetching.asked += 1;
+        Some(ClientControl::VaultGet(VaultGet { part }))
+    }
+}
+
+impl Client {
+    /// Takes in the vault that the server keeps, before joining; version 0 is none.
+    pub fn handle_vault(&mut self, version: u64, sealed: &SealedVault) {
+        self.keeping.stored = Some(version);
+        if version < self.keeping.seen {
+            return self.vault_error(
+                ErrorCode::VaultRolledBack,
+                "the server shows older contacts than it had before: it was restored from an old copy, or keeps them \
+                 back; what this machine knows stays, and is stored again; ask the server's operator",
+            );
+        }
+        if version == 0 {
+            return self.tell_all_contacts();
+        }
+        let opened = Vault::open(&self.keeping.key, self.own.name(), version, sealed.as_ref());
+        match opened {
+            Ok(vault) => {
+                if version > self.keeping.seen {
+                    self.keeping.seen = version;
+                    self.keep(vec![Change::Vault(version, Vec::new())], Vec::new());
+                }
+                self.adopt(vault);
+            }
+            Err(error) => self.vault_error(ErrorCode::VaultDamaged, error.to_string()),
+        }
+        self.tell_all_contacts();
+    }
+
+    /// Returns the control frame of a round: the vault's turn, else what was asked for, else a page.
+    pub(super) fn control_frame(&mut self, round: Round) -> ClientControl {
+        match self.keeping.part(round) {
+            Some(0) => self.begin_writing(),
+            // joined in the middle of its turn
+            Some(part) if self.keeping.writing.as_ref().is_none_or(|it| it.next != part) => {
+                self.keeping.writing = None;
+            }
+            Some(_) | None => (),
+        }
+        if self.keeping.part(round).is_some()
+            && let Some(put) = self.keeping.next_put()
+        {
+            return put;
+        }
+        let get = self.keeping.next_get();
+        get.or_else(|| self.requests_out.pop_front()).unwrap_or_else(|| self.next_pull())
+    }
+
+    /// Another session stored a vault: it is fetched, and ours is written in the next cycle.
+    pub(super) fn vault_conflict(&mut self, stored: VaultVersion) {
+        self.keeping.stored = Some(stored.version);
+        self.keeping.writing = None;
+        self.keeping.fetching = Some(Fetching::default());
+    }
+
+    fn begin_writing(&mut self) {
+        let base = self.keeping.stored.unwrap_or(0);
+        let version = base.max(self.keeping.seen) + 1;
+        let mut vault = Vault::new(version);
+        for contact in self.contacts.values().filter(|contact| !contact.forgotten) {
+            // never more than fit: whoever adds one checks that
+            let _ = vault.insert(short(contact), entry(contact));
+        }
+        let unsaved = self.contacts.iter().filter(|(_, contact)| contact.unsaved);
+        let covers = unsaved.map(|(peer, _)| *peer).collect();
+        let sealed = vault.seal(&self.keeping.key, self.own.name(), &mut self.rng);
+        self.keeping.writing =
+            Some(Writing { base, version, parts: sealed.parts(), next: 0, covers });
+    }
+
+    /// What was written is durable at the server.
+    pub(super) fn vault_stored(&mut self, VaultVersion { version }: VaultVersion) {
+        let written = self.keeping.writing.take().filter(|writing| writing.version == version);
+        let Some(Writing { covers, .. }) = written else { return };
+        self.keeping.stored = Some(version);
+        self.keeping.seen = version;
+        let (mut saved, mut changes) = (Vec::new(), Vec::new());
+        for peer in covers {
+            let Some(contact) = self.contacts.get_mut(&peer) else { continue };
+            contact.unsaved = false;
+            if contact.forgotten {
+                self.contacts.remove(&peer);
+                changes.push(Change::Forgotten(peer));
+            } else {
+                saved.push(peer);
+            }
+        }
+        changes.push(Change::Vault(version, saved));
+        self.keep(changes, Vec::new());
+        self.event(Event::VaultStored { version });
+    }
+
+    /// A part of the vault that another session stored.
+    pub(super) fn vault_part(&mut self, part: &VaultPart) {
+        let Some(fetching) = &mut self.keeping.fetching else { return };
+        let VaultPart { part: place, version, bytes } = part;
+        let in_order = usize::from(*place) == fetching.parts.len();
+        if !in_order || *fetching.version.get_or_insert(*version) != *version {
+            // another session stored one in between: from the beginning
+            self.keeping.fetching = Some(Fetching::default());
+            return;
+        }
+        fetching.parts.push(*bytes);
+        if let Ok(parts) = <&[_; PARTS]>::try_from(&fetching.parts[..]) {
+            let sealed = SealedVault::from_parts(parts);
+            let version = *version;
+            self.keeping.fetching = None;
+            self.handle_vault(version, &sealed);
+        }
+    }
+
+    /// Takes over what another machine stored; what changed here since this machine stored last, stays as it is here.
+    fn adopt(&mut self, server: Vault) {
+        let mut local = Vault::new(server.version);
+        let mut unsaved = BTreeSet::new();
+        for contact in self.contacts.values() {
+            if contact.unsaved {
+                unsaved.insert(short(contact));
+            }
+            if !contact.forgotten {
+                let _ = local.insert(short(contact), entry(contact));
+            }
+        }
+        let merged = Vault::merged(server, &local, &unsaved);
+        let here: BTreeMap<ShortIdentity, IdentityHash> =
+            self.contacts.iter().map(|(peer, contact)| (short(contact), *peer)).collect();
+        for (who, peer) in &here {
+            if !merged.vault.entries().contains_key(who) && !unsaved.contains(who) {
+                self.drop_contact(*peer);
+                self.contacts.remove(peer);
+                self.keep(vec![Change::Forgotten(*peer)], Vec::new());
+            }
+        }
+        for (who, entry) in merged.vault.entries() {
+            match here.get(who) {
+                Some(peer) => self.adopt_marks(*peer, *entry),
+                None => self.adopt_new(*who, *entry),
+            }
+        }
+    }
+
+    fn adopt_marks(&mut self, peer: IdentityHash, entry: VaultEntry) {
+        let VaultEntry { verified, blocked, .. } = entry;
+        let Some(contact) = self.contacts.get(&peer) else { return };
+        if contact.unsaved || (contact.verified, contact.blocked) == (verified, blocked) {
+            return;
+        }
+        let (was_blocked, record, index) = (contact.blocked, contact.record, contact.index);
+        let contact = Contact { verified, blocked, ..contact.clone() };
+        match (was_blocked, blocked) {
+            (false, true) => self.park(peer),
+            (true, false) => {
+                let root = Root::none(&mut self.rng);
+                self.befriend(index, record, root);
+            }
+            (false, false) | (true, true) => (),
+        }
+        self.put_contact(contact);
+    }
+
+    /// Somebody whom another machine knows: he is called anew, since the roots are there.
+    fn adopt_new(&mut self, who: ShortIdentity, entry: VaultEntry) {
+        let VaultEntry { index: AccountIndex(place), verified, blocked } = entry;
+        let listed = self.directory.at(place).filter(|it| ShortIdentity::of(&it.identity()) == who);
+        let Some(record) = listed.filter(|it| it.verify().is_ok()) else {
+            return self.forked();
+        };
+        let peer = record.identity();
+        let index = AccountIndex(place);
+        self.known.insert(record.name, record);
+        if !blocked {
+            let root = Root::none(&mut self.rng);
+            self.befriend(index, record, root);
+        }
+        let contact =
+            Contact { record, index, verified, blocked, forgotten: false, unsaved: false };
+        self.put_contact(contact);
+        self.compare_keys(vec![record.name]);
+        debug_assert!(self.contacts.contains_key(&peer), "it was just put there");
+    }
+
+    /// Tells all contacts, once after the sign-in.
+    fn tell_all_contacts(&mut self) {
+        if !std::mem::replace(&mut self.contacts_told, true) {
+            let peers: Vec<_> = self
+                .contacts
+                .iter()
+                .filter(|(_, it)| !it.forgotten)
+                .map(|(peer, _)| *peer)
+                .collect();
+            peers.iter().for_each(|peer| self.tell_contact(peer));
+        }
+    }
+
+    fn vault_error(&mut self, code: ErrorCode, text: impl Into<String>) {
+        self.error(code, text, About::default());
+        self.tell_all_contacts();
+    }
+}
+
+fn short(contact: &Contact) -> ShortIdentity {
+    ShortIdentity::of(&contact.record.identity())
+}
+
+fn entry(contact: &Contact) -> VaultEntry {
+    let Contact { index, verified, blocked, .. } = *contact;
+    VaultEntry { index, verified, blocked }
+}
