@@ -7,6 +7,9 @@
 /// The database of schema version 1.
 pub const V1: &str = include_str!("../fixtures/v1.hex");
 
+/// The database of schema version 2.
+pub const V2: &str = include_str!("../fixtures/v2.hex");
+
 /// One entry of a fixture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -78,7 +81,7 @@ mod tests {
     use sled::Db;
 
     use super::*;
-    use crate::{META_TREE, Opened, v1};
+    use crate::{META_TREE, Opened, v1, v2};
 
     fn loaded(text: &str) -> (tempfile::TempDir, Db, Vec<Entry>) {
         let dir = tempfile::tempdir().unwrap();
@@ -93,9 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn version_1_opens_and_reads_as_what_it_is() {
+    fn version_1_reads_as_what_it_is() {
         let (_dir, db, _) = loaded(V1);
-        assert_eq!(crate::open(&db).unwrap(), Opened::Current);
+        assert_eq!(crate::version(&db).unwrap(), Some(1));
 
         let bob: v1::Account = read(&db, v1::ACCOUNTS, 1u32.to_be_bytes());
         let expected = v1::Account {
@@ -145,6 +148,74 @@ mod tests {
             *entries_by_tree.entry(tree).or_default() += 1;
         }
         assert_eq!(entries_by_tree.len(), v1::TREES.len() + 1);
+    }
+
+    fn read_2<R: v2::Record>(db: &Db, tree: &str, key: impl AsRef<[u8]>) -> R {
+        v2::decode(&db.open_tree(tree).unwrap().get(key).unwrap().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn version_2_opens_and_reads_as_what_it_is() {
+        let (_dir, db, _) = loaded(V2);
+        assert_eq!(crate::open(&db, &|| Ok(())).unwrap(), Opened::Current);
+
+        let ann: v2::Account = read_2(&db, v2::ACCOUNTS, 0u32.to_be_bytes());
+        let expected = v2::Account {
+            name: "ann".into(),
+            password_file: vec![0xa0; 192],
+            memory_kib: 262_144,
+            passes: 3,
+            lanes: 1,
+            sealed_master: [0xa1; 80],
+            sealed_identity: [0xa2; 112],
+            created_ms: 1_767_225_600_000,
+            disabled: false,
+            deleted: false,
+            password_changes: 2,
+        };
+        assert_eq!(ann, expected);
+        let bob: v2::Account = read_2(&db, v2::ACCOUNTS, 1u32.to_be_bytes());
+        assert!(bob.deleted && bob.disabled && bob.password_file.is_empty());
+        assert_eq!(read_2::<v2::AccountIndex>(&db, v2::NAMES, "bob"), v2::AccountIndex(3));
+        let token: v2::Token = read_2(&db, v2::TOKENS, [0xc1; 32]);
+        let expected = v2::Token {
+            account_index: 0,
+            created_ms: 1_767_225_600_000,
+            expires_ms: 1_769_817_700_000,
+            superseded: false,
+        };
+        assert_eq!(token, expected);
+        let vault: v2::Vault = read_2(&db, v2::VAULTS, 0u32.to_be_bytes());
+        assert_eq!(vault, v2::Vault { version: 7, sealed: [0xf0; 3072] });
+        let invite: v2::Invite = read_2(&db, v2::INVITES, [0xf1; 32]);
+        assert_eq!(invite.expires_ms, 1_769_817_600_000);
+        assert_eq!(read_2::<v2::Number>(&db, v2::STATE, "deletions"), v2::Number(1));
+    }
+
+    #[test]
+    fn version_2_has_an_entry_in_every_tree_and_each_encodes_back_to_its_bytes() {
+        fn same<R: v2::Record>(value: &[u8]) -> Option<bool> {
+            Some(v2::encode(&v2::decode::<R>(value)?)? == value)
+        }
+        let mut entries_by_tree: BTreeMap<String, usize> = BTreeMap::new();
+        for Entry { tree, key, value } in parse(V2).unwrap() {
+            let unchanged = match tree.as_str() {
+                META_TREE => Some(value == 2u32.to_be_bytes()),
+                v2::ACCOUNTS => same::<v2::Account>(&value),
+                v2::NAMES => same::<v2::AccountIndex>(&value),
+                v2::DIRECTORY => same::<v2::DirectoryEntry>(&value),
+                v2::TOKENS => same::<v2::Token>(&value),
+                v2::ACCOUNT_TOKENS => same::<v2::AccountTokens>(&value),
+                v2::VAULTS => same::<v2::Vault>(&value),
+                v2::INVITES => same::<v2::Invite>(&value),
+                v2::SECRETS => same::<v2::Secret>(&value),
+                v2::STATE => same::<v2::Number>(&value),
+                other => panic!("no tree of version 2: {other}"),
+            };
+            assert_eq!(unchanged, Some(true), "{tree} {key:02x?}");
+            *entries_by_tree.entry(tree).or_default() += 1;
+        }
+        assert_eq!(entries_by_tree.len(), v2::TREES.len() + 1);
     }
 
     #[test]

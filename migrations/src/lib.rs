@@ -156,7 +156,7 @@ mod tests {
     fn with_schema(value: &[u8]) -> Result<Opened, Error> {
         let (_dir, db) = empty();
         db.open_tree(META_TREE).unwrap().insert(SCHEMA_KEY, value).unwrap();
-        let outcome = open(&db);
+        let outcome = open(&db, &|| Ok(()));
         assert_eq!(db.open_tree(META_TREE).unwrap().get(SCHEMA_KEY).unwrap().unwrap(), value);
         outcome
     }
@@ -165,9 +165,9 @@ mod tests {
     fn an_empty_database_gets_the_newest_schema_and_keeps_it() {
         let (_dir, db) = empty();
         assert_eq!(version(&db).unwrap(), None);
-        assert_eq!(open(&db).unwrap(), Opened::Created);
+        assert_eq!(open(&db, &|| Ok(())).unwrap(), Opened::Created);
         assert_eq!(version(&db).unwrap(), Some(VERSION));
-        assert_eq!(open(&db).unwrap(), Opened::Current);
+        assert_eq!(open(&db, &|| Ok(())).unwrap(), Opened::Current);
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let (_dir, db) = empty();
         db.open_tree(META_TREE).unwrap();
         db.open_tree(v1::ACCOUNTS).unwrap();
-        assert_eq!(open(&db).unwrap(), Opened::Created);
+        assert_eq!(open(&db, &|| Ok(())).unwrap(), Opened::Created);
         v1::create(&db).unwrap();
         assert_eq!(version(&db).unwrap(), Some(1));
     }
@@ -198,7 +198,7 @@ mod tests {
     fn data_without_a_version_is_refused() {
         let (_dir, db) = empty();
         db.open_tree("accounts").unwrap().insert([0; 4], "ann").unwrap();
-        assert!(matches!(open(&db), Err(Error::NoVersion)));
+        assert!(matches!(open(&db, &|| Ok(())), Err(Error::NoVersion)));
         assert_eq!(db.open_tree("accounts").unwrap().len(), 1);
     }
 
@@ -206,6 +206,6 @@ mod tests {
     fn a_foreign_database_is_refused() {
         let (_dir, db) = empty();
         db.insert("in the default tree", "something").unwrap();
-        assert!(matches!(open(&db), Err(Error::NoVersion)));
+        assert!(matches!(open(&db, &|| Ok(())), Err(Error::NoVersion)));
     }
 }
