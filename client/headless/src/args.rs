@@ -9,30 +9,56 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// What is logged when nobody says otherwise.
 pub const LOG_DEFAULT: LevelFilter = LevelFilter::WARN;
 
-const EXAMPLE: &str = r#"A session (> is typed, < is printed; each line is one JSON object):
+const EXAMPLE: &str = r#"A call (> is typed, < is printed; each line is one JSON object). First bob's session, who
+expects nobody; then ann's:
 
-  $ iirs-headless --link "$(iirs-server link)" --user ann --password-file ann.txt --register
-  < {"is":"registered","user":"ann"}
+  $ iirs-headless --link "$(iirs-server link)" --user bob --password-file bob.txt --register
+  < {"is":"registered","user":"bob"}
+  < {"is":"signed-in","user":"bob"}
+  < {"is":"request","peer":"ann"}
+  > {"do":"accept","peer":"ann"}
+  < {"is":"contact","peer":"ann","standing":"contact","verified":false}
+  < {"is":"message","peer":"ann","text":"hi","sent_ms":1790000000000,"round":21}
+
+  $ iirs-headless --link LINK --user ann --password-file ann.txt
   < {"is":"signed-in","user":"ann"}
-  > {"do":"open","peer":"bob"}
+  > {"do":"call","peer":"bob"}
   > {"do":"send","peer":"bob","text":"hi","id":"m1"}
+  < {"is":"contact","peer":"bob","standing":"calling","verified":false}
   < {"is":"state","id":"m1","peer":"bob","state":"queued","round":null}
-  < {"is":"state","id":"m1","peer":"bob","state":"sent","round":7}
-  < {"is":"state","id":"m1","peer":"bob","state":"delivered","round":9}
-  < {"is":"message","peer":"bob","text":"hello ann","sent_ms":1790000000000,"round":11}
+  < {"is":"calling","peer":"bob"}
+  < {"is":"answered","peer":"bob"}
+  < {"is":"contact","peer":"bob","standing":"contact","verified":false}
+  < {"is":"state","id":"m1","peer":"bob","state":"sent","round":19}
+  < {"is":"state","id":"m1","peer":"bob","state":"delivered","round":22}
   > {"do":"quit"}
 
-Commands:  open PEER  send PEER TEXT [ID]  close PEER  safety-number PEER  directory  status  quit
-  Text flows once both sides have opened each other. A send without id gets one. What is typed
-  before the sign-in waits for it. Compare a safety number by another way, in person or by
-  phone: with the same 60 digits on both sides nobody, the server included, is in between.
+Commands, by the value of "do", with their other fields:
+  talking   open peer  send peer text [id]  close peer
+            A send without id gets one. Text flows once the other side has accepted the call, or
+            both have opened each other; until then it waits, on disk.
+  calling   call peer  accept peer  decline peer  block peer  unblock peer  forget peer  contacts
+            Who is called need not expect it. Whom you decline or block is not told. A call rings
+            for as long as you are here, and again when you are back.
+  trusting  safety-number peer  verify peer [verified: false takes it back]  accept-key peer
+            Compare a safety number by another way, in person or by phone: with the same 60 digits
+            on both sides nobody, the server included, is in between. Then verify remembers it.
+            After key-changed the conversation stands still until accept-key, forget or block.
+  account   sessions  end-session id  password old new  delete-account password
+            Instead of a password, old-file, new-file or password-file may name a file with it.
+            A new password ends all other sessions. A deleted account is gone for good.
+  else      directory  status  quit
+  What is typed before the sign-in waits for it.
 
-Printed:   registered  signed-in  connection  round  state  message  safety-number  directory
-  status  error
+Printed, by the value of "is":
+  registered  signed-in  connection  round  state  message  directory  status  error
+  request  calling  answered  contact  contacts  forgotten  key-changed  safety-number
+  vault-stored  sessions  session-ended  password-changed  account-deleted
 
 Ends:      at the end of the input, once nothing is queued and 30 to 120 rounds more have passed
   (leaving with the last acknowledgement would tell; --no-linger leaves at once), or within 5 s
-  after quit, SIGTERM or SIGINT.
+  after quit, SIGTERM or SIGINT. A message to somebody who has not answered the call is queued,
+  too: the end of the input waits for the answer, however long; quit does not.
 
 Exit codes: 0 done, 1 refused or failed (an error line on standard output says why), 2 usage."#;
 
@@ -55,6 +81,10 @@ pub struct Args {
     /// Make the account first
     #[arg(long)]
     pub register: bool,
+
+    /// Code for --register, XXXX-XXXX-XXXX-XXXX, where the server's operator hands them out
+    #[arg(long, value_name = "CODE", requires = "register", allow_hyphen_values = true)]
+    pub invite: Option<OsString>,
 
     /// Open a conversation with NAME at the start; may be given again
     #[arg(long = "contact", value_name = "NAME", allow_hyphen_values = true)]
@@ -89,9 +119,17 @@ pub struct PasswordFrom {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::error::ErrorKind;
+    use zeroize::Zeroizing;
 
     use super::*;
+    use crate::command::{self, Labels};
+    use crate::lines::Line;
+
+    const VERBS: &str = "open send close call accept decline block unblock forget contacts safety-number verify accept-key \
+        sessions end-session password delete-account directory status quit";
 
     const COMPLETE: [&str; 6] = ["--link", "L", "--user", "ann", "--password-file", "f"];
 
@@ -139,6 +177,7 @@ mod tests {
         let with = |more: &[&str]| parse(&[&COMPLETE[..], more].concat()).err();
         assert_eq!(with(&["--nope"]), Some(ErrorKind::UnknownArgument));
         assert_eq!(with(&["stray"]), Some(ErrorKind::UnknownArgument));
+        assert_eq!(with(&["--invite", "X"]), Some(ErrorKind::MissingRequiredArgument));
         assert_eq!(with(&["--log", "a=b=c"]), Some(ErrorKind::ValueValidation));
         assert_eq!(with(&["--log", "client_link=debug,warn"]), None);
     }
@@ -151,12 +190,34 @@ mod tests {
         let text = help.to_string();
         for word in [
             "--password-stdin",
-            r#"{"do":"open","peer":"bob"}"#,
-            "safety-number PEER",
+            r#"{"do":"accept","peer":"ann"}"#,
+            r#"{"do":"call","peer":"bob"}"#,
+            r#"{"is":"request","peer":"ann"}"#,
             "--no-linger",
+            "has not answered the call",
             "Exit codes",
         ] {
             assert!(text.contains(word), "{word} is missing in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_command_and_shows_only_such_lines() {
+        let read = |line: &str| {
+            let bytes = Some(Zeroizing::new(line.as_bytes().to_vec()));
+            command::parse(&Line { number: 1, bytes, whole: true }, &mut Labels::new())
+        };
+        let (_, commands) = EXAMPLE.split_once("Commands, ").unwrap();
+        let (commands, _) = commands.split_once("Printed, ").unwrap();
+        let words: BTreeSet<_> = commands.split_whitespace().collect();
+        for verb in VERBS.split(' ') {
+            assert!(words.contains(verb), "{verb} is missing");
+            let known = read(&format!(r#"{{"do":"{verb}"}}"#))
+                .map_or_else(|it| it.to_string(), |_| String::new());
+            assert!(!known.contains("no command is named"), "{verb}: {known}");
+        }
+        for line in EXAMPLE.lines().filter_map(|line| line.strip_prefix("  > ")) {
+            assert!(read(line).is_ok(), "{line}");
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod command;
 pub mod lines;
 pub mod output;
 pub mod run;
+pub mod secret;
 pub mod start;
 
 use std::fs::File;

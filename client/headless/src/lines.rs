@@ -15,6 +15,10 @@ const WAITING_MAX: usize = 4;
 
 const CHUNK: usize = 8 * 1024;
 
+/// Room for a line to begin with: two passwords with every byte escaped, so that growing leaves no copy of them
+/// behind.
+const ROOM: usize = 16 * 1024;
+
 /// Splits a reader into lines; what was handed out is erased from its buffer.
 pub struct Lines<R> {
     input: R,
@@ -42,8 +46,7 @@ impl<R: Read> Lines<R> {
     /// Returns the next line of up to `bytes_max` bytes, or none at the end; a last line needs no
     /// newline.
     pub fn next(&mut self, bytes_max: usize) -> io::Result<Option<Line>> {
-        // Room for a whole password, so that growing leaves no copy of it behind.
-        let mut bytes = Some(Zeroizing::new(Vec::with_capacity(bytes_max.min(CHUNK))));
+        let mut bytes = Some(Zeroizing::new(Vec::with_capacity(bytes_max.min(ROOM))));
         let mut begun = false;
         loop {
             if self.unread.is_empty() && !self.fill()? {
@@ -168,6 +171,15 @@ mod tests {
     fn the_longest_text_fits_with_every_byte_escaped() {
         let escaped = r"\u0000".repeat(16 * 1024);
         assert!(escaped.len() + 1024 < LINE_MAX);
+    }
+
+    #[test]
+    fn two_passwords_never_grow_their_line() {
+        let escaped = r"\u0000".repeat(2 * client_link::api::PASSWORD_MAX);
+        let line = format!(r#"{{"do":"password","old":"{escaped}","new":""}}"#);
+        assert!(line.len() <= ROOM, "{}", line.len());
+        let line = Lines::new(line.as_bytes()).next(LINE_MAX).unwrap().unwrap();
+        assert_eq!(line.bytes.unwrap().capacity(), ROOM);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::thread;
 
-use client_link::api::{About, ConversationStatus, Event, Status};
+use client_link::api::{About, ContactStatus, ConversationStatus, Event, SessionStatus, Status};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +42,36 @@ enum Said<'a> {
         digits: &'a str,
     },
     Status(SaidStatus<'a>),
+    Request {
+        peer: &'a str,
+    },
+    Calling {
+        peer: &'a str,
+    },
+    Answered {
+        peer: &'a str,
+    },
+    KeyChanged {
+        peer: &'a str,
+    },
+    Contact(SaidContact<'a>),
+    Forgotten {
+        peer: &'a str,
+    },
+    Contacts {
+        contacts: Vec<SaidContact<'a>>,
+    },
+    VaultStored {
+        version: u64,
+    },
+    Sessions {
+        sessions: Vec<SaidSession<'a>>,
+    },
+    SessionEnded {
+        id: &'a str,
+    },
+    PasswordChanged,
+    AccountDeleted,
     Connection {
         state: &'static str,
     },
@@ -61,6 +91,7 @@ struct SaidStatus<'a> {
     round: u64,
     seats: u32,
     missed: u64,
+    refused_calls: u64,
     conversations: Vec<SaidConversation<'a>>,
 }
 
@@ -70,6 +101,22 @@ struct SaidConversation<'a> {
     live: bool,
     refused: u64,
     queued: u32,
+}
+
+#[derive(Serialize)]
+struct SaidContact<'a> {
+    peer: &'a str,
+    standing: &'static str,
+    verified: bool,
+}
+
+#[derive(Serialize)]
+struct SaidSession<'a> {
+    id: &'a str,
+    created_ms: u64,
+    expires_ms: u64,
+    current: bool,
+    superseded: bool,
 }
 
 /// Returns an event's line without its newline; none for what is not printed.
@@ -87,24 +134,28 @@ pub fn event(event: &Event) -> Option<String> {
         Event::Directory { names } => Said::Directory { names },
         Event::SafetyNumber { peer, digits } => Said::SafetyNumber { peer, digits },
         Event::Status(status) => Said::Status(said_status(status)),
+        Event::Request { peer } => Said::Request { peer },
+        Event::Calling { peer } => Said::Calling { peer },
+        Event::Answered { peer } => Said::Answered { peer },
+        Event::KeyChanged { peer } => Said::KeyChanged { peer },
+        Event::Contact(contact) => Said::Contact(said_contact(contact)),
+        Event::Forgotten { peer } => Said::Forgotten { peer },
+        Event::Contacts { contacts } => {
+            Said::Contacts { contacts: contacts.iter().map(said_contact).collect() }
+        }
+        Event::VaultStored { version } => Said::VaultStored { version: *version },
+        Event::Sessions { sessions } => {
+            Said::Sessions { sessions: sessions.iter().map(said_session).collect() }
+        }
+        Event::SessionEnded { id } => Said::SessionEnded { id },
+        Event::PasswordChanged => Said::PasswordChanged,
+        Event::AccountDeleted => Said::AccountDeleted,
         Event::Connection(state) => Said::Connection { state: state.as_str() },
         Event::Error { code, text, about: About { peer, label } } => {
             Said::Error { code: code.as_str(), text, id: label.as_deref(), peer: peer.as_deref() }
         }
         // the exit code tells the end; the rest is for a window
         Event::Ended { .. }
-        | Event::Request { .. }
-        | Event::Calling { .. }
-        | Event::Answered { .. }
-        | Event::KeyChanged { .. }
-        | Event::Contact(_)
-        | Event::Forgotten { .. }
-        | Event::Contacts { .. }
-        | Event::VaultStored { .. }
-        | Event::Sessions { .. }
-        | Event::SessionEnded { .. }
-        | Event::PasswordChanged
-        | Event::AccountDeleted
         | Event::Progress(_)
         | Event::RoundOpen { .. }
         | Event::Listed { .. }
@@ -120,12 +171,13 @@ pub fn error(code: &str, text: &str) -> String {
 }
 
 fn said_status(status: &Status) -> SaidStatus<'_> {
-    let Status { connection, round, seats, missed, conversations } = status;
+    let Status { connection, round, seats, missed, refused_calls, conversations } = status;
     SaidStatus {
         connection: connection.as_str(),
         round: *round,
         seats: *seats,
         missed: *missed,
+        refused_calls: *refused_calls,
         conversations: conversations.iter().map(said_conversation).collect(),
     }
 }
@@ -133,6 +185,16 @@ fn said_status(status: &Status) -> SaidStatus<'_> {
 fn said_conversation(conversation: &ConversationStatus) -> SaidConversation<'_> {
     let ConversationStatus { peer, live, refused, queued } = conversation;
     SaidConversation { peer, live: *live, refused: *refused, queued: *queued }
+}
+
+fn said_contact(contact: &ContactStatus) -> SaidContact<'_> {
+    let ContactStatus { peer, standing, verified } = contact;
+    SaidContact { peer, standing: standing.as_str(), verified: *verified }
+}
+
+fn said_session(session: &SessionStatus) -> SaidSession<'_> {
+    let &SessionStatus { ref id, created_ms, expires_ms, current, superseded } = session;
+    SaidSession { id, created_ms, expires_ms, current, superseded }
 }
 
 fn json(said: &Said<'_>) -> String {
@@ -215,7 +277,7 @@ fn print(out: &mut impl Write, line: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use client_link::api::{ConnectionState, ErrorCode, MessageState, Step};
+    use client_link::api::{ConnectionState, ErrorCode, MessageState, Standing, Step};
     use wire::ids::MessageId;
     use wire::size::MESSAGE_ID;
 
@@ -233,11 +295,6 @@ mod tests {
     #[test]
     fn each_event_of_the_manual() {
         let state = |state, round| Event::State { label: "m1".into(), peer: user(), state, round };
-        let conversation = ConversationStatus { peer: user(), live: true, refused: 0, queued: 2 };
-        let status = |conversations| {
-            let connection = ConnectionState::Connected;
-            Event::Status(Status { connection, round: 7, seats: 6, missed: 1, conversations })
-        };
         let error = |peer: Option<&str>, label: Option<&str>| Event::Error {
             code: ErrorCode::SignedInElsewhere,
             text: "bye \"x\"\n".into(),
@@ -276,14 +333,6 @@ mod tests {
                 r#"{"is":"safety-number","peer":"ann","digits":"0123456789"}"#,
             ),
             (
-                status(vec![conversation]),
-                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"conversations":[{"peer":"ann","live":true,"refused":0,"queued":2}]}"#,
-            ),
-            (
-                status(vec![]),
-                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"conversations":[]}"#,
-            ),
-            (
                 Event::Connection(ConnectionState::Resumed),
                 r#"{"is":"connection","state":"resumed"}"#,
             ),
@@ -300,6 +349,85 @@ mod tests {
             assert_eq!(event(&said).as_deref(), Some(line));
         }
         assert_eq!(super::error("a-b", "c"), r#"{"is":"error","code":"a-b","text":"c"}"#);
+    }
+
+    #[test]
+    fn the_status_with_and_without_conversations() {
+        let conversation = ConversationStatus { peer: user(), live: true, refused: 0, queued: 2 };
+        let status = |conversations| {
+            let connection = ConnectionState::Connected;
+            let (seats, missed, refused_calls) = (6, 1, 3);
+            Event::Status(Status {
+                connection,
+                round: 7,
+                seats,
+                missed,
+                conversations,
+                refused_calls,
+            })
+        };
+        let all = [
+            (
+                status(vec![conversation]),
+                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"refused_calls":3,"conversations":[{"peer":"ann","live":true,"refused":0,"queued":2}]}"#,
+            ),
+            (
+                status(vec![]),
+                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"refused_calls":3,"conversations":[]}"#,
+            ),
+        ];
+        for (said, line) in all {
+            assert_eq!(event(&said).as_deref(), Some(line));
+        }
+    }
+
+    #[test]
+    fn calls_contacts_and_accounts_as_the_manual_has_them() {
+        let contact = |peer: &str, standing, verified| ContactStatus {
+            peer: peer.into(),
+            standing,
+            verified,
+        };
+        let session = |current, superseded| {
+            let (id, created_ms, expires_ms) = ("00ff00ff00ff00ff".into(), 5, 1_790_000_000_000);
+            SessionStatus { id, created_ms, expires_ms, current, superseded }
+        };
+        let all = [
+            (Event::Request { peer: user() }, r#"{"is":"request","peer":"ann"}"#),
+            (Event::Calling { peer: user() }, r#"{"is":"calling","peer":"ann"}"#),
+            (Event::Answered { peer: user() }, r#"{"is":"answered","peer":"ann"}"#),
+            (Event::KeyChanged { peer: user() }, r#"{"is":"key-changed","peer":"ann"}"#),
+            (
+                Event::Contact(contact("ann", Standing::Contact, true)),
+                r#"{"is":"contact","peer":"ann","standing":"contact","verified":true}"#,
+            ),
+            (Event::Forgotten { peer: user() }, r#"{"is":"forgotten","peer":"ann"}"#),
+            (
+                Event::Contacts {
+                    contacts: vec![
+                        contact("ann", Standing::Calling, false),
+                        contact("bob", Standing::KeyChanged, false),
+                        contact("cid", Standing::Blocked, false),
+                    ],
+                },
+                r#"{"is":"contacts","contacts":[{"peer":"ann","standing":"calling","verified":false},{"peer":"bob","standing":"key-changed","verified":false},{"peer":"cid","standing":"blocked","verified":false}]}"#,
+            ),
+            (Event::Contacts { contacts: vec![] }, r#"{"is":"contacts","contacts":[]}"#),
+            (Event::VaultStored { version: 7 }, r#"{"is":"vault-stored","version":7}"#),
+            (
+                Event::Sessions { sessions: vec![session(false, true), session(true, false)] },
+                r#"{"is":"sessions","sessions":[{"id":"00ff00ff00ff00ff","created_ms":5,"expires_ms":1790000000000,"current":false,"superseded":true},{"id":"00ff00ff00ff00ff","created_ms":5,"expires_ms":1790000000000,"current":true,"superseded":false}]}"#,
+            ),
+            (
+                Event::SessionEnded { id: "00ff00ff00ff00ff".into() },
+                r#"{"is":"session-ended","id":"00ff00ff00ff00ff"}"#,
+            ),
+            (Event::PasswordChanged, r#"{"is":"password-changed"}"#),
+            (Event::AccountDeleted, r#"{"is":"account-deleted"}"#),
+        ];
+        for (said, line) in all {
+            assert_eq!(event(&said).as_deref(), Some(line));
+        }
     }
 
     #[test]

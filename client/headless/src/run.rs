@@ -10,7 +10,7 @@ use client_link::engine::Engine;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use crate::command::{self, COMMAND_INVALID, Labels};
+use crate::command::{self, Labels};
 use crate::lines::Line;
 use crate::output::{self, Printer};
 
@@ -166,7 +166,7 @@ impl Talk {
             Ok(command) => self.todo.push_back(command),
             Err(invalid) => {
                 let text = format!("line {} of the input is no command: {invalid}", line.number);
-                self.say(output::error(COMMAND_INVALID, &text));
+                self.say(output::error(invalid.code(), &text));
             }
         }
     }
@@ -261,6 +261,7 @@ mod tests {
     use wire::size::MESSAGE_ID;
 
     use super::*;
+    use crate::command::COMMAND_INVALID;
     use crate::lines::{self, LINE_MAX, Lines};
 
     /// Far beyond what any step takes; ends a test that would hang.

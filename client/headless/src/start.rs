@@ -6,7 +6,7 @@ use client_link::api::{Options, Password};
 use client_link::password::{PASSWORD_READ_MAX, PasswordError, without_return};
 use client_link::profile::{Profile, home};
 use thiserror::Error;
-use wire::account::Stretching;
+use wire::account::{Invite, InviteError, Stretching};
 use wire::ids::{Name, NameError};
 use wire::link::{Link, LinkError};
 
@@ -32,6 +32,9 @@ pub enum Refusal {
     /// `--link` is not a link.
     #[error("{0}; give the --link that `iirs-server link` prints")]
     Link(LinkError),
+    /// `--invite` is not an invitation code.
+    #[error("{0}; give the --invite that the server's operator handed out")]
+    Invite(InviteError),
     /// The password cannot be used.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -49,6 +52,7 @@ impl Refusal {
         match self {
             Self::Name(_) => "name-invalid",
             Self::Link(_) => "link-invalid",
+            Self::Invite(_) => "invite-invalid",
             Self::Password(_) => "password-invalid",
             Self::NoHome => "profile-unknown",
             Self::System(_) => "system",
@@ -66,6 +70,8 @@ impl Start {
         // What is not UTF-8 has a character that neither names nor links have, and stays so.
         let user: Name = args.user.to_string_lossy().parse().map_err(Refusal::Name)?;
         let link: Link = args.link.to_string_lossy().parse().map_err(Refusal::Link)?;
+        let invite = args.invite.map(|it| it.to_string_lossy().parse::<Invite>());
+        let invite = invite.transpose().map_err(Refusal::Invite)?;
         let profile = match args.profile {
             Some(profile) => profile,
             None => home().ok_or(Refusal::NoHome)?.join(Profile::directory_name(&link, &user)),
@@ -77,7 +83,7 @@ impl Start {
         };
         let register = args.register;
         Ok(Self {
-            options: Options { link, user, password, register, profile, stretching },
+            options: Options { link, user, password, register, invite, profile, stretching },
             contacts: args.contacts.iter().map(|it| it.to_string_lossy().into_owned()).collect(),
             linger: !args.no_linger,
         })
@@ -145,6 +151,8 @@ mod tests {
             "-b",
             "--no-linger",
             "--register",
+            "--invite",
+            "zzzz zzzz-ZZZZ-zzz0",
         ];
         let (start, rest) = start("Ann", &link().to_string(), &more, b"pw\nnext\n").unwrap();
         let Start { options, contacts, linger } = start;
@@ -152,6 +160,7 @@ mod tests {
             options.user.as_str() == "ann" && options.register && options.profile == Path::new("p")
         );
         assert_eq!((options.link, options.stretching), (link(), Stretching::STANDARD));
+        assert_eq!(options.invite.unwrap().to_string(), "ZZZZ-ZZZZ-ZZZZ-ZZZ0");
         assert_eq!((contacts, linger), (vec!["zoe".into(), "-b".into()], false));
         assert_eq!((options.password.expose(), &rest[..]), (&b"pw"[..], &b"next"[..]));
     }
@@ -164,6 +173,10 @@ mod tests {
         }
         for link in ["", "-", "http://h:1/", "iirs://h:1/#short"] {
             assert_eq!(code("ann", link, &stdin, b"pw"), "link-invalid", "{link}");
+        }
+        for invite in ["", "-", "--", "zzzz", "0000-0000-0000-0000", "UUUU-UUUU-UUUU-UUUU"] {
+            let args = [&stdin[..], &["--register", "--invite", invite]].concat();
+            assert_eq!(code("ann", &good, &args, b"pw"), "invite-invalid", "{invite}");
         }
         for input in
             [&b""[..], b"\n", b"\r\n", b"\xff\n", &[b'x'; PASSWORD_MAX + 1], &[b'x'; 100_000]]
