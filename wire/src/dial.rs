@@ -159,7 +159,7 @@ impl Wire for DialReply {
 }
 
 /// Draws a point, each with the same probability, by drawing coordinates until one is on the curve,
-/// which every second one is; a fifth of the work of multiplying a scalar.
+/// which every second one is; less work than multiplying a scalar.
 fn random_point(rng: &mut impl CryptoRngCore) -> PublicKey {
     loop {
         let mut key = PublicKey([0; PUBLIC_KEY]);

@@ -9,7 +9,7 @@
 //! HKDF, encryption of 480 bytes and HMAC over 492 (out). No layout, no shuffle, no dead drops.
 //!
 //! A second table sets dial rounds, in which everybody calls somebody, beside rounds without a dial slot,
-//! in turns and with the same seats.
+//! in turns and with the same seats; `cargo bench -p mixer -- --dial` measures nothing else.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark asks the clock")]
 
@@ -42,9 +42,22 @@ fn main() {
     if !arguments.iter().any(|argument| argument == "--bench") {
         return eprintln!("measures nothing without --bench; run `cargo bench -p mixer`");
     }
+    if !arguments.iter().any(|argument| argument == "--dial") {
+        primitives(arguments.iter().any(|argument| argument == "--million"));
+    }
+    println!("one whole round with dial slots / one without");
+    println!("{:>12}{:>10}{:>10}{:>10}", "seats", "median", "min", "max");
+    for (seats, samples) in [(10_000, 51), (100_000, 9)] {
+        let ratio = dialing(seats, samples);
+        println!("{seats:>12}{:>10.3}{:>10.3}{:>10.3}", ratio.median, ratio.min, ratio.max);
+    }
+}
+
+/// Measures whole rounds beside the bare primitives.
+fn primitives(million: bool) {
     println!("ns per slot (a seat's deposit has {SLOTS}); bare and mixed rounds alternate\n");
     let mut sizes = vec![(1_000, 101), (10_000, 31), (100_000, 9)];
-    if arguments.iter().any(|argument| argument == "--million") {
+    if million {
         sizes.push((1_000_000, 5));
     }
     let ratios: Vec<_> =
@@ -54,12 +67,7 @@ fn main() {
     for (slots, ratio) in ratios {
         println!("{slots:>12}{:>10.2}{:>10.2}{:>10.2}", ratio.median, ratio.min, ratio.max);
     }
-    println!("\none whole round with dial slots / one without");
-    println!("{:>12}{:>10}{:>10}{:>10}", "seats", "median", "min", "max");
-    for (seats, samples) in [(10_000, 51), (100_000, 9)] {
-        let ratio = dialing(seats, samples);
-        println!("{seats:>12}{:>10.3}{:>10.3}{:>10.3}", ratio.median, ratio.min, ratio.max);
-    }
+    println!();
 }
 
 /// Measures dial rounds beside rounds without dial slots.
