@@ -43,7 +43,7 @@ const OUTER_ROUNDS: u64 = 4096;
 pub(crate) const ROUNDS_MAX: u64 = 1 << 28;
 
 /// Dial rounds whose wake-ups are known again, the last one included; docs/decisions/0013 has the measurement.
-pub(crate) const WAKE_WINDOW: usize = 6;
+pub(crate) const WAKE_WINDOW: usize = 3;
 
 /// The root that both sides of a conversation share, with the wheel on it.
 pub(crate) struct Root {

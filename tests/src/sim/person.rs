@@ -6,15 +6,18 @@ use std::time::Duration;
 use client_core::api::{Command, ErrorCode, Event};
 use client_core::client::{Client, Output};
 use client_core::directory::MemoryRecords;
-use client_core::identity::Identity;
+use client_core::identity::{Identity, MasterKey};
 use client_core::rounds::Terms;
+use client_core::vault::{SealedVault, VaultKey};
 use wire::codec::Wire;
-use wire::control::{ClientControl, Page, Pull, Resume, ServerControl, Session};
+use wire::control::{
+    ClientControl, Page, Pull, Resume, ServerControl, Session, VaultGet, VaultPart,
+};
 use wire::ids::{Name, Round, Token};
 use wire::layer::Layer;
 use wire::public_key::AgreementKey;
 use wire::round::{ClientFrame, Join};
-use wire::size::TOKEN;
+use wire::size::{CONTROL_BODY, TOKEN, VAULT_PARTS};
 
 use super::cheat::Spied;
 use super::disk::{Disk, Durable};
@@ -75,6 +78,8 @@ enum Line {
     Down,
     SigningIn(ConnId),
     Pulling(ConnId, Box<Session>, u8),
+    /// Fetches the vault, of which these parts are here.
+    Unsealing(ConnId, Box<Session>, Vec<[u8; CONTROL_BODY]>),
     Joined(Joined),
 }
 
@@ -89,7 +94,9 @@ impl Line {
     fn conn(&self) -> Option<ConnId> {
         match self {
             Self::Down => None,
-            Self::SigningIn(conn) | Self::Pulling(conn, ..) => Some(*conn),
+            Self::SigningIn(conn) | Self::Pulling(conn, ..) | Self::Unsealing(conn, ..) => {
+                Some(*conn)
+            }
             Self::Joined(joined) => Some(joined.conn),
         }
     }
@@ -117,6 +124,12 @@ impl Person {
     /// Returns the account's keys, the same each time.
     pub fn identity(&self) -> Identity {
         Identity::random(self.name, &mut seeded(self.seed, "identity", &[self.index as u64]))
+    }
+
+    /// Returns the key of the account's vault, the same each time.
+    fn vault_key(&self) -> VaultKey {
+        let mut rng = seeded(self.seed, "master", &[self.index as u64]);
+        VaultKey::of(&MasterKey::random(&mut rng))
     }
 
     /// Tells whether this process still runs.
@@ -147,6 +160,7 @@ impl World {
         let client = Client::new(
             person.identity(),
             person.disk.saved(),
+            person.vault_key(),
             Box::new(MemoryRecords::default()),
             contents,
             schedule,
@@ -271,7 +285,10 @@ impl World {
                 let control = ServerControl::decode(bytes).expect("the server's frames are frames");
                 self.came_control(who, conn, control);
             }
-            (Channel::Round, Line::Down | Line::SigningIn(_) | Line::Pulling(..)) => {
+            (
+                Channel::Round,
+                Line::Down | Line::SigningIn(_) | Line::Pulling(..) | Line::Unsealing(..),
+            ) => {
                 panic!("the server sends a round before `join`");
             }
         }
@@ -291,6 +308,9 @@ impl World {
                     self.pull(who, conn, session);
                 }
             }
+            (Line::Unsealing(_, session, parts), ServerControl::VaultPart(part)) => {
+                self.unseal(who, conn, session, parts, &part);
+            }
             (line @ Line::Joined(_), control) => {
                 process.line = line;
                 if let ServerControl::Page(Page { from, records, .. }) = &control {
@@ -306,9 +326,8 @@ impl World {
         }
     }
 
-    /// Asks for what is missing of the directory, or joins.
+    /// Asks for what is missing of the directory, or for the vault.
     fn pull(&mut self, who: usize, conn: ConnId, session: Box<Session>) {
-        let now = self.now();
         let Some(process) = &mut self.people[who].process else { return };
         let from = process.client.directory_length();
         if let Some(pull) = Pull::toward(from, session.directory_length) {
@@ -316,9 +335,48 @@ impl World {
             process.line = Line::Pulling(conn, session, pages);
             return self.send_up(conn, Channel::Control, ClientControl::Pull(pull).encode());
         }
-        let Session { slots, round_ms, genesis_ms, mixer, .. } = *session;
+        process.line = Line::Unsealing(conn, session, Vec::new());
+        self.send_up(
+            conn,
+            Channel::Control,
+            ClientControl::VaultGet(VaultGet { part: 0 }).encode(),
+        );
+    }
+
+    /// A part of the vault came: asks for the next one, or joins.
+    fn unseal(
+        &mut self,
+        who: usize,
+        conn: ConnId,
+        session: Box<Session>,
+        mut parts: Vec<[u8; CONTROL_BODY]>,
+        part: &VaultPart,
+    ) {
+        parts.push(part.bytes);
+        let Some(process) = &mut self.people[who].process else { return };
+        if let Ok(parts) = <&[_; VAULT_PARTS as usize]>::try_from(&parts[..]) {
+            let sealed = SealedVault::from_parts(parts);
+            return self.join(who, conn, &session, part.version, &sealed);
+        }
+        let next = VaultGet { part: part.part + 1 };
+        process.line = Line::Unsealing(conn, session, parts);
+        self.send_up(conn, Channel::Control, ClientControl::VaultGet(next).encode());
+    }
+
+    fn join(
+        &mut self,
+        who: usize,
+        conn: ConnId,
+        session: &Session,
+        version: u64,
+        vault: &SealedVault,
+    ) {
+        let now = self.now();
+        let Some(process) = &mut self.people[who].process else { return };
+        let &Session { slots, round_ms, genesis_ms, mixer, .. } = session;
         let (length, head) = (session.directory_length, session.directory_head);
         process.client.handle_directory_synced(now, length, head);
+        process.client.handle_vault(version, vault);
         let mut rng = seeded(self.seed, "join", &[who as u64, conn as u64]);
         let own = AgreementKey::random(&mut rng);
         let layer = || Layer::for_client(&own, &mixer).expect("the mixer's key is a point");
@@ -354,6 +412,8 @@ impl World {
                     let until = person.written_until - self.at;
                     self.happens(until, Happening::Durable { who, incarnation, batch });
                 }
+                // nobody here changes passwords
+                Output::Answer(_) => (),
                 Output::Event(event) => self.event(who, event),
                 Output::Leave => self.leave(who),
             }

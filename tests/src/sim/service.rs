@@ -11,12 +11,16 @@ use server::driver::room::{Room, Stay, Tally};
 use wire::account::{SealedIdentity, SealedMaster};
 use wire::close::Close;
 use wire::codec::Wire;
-use wire::control::{ClientControl, Page, Pull, ServerControl, Session};
+use wire::control::{
+    ClientControl, Page, Pull, ServerControl, Session, VaultGet, VaultPart, VaultPut, VaultVersion,
+};
 use wire::dial::buckets;
 use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, Round, Token};
 use wire::round::{ClientFrame, ServerHeader};
-use wire::size::{PAGE_RECORDS, SEALED_IDENTITY, SEALED_MASTER, SIGNATURE, TOKEN};
+use wire::size::{
+    CONTROL_BODY, PAGE_RECORDS, SEALED_IDENTITY, SEALED_MASTER, SIGNATURE, TOKEN, VAULT,
+};
 
 use super::network::{Channel, ConnId};
 use super::world::seeded;
@@ -39,6 +43,8 @@ pub struct Service {
     reserved: u64,
     /// On disk: the directory.
     directory: Log,
+    /// On disk: each account's vault with its version.
+    vaults: BTreeMap<usize, (u64, Box<[u8; VAULT]>)>,
     /// Other directories, which a server that lies shows to these accounts.
     shown: BTreeMap<usize, Log>,
     processes: u64,
@@ -62,6 +68,8 @@ struct Visit {
     deposits: u32,
     controls: usize,
     answers: VecDeque<ServerControl>,
+    /// A vault that is not here as a whole yet.
+    staged: Vec<u8>,
 }
 
 /// A directory, and its head after each record.
@@ -93,6 +101,7 @@ impl Service {
             seed,
             reserved: 0,
             directory: Log::default(),
+            vaults: BTreeMap::new(),
             shown: BTreeMap::new(),
             processes: 0,
             process: None,
@@ -225,6 +234,9 @@ impl Service {
                 let log = self.log(account);
                 Ok(pages.map(|from| send(&ServerControl::Page(log.page(from)))).collect())
             }
+            ClientControl::VaultGet(VaultGet { part }) => {
+                Ok(vec![send(&self.vault_part(account, part))])
+            }
             _ => Err(Close::Protocol),
         }
     }
@@ -236,9 +248,12 @@ impl Service {
         account: usize,
         request: &ClientControl,
     ) -> Result<(), Close> {
-        let log = self.log(account);
         let answer = match request {
-            ClientControl::Pull(Pull { from, pages: 1 }) => ServerControl::Page(log.page(*from)),
+            ClientControl::Pull(Pull { from, pages: 1 }) => {
+                ServerControl::Page(self.log(account).page(*from))
+            }
+            ClientControl::VaultGet(VaultGet { part }) => self.vault_part(account, *part),
+            ClientControl::VaultPut(put) => self.put_vault(conn, account, put)?,
             ClientControl::Idle => ServerControl::Idle,
             _ => return Err(Close::Protocol),
         };
@@ -246,6 +261,37 @@ impl Service {
         session.controls = session.controls.checked_sub(1).ok_or(Close::Protocol)?;
         session.answers.push_back(answer);
         Ok(())
+    }
+
+    fn vault_part(&self, account: usize, part: u8) -> ServerControl {
+        let none = (0, Box::new([0; VAULT]));
+        let (version, vault) = self.vaults.get(&account).unwrap_or(&none);
+        let bytes = vault.as_chunks().0[usize::from(part)];
+        ServerControl::VaultPart(Box::new(VaultPart { part, version: *version, bytes }))
+    }
+
+    /// Stages a part of a vault; the last one compares and swaps.
+    fn put_vault(
+        &mut self,
+        conn: ConnId,
+        account: usize,
+        put: &VaultPut,
+    ) -> Result<ServerControl, Close> {
+        let session = self.session(conn).ok_or(Close::Protocol)?;
+        if session.staged.len() != usize::from(put.part) * CONTROL_BODY {
+            return Err(Close::Protocol);
+        }
+        session.staged.extend(put.bytes);
+        let Ok(vault) = Box::<[u8; VAULT]>::try_from(session.staged.clone()) else {
+            return Ok(ServerControl::VaultStaged);
+        };
+        session.staged.clear();
+        let stored = self.vaults.get(&account).map_or(0, |(version, _)| *version);
+        if put.base != stored {
+            return Ok(ServerControl::VaultConflict(VaultVersion { version: stored }));
+        }
+        self.vaults.insert(account, (put.version, vault));
+        Ok(ServerControl::VaultStored(VaultVersion { version: put.version }))
     }
 
     fn round(&mut self, conn: ConnId, bytes: &[u8]) -> Result<(), Close> {
@@ -285,6 +331,7 @@ impl Service {
             deposits: 0,
             controls: 0,
             answers: VecDeque::new(),
+            staged: Vec::new(),
         };
         process.sessions.insert(conn, session);
         Session {
@@ -362,9 +409,10 @@ impl Process {
     }
 }
 
-/// Tells whether a round's counts add up.
-pub fn adds_up(counts: &Counts, slots: u8) -> bool {
-    let slots = counts.seats * u32::from(slots);
+/// Tells whether the counts of a round add up; dial slots meet nobody.
+pub fn adds_up(counts: &Counts, slots: u8, round: Round) -> bool {
+    let cells = u32::from(slots) - u32::from(round.has_dial());
+    let slots = counts.seats * cells;
     counts.deposits + counts.missing == counts.seats
         && 2 * counts.pairs + counts.lone + counts.crowded == slots
 }

@@ -352,12 +352,13 @@ impl World {
         if !self.service.runs(process) {
             return;
         }
+        let closed = self.round;
         let turned = self.service.turn(self.now().unix_ms);
         self.model.opened(turned.opened);
         self.round = turned.opened;
         self.rounds += 1;
         let counts = turned.tally.counts;
-        assert!(adds_up(&counts, self.service.slots), "{counts:?} do not add up");
+        assert!(adds_up(&counts, self.service.slots, closed), "{counts:?} do not add up");
         self.late += u64::from(turned.tally.late);
         self.counts.seats += counts.seats;
         self.counts.deposits += counts.deposits;

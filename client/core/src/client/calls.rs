@@ -82,8 +82,8 @@ impl Client {
         if self.changed.contains(&name) {
             return self.stands_still(peer);
         }
-        match self.directory.find(&name) {
-            Some((index, record)) => self.call_to(AccountIndex(index), record),
+        match self.look_up(&name) {
+            Some((index, record)) => self.call_to(index, record),
             None => self.resolve_later(name, true),
         }
     }

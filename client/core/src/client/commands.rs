@@ -139,10 +139,18 @@ impl Client {
         if name == *self.own.name() {
             return self.himself(peer);
         }
-        match self.directory.find(&name) {
+        match self.look_up(&name) {
             Some((_, record)) => self.begin(record),
             None => self.resolve_later(name, false),
         }
+    }
+
+    /// Finds an account by its name; what was sent to a name that waits goes first, so that waits on.
+    pub(super) fn look_up(&self, name: &Name) -> Option<(AccountIndex, Record)> {
+        if self.unresolved.iter().any(|it| it.name == *name) {
+            return None;
+        }
+        self.directory.find(name).map(|(index, record)| (AccountIndex(index), record))
     }
 
     /// Has a name wait for the directory, to be opened or called.
