@@ -15,7 +15,7 @@ const MISSING_ONE_IN: [u32; 3] = [0, 10, 4];
 /// Dial rounds in which a token counts: its own and those after it.
 const VALID: [u64; 5] = [1, 2, 3, 6, 12];
 /// A run that has not woken everybody by then is given up.
-const ROUNDS_MAX: u32 = 200;
+const ROUNDS_MAX: u32 = 60;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {

@@ -189,6 +189,24 @@ fn what_waits_while_the_buckets_double_is_given_out_in_both_halves() {
 }
 
 #[test]
+fn what_waits_stays_over_the_rounds_in_between() {
+    let (mut room, mut clients) = Room::of(2, 1);
+    dial_round(&mut room, &mut clients, &[call(0, 10), call(0, 11)]);
+    for _ in 0..4 {
+        let open = room.open();
+        assert!(!open.round().has_dial());
+        let answered = room.finish(open);
+        let counts = Counts { seats: 2, missing: 2, lone: 2, ..Counts::default() };
+        assert_eq!(answered.counts, counts);
+        for client in &mut clients {
+            client.read(&answered);
+        }
+    }
+    let replies = dial_round(&mut room, &mut clients, &[]);
+    assert!(replies.iter().all(|reply| reply.invitation == invitation(11)));
+}
+
+#[test]
 #[should_panic(expected = "never merged")]
 fn fewer_buckets_than_before_are_a_bug() {
     let mut room = Room::new(1);
