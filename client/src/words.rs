@@ -177,10 +177,14 @@ pub mod steps {
             Step::MakingProfile => {
                 "Making a locked place for your messages on this computer …".into()
             }
-            Step::Directory { names: 0 } => "Fetching the list of people …".into(),
-            Step::Directory { names } => {
+            Step::Directory { names: 0, .. } => "Fetching the list of people …".into(),
+            Step::Directory { names, done } => {
                 let people = crate::present::count(names.into(), "person", "people");
-                format!("Fetching the list of {people} …")
+                if done == 0 || done >= names {
+                    return format!("Fetching the list of {people} …");
+                }
+                let done = crate::present::count(done.into(), "is", "are");
+                format!("Fetching the list of {people}: {done} here …")
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use client_link::pin::{PinnedVerifier, verify_leaf_signature};
+use client_link::pin::{PinnedVerifier, verify_signature};
 use client_link::transport::{ConnectError, Connected, connect};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::rustls::client::Tls13ClientSessionValue;
@@ -41,10 +41,10 @@ async fn both_sides_agree_on_the_exporter_and_the_leaf() {
     assert_ne!(first.exporter, second.exporter, "the exporter names one connection");
     assert_eq!(first.leaf, leaf.chain()[0]);
     let signature = leaf.sign(b"mixer key");
-    assert!(verify_leaf_signature(&first.leaf, b"mixer key", &signature).is_ok());
-    assert!(verify_leaf_signature(&first.leaf, b"other key", &signature).is_err());
+    assert!(verify_signature(&first.leaf, b"mixer key", &signature).is_ok());
+    assert!(verify_signature(&first.leaf, b"other key", &signature).is_err());
     let other = leaf_for(&root, HOST).sign(b"mixer key");
-    assert!(verify_leaf_signature(&first.leaf, b"mixer key", &other).is_err());
+    assert!(verify_signature(&first.leaf, b"mixer key", &other).is_err());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub use client_core::api::*;
+pub use wire::account::Invite;
 use wire::account::Stretching;
 use wire::ids::Name;
 use wire::link::Link;
@@ -25,6 +26,8 @@ pub struct Options {
     pub password: Password,
     /// Whether to make the account first.
     pub register: bool,
+    /// Invitation code for making the account, where the server wants one.
+    pub invite: Option<Invite>,
     /// Directory of this account's state on this machine.
     pub profile: PathBuf,
     /// Cost of stretching for what is made now, and the least that a server may ask for.

@@ -119,24 +119,27 @@ impl fmt::Debug for PinnedVerifier {
     }
 }
 
-/// A signature that the server's leaf key did not make over this message.
+/// A signature that no key of the server made over this message.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server's signature is wrong; disconnect, and tell whoever runs the server")]
-pub struct LeafSignatureError;
+pub struct SignatureError;
 
-/// Verifies that the key of `leaf` signed `message`: ECDSA P-256 SHA-256, `signature` is r ‖ s,
-/// big-endian. The leaf must come from a verified connection.
-pub fn verify_leaf_signature(
-    leaf: &CertificateDer<'_>,
+/// Verifies that the key of a certificate, the leaf or the root of a verified connection, signed `message`:
+/// ECDSA P-256 SHA-256, `signature` is r ‖ s, big-endian.
+///
+/// # Errors
+/// [`SignatureError`] otherwise.
+pub fn verify_signature(
+    certificate: &CertificateDer<'_>,
     message: &[u8],
     signature: &[u8; 64],
-) -> Result<(), LeafSignatureError> {
-    let signature = Signature::from_slice(signature).map_err(|_| LeafSignatureError)?;
-    EndEntityCert::try_from(leaf)
+) -> Result<(), SignatureError> {
+    let signature = Signature::from_slice(signature).map_err(|_| SignatureError)?;
+    EndEntityCert::try_from(certificate)
         .and_then(|cert| {
             cert.verify_signature(ECDSA_P256_SHA256, message, signature.to_der().as_bytes())
         })
-        .map_err(|_| LeafSignatureError)
+        .map_err(|_| SignatureError)
 }
 
 #[cfg(test)]
@@ -163,10 +166,7 @@ mod tests {
     fn garbage_signatures_are_refused() {
         let garbage = CertificateDer::from(vec![1, 2, 3]);
         for bytes in [[0; 64], [1; 64], [0xff; 64]] {
-            assert_eq!(
-                verify_leaf_signature(&garbage, b"message", &bytes),
-                Err(LeafSignatureError)
-            );
+            assert_eq!(verify_signature(&garbage, b"message", &bytes), Err(SignatureError));
         }
     }
 }

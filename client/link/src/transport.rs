@@ -43,6 +43,8 @@ pub struct Connected {
     pub connection: quinn::Connection,
     /// The server's leaf certificate, whose key signs the mixer's key.
     pub leaf: CertificateDer<'static>,
+    /// The server's root certificate, whose key is the one of the pin and signs the directory's heads.
+    pub root: CertificateDer<'static>,
     /// The value that binds a login to this connection, equal on both sides.
     pub exporter: [u8; 32],
     /// The socket below; `wait_idle` on it lets a close reach the server before the process ends.
@@ -233,14 +235,18 @@ async fn connect_address(target: &Target, address: SocketAddr) -> Result<Connect
         .map_err(|error| target.no_server(error))?
         .await
         .map_err(|error| target.explain(error, &verifier))?;
-    let leaf = leaf_of(&connection).ok_or_else(|| no_keys(&connection))?;
+    let (leaf, root) = chain_of(&connection).ok_or_else(|| no_keys(&connection))?;
     let exporter = login_exporter(&connection).ok_or_else(|| no_keys(&connection))?;
-    Ok(Connected { connection, leaf, exporter, endpoint })
+    Ok(Connected { connection, leaf, root, exporter, endpoint })
 }
 
-fn leaf_of(connection: &quinn::Connection) -> Option<CertificateDer<'static>> {
+/// Returns leaf and root, which is all that the verifier lets a chain have.
+fn chain_of(
+    connection: &quinn::Connection,
+) -> Option<(CertificateDer<'static>, CertificateDer<'static>)> {
     let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
-    chain.into_iter().next()
+    let [leaf, root] = <[_; 2]>::try_from(*chain).ok()?;
+    Some((leaf, root))
 }
 
 /// A connection can be lost between the handshake and the first question to it.

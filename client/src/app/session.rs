@@ -59,7 +59,7 @@ impl App {
         let Attempt { user, password, .. } = attempt;
         let profile = self.dir.join(Profile::directory_name(&link, &user));
         let stretching = self.stretching;
-        let options = Options { link, user, password, register, profile, stretching };
+        let options = Options { link, user, password, register, invite: None, profile, stretching };
         self.sessions += 1;
         let connection = Connection::new(self.sessions, (self.starter)(options));
         let (registered, cancelled, failure) = (false, false, None);

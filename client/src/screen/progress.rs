@@ -135,9 +135,9 @@ mod tests {
         Step::SigningIn,
         Step::Resuming,
         Step::MakingProfile,
-        Step::Directory { names: 0 },
-        Step::Directory { names: 1 },
-        Step::Directory { names: u32::MAX },
+        Step::Directory { names: 0, done: 0 },
+        Step::Directory { names: 1, done: 0 },
+        Step::Directory { names: u32::MAX, done: u32::MAX - 1 },
     ];
 
     fn shown(progress: &Progress) -> String {

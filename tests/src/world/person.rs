@@ -42,6 +42,7 @@ impl Person {
             user: name.parse().expect("tests use good names"),
             password: Password::new(password),
             register,
+            invite: None,
             profile,
             stretching: Stretching::for_tests(),
         };

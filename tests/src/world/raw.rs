@@ -116,7 +116,7 @@ impl Raw {
 
     /// Begins a registration.
     pub fn sign_up(&self, who: &str, password: &str) -> (SignUp, ClientControl) {
-        SignUp::start(name(who), self.link.pin, password.as_bytes(), &mut OsRng)
+        SignUp::start(name(who), self.link.pin, None, password.as_bytes(), &mut OsRng)
             .expect("the password is short")
     }
 

@@ -261,6 +261,7 @@ async fn meet(case: Case) {
         user: "ann".parse().unwrap(),
         password: Password::new("the password of ann".into()),
         register: true,
+        invite: None,
         profile: dir.path().join("profile"),
         stretching: Stretching::for_tests(),
     });

@@ -82,29 +82,33 @@ async fn each_step_of_the_way_in_is_told_and_none_of_the_way_back() {
         Step::Registering,
         Step::SigningIn,
         Step::MakingProfile,
-        Step::Directory { names: 1 },
+        Step::Directory { names: 1, done: 0 },
     ];
     assert_eq!(steps(&log), first);
     let place = |wanted: &Event| log.iter().position(|event| event == wanted).unwrap();
     let registering = place(&Event::Progress(Step::Registering));
     assert!(registering < place(&Event::Registered { user: "ann".into() }));
-    let last = place(&Event::Progress(Step::Directory { names: 1 }));
+    let last = place(&Event::Progress(Step::Directory { names: 1, done: 0 }));
     assert!(last < place(&Event::SignedIn { user: "ann".into() }));
 
     world.sign_up("bob").await.leaves().await;
     let mut again = Person::begin(world.somebody("ann")).await;
-    let (open, directory) = ([Step::Unlocking, Step::Connecting], Step::Directory { names: 2 });
+    let open = [Step::Unlocking, Step::Connecting];
+    let directory = |done| Step::Directory { names: 2, done };
     let log = again.log().to_vec();
-    assert_eq!(steps(&log), [&open[..], &[Step::Resuming, directory]].concat());
+    assert_eq!(steps(&log), [&open[..], &[Step::Resuming, directory(1)]].concat());
     again.leaves().await;
 
     // a second machine makes the token useless
     let second = Start { profile: world.profile("second machine"), ..world.somebody("ann") };
     let second = Person::begin(second).await.leaves().await;
-    let fresh = [Step::Connecting, Step::SigningIn, Step::MakingProfile, directory];
+    let fresh = [Step::Connecting, Step::SigningIn, Step::MakingProfile, directory(0)];
     assert_eq!(steps(&second), fresh);
     let again = Person::begin(world.somebody("ann")).await.leaves().await;
-    assert_eq!(steps(&again), [&open[..], &[Step::Resuming, Step::SigningIn, directory]].concat());
+    assert_eq!(
+        steps(&again),
+        [&open[..], &[Step::Resuming, Step::SigningIn, directory(2)]].concat()
+    );
 }
 
 #[tokio::test]

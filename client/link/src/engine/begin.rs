@@ -1,39 +1,59 @@
-//! The beginning: from options to a client that has signed in.
+//! The beginning: from options to a client with a session, on its way into the rounds.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use client_core::client::Client;
-use client_core::directory::MemoryRecords;
 use client_core::identity::{Identity, MasterKey};
 use client_core::record::{Change, Saved};
+use client_core::vault::VaultKey;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, RngCore, SeedableRng};
 use tokio::sync::mpsc;
+use wire::account::Stretching;
 use wire::control::Session;
-use wire::ids::Token;
+use wire::ids::{Name, Token};
 use wire::link::Link;
 use zeroize::Zeroizing;
 
 use super::Teller;
-use super::entry::{Entry, Gate, Person, blocking};
+use super::account::AccountWork;
+use super::entry::{Coming, Gate, Person, blocking};
 use super::trouble::{Failure, Trouble};
-use crate::api::{ErrorCode, Event, Options, PASSWORD_MAX, Step};
-use crate::profile::{Completion, Profile, ProfileAccount, ProfileThread, Unlocked};
+use crate::api::{About, ErrorCode, Event, Options, PASSWORD_MAX, Step};
+use crate::profile::{
+    Completion, DiskRecords, Profile, ProfileAccount, ProfileError, ProfileThread, Unlocked,
+};
 
 /// Everything that the rounds need.
 pub(super) struct Beginning {
     pub(super) link: Link,
+    pub(super) user: Name,
     pub(super) token: Token,
+    /// Names in the server's directory.
+    pub(super) names: u32,
     pub(super) client: Client,
-    pub(super) entry: Entry,
+    pub(super) coming: Coming,
+    pub(super) account: AccountWork,
     pub(super) profile: ProfileThread,
     pub(super) completions: mpsc::Receiver<Completion>,
 }
 
+/// What this machine has of the account.
+enum Local {
+    /// Nothing.
+    Nothing,
+    /// The profile, which the password opened.
+    Open(Box<Unlocked>),
+    /// A profile that the password does not open: it was changed on another machine, or is wrong.
+    Shut,
+}
+
 /// A session with the keys that it opens, and the profile that goes with it.
 struct Opened {
-    entry: Entry,
+    gate: Gate,
+    session: Box<Session>,
+    master: MasterKey,
     identity: Identity,
     profile: Profile,
     saved: Saved,
@@ -42,15 +62,19 @@ struct Opened {
 impl Beginning {
     /// Unlocks the profile or makes one, connects, registers if asked to, and signs in.
     pub(super) async fn make(options: Options, teller: &Teller) -> Result<Self, Failure> {
-        let Options { link, user, password, register, profile: dir, stretching } = options;
+        let Options { link, user, password, register, invite, profile: dir, stretching } = options;
         let length = password.expose().len();
         if length == 0 || length > PASSWORD_MAX {
             let text = format!("a password has 1 to {PASSWORD_MAX} bytes");
             return Err(Failure::new(ErrorCode::PasswordInvalid, text));
         }
-        let person = Person { user, password: Arc::new(password), stretching };
+        let person = Person { user, password: Arc::new(password), stretching, invite };
         let account = ProfileAccount { link: link.clone(), user };
-        let unlocked = unlock(dir.clone(), &person, &account, teller).await?;
+        let local = unlock(dir.clone(), &person, &account, teller).await?;
+        if register && matches!(local, Local::Shut) {
+            return Err(ProfileError::WrongPassword.into());
+        }
+        let is_shut = matches!(local, Local::Shut);
         let opened = async {
             teller.tell(Event::Progress(Step::Connecting));
             let mut gate = Gate::open(&link).await?;
@@ -59,29 +83,64 @@ impl Beginning {
                 gate.register(&link, &person).await?;
                 teller.tell(Event::Registered { user: user.to_string() });
             }
-            match unlocked {
-                Some(unlocked) => come_again(gate, &link, &person, unlocked, teller).await,
-                None => come_first(gate, &link, &person, dir, account, teller).await,
+            match local {
+                Local::Open(unlocked) => come_again(gate, &link, &person, *unlocked, teller).await,
+                Local::Nothing => come_first(gate, &link, &person, dir, account, teller).await,
+                Local::Shut => come_with_master(gate, &link, &person, dir, account, teller).await,
             }
         };
-        let opened = opened.await.map_err(Trouble::into_failure)?;
-        teller.tell(Event::SignedIn { user: user.to_string() });
-        opened.begin(link)
+        let opened = opened.await.map_err(|trouble| match trouble {
+            Trouble::Lost(reason) if is_shut => unasked(&reason),
+            trouble => trouble.into_failure(),
+        })?;
+        opened.begin(link, user, stretching, teller).await
     }
 }
 
 impl Opened {
-    fn begin(self, link: Link) -> Result<Beginning, Failure> {
-        let Self { entry, identity, profile, saved } = self;
+    async fn begin(
+        self,
+        link: Link,
+        user: Name,
+        stretching: Stretching,
+        teller: &Teller,
+    ) -> Result<Beginning, Failure> {
+        let Self { gate, session, master, identity, profile, saved } = self;
+        let (profile, records, is_whole) = blocking(|| open_records(profile)).await??;
+        if !is_whole {
+            let text = "the list of people that this machine kept was damaged, and is fetched again; check the \
+                        disk if this is told once more";
+            let code = ErrorCode::ProfileDamaged;
+            teller.tell(Event::Error { code, text: text.into(), about: About::default() });
+        }
         let mut seed = Zeroizing::new([0; 32]);
         OsRng.fill_bytes(&mut *seed);
         let schedule = ChaCha20Rng::from_seed(*seed);
-        let records = Box::new(MemoryRecords::default());
-        let client = Client::new(identity, saved, records, Box::new(OsRng), schedule);
+        let vault = VaultKey::of(&master);
+        let client =
+            Client::new(identity, saved, vault, Box::new(records), Box::new(OsRng), schedule);
         let (profile, completions) = ProfileThread::start(profile)
             .map_err(|error| Failure::new(ErrorCode::Disk, error.to_string()))?;
-        let token = entry.session.token.duplicate();
-        Ok(Beginning { link, token, client, entry, profile, completions })
+        let account = AccountWork::new(user, link.pin, stretching, profile.password_place());
+        let (token, names) = (session.token.duplicate(), session.directory_length);
+        let done = client.directory_length();
+        teller.tell(Event::Progress(Step::Directory { names, done }));
+        let coming = Coming::with_session(gate, session, done);
+        Ok(Beginning { link, user, token, names, client, coming, account, profile, completions })
+    }
+}
+
+/// Opens the copy of the directory, in whose place an empty one comes if it is damaged; tells whether it was
+/// whole.
+fn open_records(mut profile: Profile) -> Result<(Profile, DiskRecords, bool), ProfileError> {
+    match profile.records() {
+        Ok(records) => Ok((profile, records, true)),
+        Err(ProfileError::Damaged(_)) => {
+            profile.drop_records()?;
+            let records = profile.records()?;
+            Ok((profile, records, false))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -91,17 +150,27 @@ async fn unlock(
     person: &Person,
     account: &ProfileAccount,
     teller: &Teller,
-) -> Result<Option<Unlocked>, Failure> {
+) -> Result<Local, Failure> {
     let Person { password, stretching, .. } = person.clone();
     let place = dir.clone();
     if !blocking(move || Profile::exists(&place)).await? {
-        return Ok(None);
+        return Ok(Local::Nothing);
     }
     teller.tell(Event::Progress(Step::Unlocking));
     let unlock = move || Profile::unlock(&dir, password.expose(), &stretching);
-    let unlocked = blocking(unlock).await??;
+    match blocking(unlock).await? {
+        Ok(unlocked) => {
+            refuse_other(&unlocked, account)?;
+            Ok(Local::Open(Box::new(unlocked)))
+        }
+        Err(ProfileError::WrongPassword) => Ok(Local::Shut),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn refuse_other(unlocked: &Unlocked, account: &ProfileAccount) -> Result<(), Failure> {
     if unlocked.account.user == account.user && unlocked.account.link.pin == account.link.pin {
-        return Ok(Some(unlocked));
+        return Ok(());
     }
     let text = "this profile belongs to another account or server; choose another directory";
     Err(Failure::new(ErrorCode::ProfileOtherAccount, text))
@@ -121,15 +190,14 @@ async fn come_first(
     let token = session.token.duplicate();
     let Person { password, stretching, .. } = person.clone();
     let create = move || {
-        let master = master.expose();
-        let mut profile = Profile::create(&dir, password.expose(), stretching, &account, master)?;
+        let mut profile =
+            Profile::create(&dir, password.expose(), stretching, &account, master.expose())?;
         profile.apply(&[Change::Token(Some(token))])?;
-        Ok::<_, crate::profile::ProfileError>(profile)
+        Ok::<_, ProfileError>((profile, master))
     };
     teller.tell(Event::Progress(Step::MakingProfile));
-    let profile = blocking(create).await?.map_err(Failure::from)?;
-    let entry = enter(gate, session, teller).await?;
-    Ok(Opened { entry, identity, profile, saved: Saved::default() })
+    let (profile, master) = blocking(create).await?.map_err(Failure::from)?;
+    Ok(Opened { gate, session, master, identity, profile, saved: Saved::default() })
 }
 
 /// Takes the profile's session up again, or signs in anew if its token is of no use any more.
@@ -141,6 +209,7 @@ async fn come_again(
     teller: &Teller,
 ) -> Result<Opened, Trouble> {
     let Unlocked { mut profile, master, mut saved, .. } = unlocked;
+    let master = MasterKey::new(master);
     let resumed = match saved.token.take() {
         Some(token) => {
             teller.tell(Event::Progress(Step::Resuming));
@@ -150,29 +219,66 @@ async fn come_again(
     };
     let (session, identity) = match resumed {
         Ok(Some(session)) => {
-            let identity = Identity::open(person.user, &MasterKey::new(master), &session.identity)
+            let identity = Identity::open(person.user, &master, &session.identity)
                 .map_err(Failure::protocol)?;
             (session, identity)
         }
         Ok(None) | Err(Trouble::TokenRefused(_)) => {
             teller.tell(Event::Progress(Step::SigningIn));
-            let (session, _, identity) = gate.sign_in(link, person).await?;
-            let token = session.token.duplicate();
-            profile =
-                blocking(move || profile.apply(&[Change::Token(Some(token))]).map(|()| profile))
-                    .await?
-                    .map_err(Failure::from)?;
+            let (session, _, identity) =
+                gate.sign_in(link, person).await.map_err(perhaps_changed)?;
+            profile = keep_token(profile, session.token.duplicate()).await?;
             (session, identity)
         }
         Err(trouble) => return Err(trouble),
     };
-    let entry = enter(gate, session, teller).await?;
-    Ok(Opened { entry, identity, profile, saved })
+    Ok(Opened { gate, session, master, identity, profile, saved })
 }
 
-/// Fetches the whole directory, and joins.
-async fn enter(gate: Gate, session: Box<Session>, teller: &Teller) -> Result<Entry, Trouble> {
-    let names = session.directory_length;
-    teller.tell(Event::Progress(Step::Directory { names }));
-    Entry::make(gate, session, 0).await
+/// Signs in with a password that does not open the profile here: if it is the account's, the master key that
+/// comes with the session opens it, and it takes the place of the one before.
+async fn come_with_master(
+    mut gate: Gate,
+    link: &Link,
+    person: &Person,
+    dir: PathBuf,
+    account: ProfileAccount,
+    teller: &Teller,
+) -> Result<Opened, Trouble> {
+    teller.tell(Event::Progress(Step::SigningIn));
+    let (session, master, identity) = gate.sign_in(link, person).await?;
+    let Person { password, stretching, .. } = person.clone();
+    let key = master.expose().duplicate();
+    let unlock = move || Profile::unlock_with_master(&dir, key, password.expose(), stretching);
+    let unlocked = blocking(unlock).await?.map_err(Failure::from)?;
+    refuse_other(&unlocked, &account)?;
+    let Unlocked { profile, saved, .. } = unlocked;
+    let profile = keep_token(profile, session.token.duplicate()).await?;
+    Ok(Opened { gate, session, master, identity, profile, saved })
+}
+
+async fn keep_token(mut profile: Profile, token: Token) -> Result<Profile, Failure> {
+    let keep = move || profile.apply(&[Change::Token(Some(token))]).map(|()| profile);
+    Ok(blocking(keep).await??)
+}
+
+/// Says what else it may be if the server refuses the password that opens the profile.
+fn perhaps_changed(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Fatal(Failure { code: ErrorCode::WrongCredentials, .. }) => {
+            let text = "the server refuses this password, which opens the profile on this machine: it may have \
+                        been changed on another machine; sign in with the new one";
+            Failure::new(ErrorCode::WrongCredentials, text).into()
+        }
+        trouble => trouble,
+    }
+}
+
+/// The password does not open the profile, and no server says whether it is right.
+fn unasked(reason: &str) -> Failure {
+    let text = format!(
+        "the password does not open this profile; try again. If it was changed on another machine, the server \
+         must be reached once ({reason})"
+    );
+    Failure::new(ErrorCode::WrongCredentials, text)
 }

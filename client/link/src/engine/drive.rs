@@ -1,10 +1,9 @@
 //! The rounds: the core, its streams, its disk and its program, in one loop.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
+use client_core::account::SealedKeys;
 use client_core::client::{Client, Now, Output};
 use client_core::record::Change;
 use client_core::rounds::Terms;
@@ -13,19 +12,20 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wire::close::Close;
 use wire::codec::Wire;
-use wire::control::{ServerControl, Session};
-use wire::ids::Token;
+use wire::control::{Page, ServerControl, Session};
+use wire::ids::{Name, Token};
 use wire::link::Link;
 
+use super::account::{AccountWork, Then};
 use super::begin::Beginning;
-use super::entry::{Entry, come_back, sign_out};
+use super::entry::{Coming, Entry, sign_out, verify_page};
 use super::history::{Histories, Question};
 use super::stream::{Frame, Streams};
 use super::trouble::{Failure, Trouble};
 use super::{Commands, End, Teller};
-use crate::api::{About, Command, ErrorCode, Event};
+use crate::api::{About, Command, ErrorCode, Event, Step};
 use crate::clock::Clock;
-use crate::profile::{BATCHES_WAITING_MAX, Completion, ProfileThread};
+use crate::profile::{BATCHES_WAITING_MAX, Completion, ProfileError, ProfileThread};
 
 /// How long after a round's announced close its answer may come; then the connection counts as lost.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
@@ -45,7 +45,11 @@ const BACKLOG_MAX: usize = 4096;
 /// Batches handed to the profile at once.
 const SUBMITTED_MAX: usize = BATCHES_WAITING_MAX / 2;
 
-type ComingBack = Pin<Box<dyn Future<Output = Result<Entry, Trouble>> + Send>>;
+/// Names of the directory after whose arrival the first sign-in tells how far it is.
+const NAMES_TOLD: u32 = 1000;
+
+/// Number of the batches that the core knows nothing of.
+const OWN_BATCH: u64 = u64::MAX;
 
 /// The loop and what it holds.
 pub(super) struct Drive {
@@ -60,6 +64,9 @@ pub(super) struct Drive {
     backlog: VecDeque<(u64, Vec<Change>)>,
     submitted: usize,
     histories: Histories,
+    account: AccountWork,
+    /// Until the first entry into the rounds.
+    first: Option<First>,
     way: Way,
     pause: Duration,
     /// What was told of a server that goes on failing, so that it is told once.
@@ -69,14 +76,26 @@ pub(super) struct Drive {
     signing_out: bool,
 }
 
+/// The first way in, on which no command but to leave is taken, and the core's events are held back.
+struct First {
+    user: Name,
+    /// Names in the server's directory.
+    names: u32,
+    /// How many of them were here when it was told last.
+    told: u32,
+    held: Vec<Event>,
+}
+
 /// How the server is reached now.
 enum Way {
     /// In the rounds; the moment by which the next frame must come.
     In(Box<Streams>, Instant),
     /// Out of the rounds until this moment.
     Paused(Instant),
-    /// On the way back.
-    Back(ComingBack),
+    /// On the way in or back.
+    Back(Coming),
+    /// Nowhere any more.
+    Gone,
 }
 
 /// What woke the loop.
@@ -88,14 +107,17 @@ enum Wake {
     Again,
     Answer(Event),
     Kept(Option<Completion>),
+    Account(Then),
+    Page(Page),
     Entry(Result<Box<Entry>, Trouble>),
 }
 
 impl Drive {
     pub(super) fn new(beginning: Beginning, commands: Commands, teller: Teller) -> Self {
-        let Beginning { link, token, client, entry, profile, completions } = beginning;
+        let Beginning { link, user, token, names, client, coming, account, profile, completions } =
+            beginning;
         let histories = Histories::new(profile.reader());
-        let entered = std::future::ready(Ok(entry));
+        let told = client.directory_length();
         Self {
             clock: Clock::start(),
             link,
@@ -108,7 +130,9 @@ impl Drive {
             backlog: VecDeque::new(),
             submitted: 0,
             histories,
-            way: Way::Back(Box::pin(entered)),
+            account,
+            first: Some(First { user, names, told, held: Vec::new() }),
+            way: Way::Back(coming),
             pause: PAUSES.0,
             complained: None,
             leaving: false,
@@ -122,6 +146,7 @@ impl Drive {
             match self.turn().await {
                 Ok(()) | Err(Trouble::Lost(_)) if self.leaving => break None,
                 Ok(()) => (),
+                Err(trouble) if self.first.is_some() => break Some(trouble.into_failure()),
                 Err(Trouble::Fatal(failure)) if failure.may_pass() => {
                     self.complain(failure);
                     self.lost("the server is not to be understood");
@@ -150,7 +175,14 @@ impl Drive {
 
     async fn wait(&mut self) -> Wake {
         let timer = self.client.poll_timeout().map(|at| self.clock.instant(at));
-        let takes_commands = self.backlog.is_empty();
+        let (is_in, keeps_up) = (self.first.is_none(), self.backlog.is_empty());
+        let commands = async {
+            if is_in {
+                return self.commands.next().await;
+            }
+            self.commands.quit().await;
+            Command::Quit
+        };
         let way = async {
             match &mut self.way {
                 Way::In(streams, silent_at) => tokio::select! {
@@ -161,7 +193,12 @@ impl Drive {
                     tokio::time::sleep_until(*until).await;
                     Wake::Again
                 }
-                Way::Back(coming) => Wake::Entry(coming.await.map(Box::new)),
+                Way::Back(Coming { entry, pages }) => tokio::select! {
+                    biased;
+                    Some(page) = pages.recv(), if keeps_up => Wake::Page(page),
+                    entry = entry => Wake::Entry(entry.map(Box::new)),
+                },
+                Way::Gone => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -169,8 +206,9 @@ impl Drive {
             () = sleep_until(timer) => Wake::Timer,
             wake = way => wake,
             kept = self.completions.recv() => Wake::Kept(kept),
+            then = self.account.next() => Wake::Account(then),
             answer = self.histories.next() => Wake::Answer(answer),
-            command = self.commands.next(), if takes_commands => Wake::Command(command),
+            command = commands, if keeps_up => Wake::Command(command),
         }
     }
 
@@ -182,6 +220,8 @@ impl Drive {
             Wake::Silence => return Err(Trouble::Lost("the server fell silent".into())),
             Wake::Again => self.come_back(),
             Wake::Answer(answer) => self.teller.tell(answer),
+            Wake::Account(then) => self.follow(then),
+            Wake::Page(page) => self.page(&page)?,
             Wake::Entry(entry) => self.enter(*entry?)?,
             Wake::Frame(frame) => match frame? {
                 Frame::Round(frame) => {
@@ -190,7 +230,11 @@ impl Drive {
                 }
                 Frame::Control(frame) => {
                     let control = ServerControl::decode(&frame).map_err(Failure::protocol)?;
-                    self.client.handle_control(now, &control)?;
+                    if let (ServerControl::Page(page), Way::In(streams, _)) = (&control, &self.way)
+                    {
+                        verify_page(streams.root(), page)?;
+                    }
+                    self.client.handle_control(now, control)?;
                 }
             },
             Wake::Kept(Some(Completion::Saved { batch })) => {
@@ -225,6 +269,14 @@ impl Drive {
                 self.signing_out = true;
                 self.client.handle_command(now, Command::SignOut);
             }
+            Command::ChangePassword { .. }
+            | Command::Sessions
+            | Command::EndSession { .. }
+            | Command::DeleteAccount { .. } => {
+                let is_in = matches!(self.way, Way::In(..));
+                let then = self.account.begin(command, is_in);
+                self.follow(then);
+            }
             Command::Open { .. }
             | Command::Close { .. }
             | Command::Send { .. }
@@ -240,12 +292,37 @@ impl Drive {
             | Command::Verify { .. }
             | Command::AcceptKey { .. }
             | Command::Contacts
-            | Command::ChangePassword { .. }
-            | Command::Sessions
-            | Command::EndSession { .. }
-            | Command::DeleteAccount { .. }
             | Command::Drain { .. }
             | Command::Quit => self.client.handle_command(now, command),
+        }
+    }
+
+    /// Does what a change of the account asks for.
+    fn follow(&mut self, then: Then) {
+        match then {
+            Then::Ask(request) => {
+                if let Err(full) = self.client.request(request) {
+                    self.teller.tell(self.account.unasked(&full.to_string()));
+                }
+            }
+            Then::Tell(event) => self.teller.tell(event),
+            Then::Renew(token) => {
+                self.token = token.duplicate();
+                self.backlog.push_back((OWN_BATCH, vec![Change::Token(Some(token))]));
+            }
+            Then::Leave => {
+                self.backlog.push_back((OWN_BATCH, vec![Change::Token(None)]));
+                self.teller.tell(Event::AccountDeleted);
+                self.leaving = true;
+            }
+        }
+    }
+
+    /// Tells what the core tells, once the program knows that it has signed in.
+    fn tell(&mut self, event: Event) {
+        match &mut self.first {
+            Some(first) => first.held.push(event),
+            None => self.teller.tell(event),
         }
     }
 
@@ -263,7 +340,14 @@ impl Drive {
                 // the connection is gone: these frames belonged to it
                 (Output::Deposit(_) | Output::Control(_), _) => (),
                 (Output::Keep(batch, changes), _) => self.backlog.push_back((batch, changes)),
-                (Output::Event(event), _) => self.teller.tell(event),
+                (Output::Answer(answer), Way::In(streams, _)) => {
+                    let exporter = streams.exporter();
+                    if let Some(then) = self.account.answer(*answer, &exporter) {
+                        self.follow(then);
+                    }
+                }
+                (Output::Answer(_), _) => (),
+                (Output::Event(event), _) => self.tell(event),
                 (Output::Leave, _) => self.leaving = true,
             }
         }
@@ -275,9 +359,9 @@ impl Drive {
     fn tell_rest(&mut self) {
         while let Some(output) = self.client.poll_output() {
             match output {
-                Output::Event(event) => self.teller.tell(event),
+                Output::Event(event) => self.tell(event),
                 Output::Keep(batch, changes) => self.backlog.push_back((batch, changes)),
-                Output::Deposit(_) | Output::Control(_) => (),
+                Output::Deposit(_) | Output::Control(_) | Output::Answer(_) => (),
                 Output::Leave => self.leaving = true,
             }
         }
@@ -285,6 +369,9 @@ impl Drive {
 
     /// Hands batches to the profile, a bounded number at once.
     fn submit(&mut self) -> Result<(), Failure> {
+        if self.profile.lost_records() {
+            return Err(ProfileError::Damaged("directory").into());
+        }
         while self.submitted < SUBMITTED_MAX
             && let Some((batch, changes)) = self.backlog.pop_front()
         {
@@ -294,11 +381,30 @@ impl Drive {
         if self.backlog.len() > BACKLOG_MAX { Err(disk_stopped()) } else { Ok(()) }
     }
 
-    /// Takes a session's entry: its pages and its seat.
+    /// Takes in a page of the directory on the way in.
+    fn page(&mut self, page: &Page) -> Result<(), Trouble> {
+        self.client.handle_page(page)?;
+        let done = self.client.directory_length();
+        if let Some(First { names, told, .. }) = &mut self.first
+            && done >= told.saturating_add(NAMES_TOLD)
+        {
+            *told = done;
+            self.teller.tell(Event::Progress(Step::Directory { names: *names, done }));
+        }
+        Ok(())
+    }
+
+    /// Takes a session's entry: the pages that are left, and its seat.
     fn enter(&mut self, entry: Entry) -> Result<(), Trouble> {
-        let Entry { streams, layer, session, pages } = entry;
-        for page in &pages {
-            self.client.handle_page(page)?;
+        let Entry { streams, layer, session, vault } = entry;
+        if let Way::Back(Coming { mut pages, .. }) = std::mem::replace(&mut self.way, Way::Gone) {
+            while let Ok(page) = pages.try_recv() {
+                self.page(&page)?;
+            }
+        }
+        if let Some(First { user, held, .. }) = self.first.take() {
+            self.teller.tell(Event::SignedIn { user: user.to_string() });
+            held.into_iter().for_each(|event| self.teller.tell(event));
         }
         if !self.client.is_listed() {
             let text = "the server's directory does not show this account with its own keys; ask \
@@ -308,6 +414,9 @@ impl Drive {
         let now = self.clock.now();
         let (length, head) = (session.directory_length, session.directory_head);
         self.client.handle_directory_synced(now, length, head);
+        self.client.handle_vault(vault.version, &vault.sealed);
+        let keys = SealedKeys { master: session.master, identity: session.identity };
+        self.account.set_keys(keys);
         let round = Duration::from_millis(u64::from(session.round_ms));
         self.way = Way::In(streams, Instant::now() + 2 * round + ANSWER_GRACE);
         let Session { slots, round_ms, genesis_ms, .. } = *session;
@@ -338,6 +447,9 @@ impl Drive {
     fn lost(&mut self, reason: &str) {
         tracing::info!("out of the rounds: {reason}");
         self.client.handle_lost();
+        if let Some(given_up) = self.account.lost() {
+            self.teller.tell(given_up);
+        }
         // the loss is told before the pause
         self.tell_rest();
         let half_micros = u64::try_from(self.pause.as_micros() / 2).unwrap_or(u64::MAX / 4);
@@ -352,7 +464,7 @@ impl Drive {
     fn come_back(&mut self) {
         let (link, token) = (self.link.clone(), self.token.duplicate());
         let length = self.client.directory_length();
-        self.way = Way::Back(Box::pin(come_back(link, token, length)));
+        self.way = Way::Back(Coming::back(link, token, length));
     }
 
     /// Ends the session at the server; tells if that was not reached.
@@ -376,7 +488,7 @@ impl Drive {
     async fn finish(mut self) -> Result<(), Failure> {
         self.tell_rest();
         let deadline = Instant::now() + SIGN_OUT_WITHIN;
-        if let Way::In(streams, _) = std::mem::replace(&mut self.way, nowhere()) {
+        if let Way::In(streams, _) = std::mem::replace(&mut self.way, Way::Gone) {
             streams.close(Close::Done).await;
         }
         if self.signing_out {
@@ -397,11 +509,6 @@ impl Drive {
         }
         self.profile.close(self.completions).await.map_err(Failure::from)
     }
-}
-
-/// No way at all.
-fn nowhere() -> Way {
-    Way::Back(Box::pin(std::future::pending()))
 }
 
 async fn sleep_until(moment: Option<Instant>) {

@@ -1,28 +1,34 @@
-//! The way in: connect, register, sign in or resume, fetch what is missing of the directory.
+//! The way in: connect, register, sign in or resume, fetch the vault and what is missing of the directory.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use client_core::account::{SignIn, SignUp};
 use client_core::directory::{PageError, RECORDS_MAX};
 use client_core::identity::{Identity, MasterKey};
+use client_core::vault::SealedVault;
 use rand_core::OsRng;
-use wire::account::Stretching;
+use rustls::pki_types::CertificateDer;
+use tokio::sync::mpsc;
+use wire::account::{Invite, Stretching};
 use wire::close::Close;
 use wire::codec::Wire;
-use wire::control::{ClientControl, Page, Pull, Resume, ServerControl, Session};
+use wire::control::{ClientControl, Page, Pull, Resume, ServerControl, Session, VaultGet};
+use wire::directory::head_signed;
 use wire::ids::{Name, Token};
 use wire::layer::Layer;
 use wire::link::Link;
 use wire::login::LoginContext;
 use wire::public_key::AgreementKey;
-use wire::size::CONTROL_FRAME;
+use wire::size::{CONTROL_BODY, CONTROL_FRAME, VAULT_PARTS};
 use zeroize::Zeroizing;
 
 use super::stream::{Streams, close};
 use super::trouble::{Failure, Trouble};
 use crate::api::{ErrorCode, Password};
-use crate::pin::verify_leaf_signature;
+use crate::pin::verify_signature;
 use crate::transport::{Connected, connect};
 
 /// Time for the first attempt to connect; scripts are told of a missing server within 10 s.
@@ -42,27 +48,61 @@ pub(super) struct Gate {
     receive: quinn::RecvStream,
 }
 
+/// Pages that were verified and wait for the core and the disk.
+const PAGES_MAX: usize = 64;
+
+/// Times that the vault is fetched if it changes meanwhile.
+const VAULT_TRIES: u32 = 3;
+
 /// A session that asked for its seat. Nothing that depends on conversations happens before that, so that
 /// the time between sign-in and `join` tells nothing of them.
 pub(super) struct Entry {
     pub(super) streams: Box<Streams>,
     pub(super) layer: Layer,
     pub(super) session: Box<Session>,
-    pub(super) pages: Vec<Page>,
+    pub(super) vault: StoredVault,
+}
+
+/// The vault as the server keeps it.
+pub(super) struct StoredVault {
+    /// 0 if there is none.
+    pub(super) version: u64,
+    pub(super) sealed: SealedVault,
+}
+
+/// A way into the rounds, and the pages of the directory that come on it.
+pub(super) struct Coming {
+    pub(super) entry: Pin<Box<dyn Future<Output = Result<Entry, Trouble>> + Send>>,
+    pub(super) pages: mpsc::Receiver<Page>,
+}
+
+impl Coming {
+    /// Goes in with a session: fetches the vault and what the directory has beyond `length`, and joins.
+    pub(super) fn with_session(gate: Gate, session: Box<Session>, length: u32) -> Self {
+        let (send_pages, pages) = mpsc::channel(PAGES_MAX);
+        Self { entry: Box::pin(Entry::make(gate, session, length, send_pages)), pages }
+    }
+
+    /// Comes back with a token: connects, resumes, and goes in.
+    pub(super) fn back(link: Link, token: Token, length: u32) -> Self {
+        let (send_pages, pages) = mpsc::channel(PAGES_MAX);
+        Self { entry: Box::pin(come_back(link, token, length, send_pages)), pages }
+    }
 }
 
 impl Entry {
-    /// Fetches what is missing of the directory beyond `length`, and joins.
-    pub(super) async fn make(
+    async fn make(
         mut gate: Gate,
         session: Box<Session>,
         length: u32,
+        pages: mpsc::Sender<Page>,
     ) -> Result<Self, Trouble> {
-        let pages = gate.pull(length, &session).await?;
+        let vault = gate.vault().await?;
+        gate.pull(length, &session, &pages).await?;
         let own = AgreementKey::random(&mut OsRng);
         let layer = Layer::for_client(&own, &session.mixer).map_err(Failure::protocol)?;
         let streams = Box::new(Streams::join(gate, session.slots, own.public()).await?);
-        Ok(Self { streams, layer, session, pages })
+        Ok(Self { streams, layer, session, vault })
     }
 }
 
@@ -72,6 +112,8 @@ pub(super) struct Person {
     pub(super) user: Name,
     pub(super) password: Arc<Password>,
     pub(super) stretching: Stretching,
+    /// Shown when the account is made.
+    pub(super) invite: Option<Invite>,
 }
 
 impl Gate {
@@ -92,8 +134,9 @@ impl Gate {
 
     /// Makes the account.
     pub(super) async fn register(&mut self, link: &Link, person: &Person) -> Result<(), Trouble> {
-        let Person { user, password, stretching } = person.clone();
-        let (sign_up, start) = SignUp::start(user, link.pin, password.expose(), &mut OsRng)?;
+        let Person { user, password, stretching, invite } = person.clone();
+        let password_bytes = password.expose();
+        let (sign_up, start) = SignUp::start(user, link.pin, invite, password_bytes, &mut OsRng)?;
         let ServerControl::RegisterReply(reply) = self.ask(&start).await? else {
             return Err(out_of_turn().into());
         };
@@ -111,7 +154,7 @@ impl Gate {
         link: &Link,
         person: &Person,
     ) -> Result<(Box<Session>, MasterKey, Identity), Trouble> {
-        let Person { user, password, stretching } = person.clone();
+        let Person { user, password, stretching, .. } = person.clone();
         let context = LoginContext::new(link.pin, &self.connected.exporter);
         let (sign_in, start) = SignIn::start(user, password.expose(), &mut OsRng)?;
         let ServerControl::LoginReply(reply) = self.ask(&start).await? else {
@@ -130,26 +173,57 @@ impl Gate {
         self.session(&ClientControl::Resume(Resume { token })).await
     }
 
-    /// Fetches the directory from a length up to the session's.
-    async fn pull(&mut self, mut from: u32, session: &Session) -> Result<Vec<Page>, Trouble> {
+    /// Fetches the vault; as many requests go out whether there is one or not.
+    async fn vault(&mut self) -> Result<StoredVault, Trouble> {
+        for _ in 0..VAULT_TRIES {
+            let mut versions = [0; VAULT_PARTS as usize];
+            let mut bodies = [[0; CONTROL_BODY]; VAULT_PARTS as usize];
+            for ((part, version), body) in (0..VAULT_PARTS).zip(&mut versions).zip(&mut bodies) {
+                let answer = self.ask(&ClientControl::VaultGet(VaultGet { part })).await?;
+                let ServerControl::VaultPart(answer) = answer else {
+                    return Err(out_of_turn().into());
+                };
+                if answer.part != part {
+                    return Err(out_of_turn().into());
+                }
+                (*version, *body) = (answer.version, answer.bytes);
+            }
+            // another machine may have stored one in between
+            if versions.iter().all(|version| *version == versions[0]) {
+                let (version, sealed) = (versions[0], SealedVault::from_parts(&bodies));
+                return Ok(StoredVault { version, sealed });
+            }
+        }
+        Err(Trouble::Lost("the vault changes all the time; try again in a minute".into()))
+    }
+
+    /// Fetches the directory from a length up to the session's, page by page, each verified by itself; whether
+    /// they continue what is here is the core's to say.
+    async fn pull(
+        &mut self,
+        mut from: u32,
+        session: &Session,
+        pages: &mpsc::Sender<Page>,
+    ) -> Result<(), Trouble> {
         if session.directory_length as usize > RECORDS_MAX {
             return Err(PageError::TooLarge.into());
         }
-        let mut pages = Vec::new();
         while let Some(pull) = Pull::toward(from, session.directory_length) {
             self.write(&ClientControl::Pull(pull)).await?;
             for _ in 0..pull.pages {
                 let ServerControl::Page(page) = self.read().await? else {
                     return Err(out_of_turn().into());
                 };
-                if page.records.is_empty() {
+                if page.records.is_empty() || page.from != from {
                     return Err(out_of_turn().into());
                 }
-                from = from.saturating_add(u32::from(page.records.len() as u16));
-                pages.push(page);
+                verify_page(&self.connected.root, &page)?;
+                from = from.saturating_add(u32::try_from(page.records.len()).unwrap_or(u32::MAX));
+                let gone = |_| Trouble::Lost("nobody takes the directory".into());
+                pages.send(page).await.map_err(gone)?;
             }
         }
-        Ok(pages)
+        Ok(())
     }
 
     /// Returns both halves of the control stream, for the rounds.
@@ -157,14 +231,17 @@ impl Gate {
         (self.connected, self.send, self.receive)
     }
 
-    /// Asks for a session and checks that the mixer's key in it is the server's.
+    /// Asks for a session and checks that the mixer's key and the directory's head in it are the server's.
     async fn session(&mut self, request: &ClientControl) -> Result<Box<Session>, Trouble> {
         let ServerControl::Session(session) = self.ask(request).await? else {
             return Err(out_of_turn().into());
         };
         let signed = Session::mixer_signed(&session.mixer);
-        verify_leaf_signature(&self.connected.leaf, &signed, &session.mixer_signature)
+        verify_signature(&self.connected.leaf, &signed, &session.mixer_signature)
             .map_err(|_| Failure::protocol("the server's mixer key is not signed by the server"))?;
+        let signed = head_signed(session.directory_length, &session.directory_head);
+        verify_signature(&self.connected.root, &signed, &session.directory_signature)
+            .map_err(|_| unsigned_directory())?;
         Ok(session)
     }
 
@@ -208,8 +285,12 @@ impl Gate {
     }
 }
 
-/// Comes back with a token: connects, resumes, and fetches what the directory gained since `length`.
-pub(super) async fn come_back(link: Link, token: Token, length: u32) -> Result<Entry, Trouble> {
+async fn come_back(
+    link: Link,
+    token: Token,
+    length: u32,
+    pages: mpsc::Sender<Page>,
+) -> Result<Entry, Trouble> {
     let mut gate = match Gate::open_within(&link, RECONNECT_WITHIN).await {
         // Whoever can drop packets can forge this answer, which nothing protects: it ends no client
         // that has been in the rounds.
@@ -224,7 +305,12 @@ pub(super) async fn come_back(link: Link, token: Token, length: u32) -> Result<E
         }
         session => session?,
     };
-    Entry::make(gate, session, length).await
+    Entry::make(gate, session, length, pages).await
+}
+
+/// Verifies that the server's root key signed where a page leads to.
+pub(super) fn verify_page(root: &CertificateDer<'_>, page: &Page) -> Result<(), Failure> {
+    verify_signature(root, &page.signed(), &page.signature).map_err(|_| unsigned_directory())
 }
 
 /// Ends a session at the server, outside of the rounds, where a request would be seen.
@@ -252,6 +338,10 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(failed)
 }
 
-fn out_of_turn() -> Failure {
+fn unsigned_directory() -> Failure {
+    Failure::protocol("the server's directory is not signed by the server")
+}
+
+pub(super) fn out_of_turn() -> Failure {
     Failure::protocol("the server answered out of turn")
 }

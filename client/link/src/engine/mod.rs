@@ -5,6 +5,7 @@
 //! start ─► begin (profile, connect, register, sign in or resume) ─► drive (rounds) ⇄ come back
 //! ```
 
+mod account;
 mod begin;
 mod drive;
 mod entry;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
+use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use wire::close::Close;
@@ -88,6 +89,16 @@ impl Streams {
         } else {
             Err(self.lost("the server takes nothing"))
         }
+    }
+
+    /// Returns the server's root certificate.
+    pub(super) fn root(&self) -> &CertificateDer<'static> {
+        &self.connected.root
+    }
+
+    /// Returns the value that binds a login to this connection.
+    pub(super) fn exporter(&self) -> [u8; 32] {
+        self.connected.exporter
     }
 
     /// Ends the connection; waits a moment for the close to reach the server.

@@ -101,6 +101,9 @@ impl From<ConnectionError> for Trouble {
             // other in turns.
             Some(Close::TakenOver | Close::Replaced) => Failure::signed_in_elsewhere().into(),
             Some(Close::Disabled) => disabled().into(),
+            Some(Close::SessionEnded) => {
+                Self::TokenRefused(Refusal::TokenEnded).into_failure().into()
+            }
             Some(
                 reason @ (Close::Done
                 | Close::Restarting
@@ -208,6 +211,7 @@ impl From<ProfileError> for Failure {
             ProfileError::WrongPassword => ErrorCode::WrongCredentials,
             ProfileError::InUse => ErrorCode::ProfileInUse,
             ProfileError::Newer => ErrorCode::ProfileNewer,
+            ProfileError::OtherMaster => ErrorCode::ProfileOtherAccount,
             ProfileError::Missing
             | ProfileError::Exists
             | ProfileError::Stretching
@@ -237,10 +241,10 @@ fn code_of(why: Refusal) -> ErrorCode {
         Refusal::WrongCredentials => ErrorCode::WrongCredentials,
         Refusal::SlowDown => ErrorCode::SlowDown,
         Refusal::Disabled => ErrorCode::Disabled,
-        Refusal::DirectoryFull
-        | Refusal::RegistrationClosed
-        | Refusal::InviteNeeded
-        | Refusal::InviteInvalid => ErrorCode::ServerFull,
+        Refusal::DirectoryFull => ErrorCode::ServerFull,
+        Refusal::RegistrationClosed => ErrorCode::RegistrationClosed,
+        Refusal::InviteNeeded => ErrorCode::InviteNeeded,
+        Refusal::InviteInvalid => ErrorCode::InviteInvalid,
         Refusal::BadRequest => ErrorCode::ServerProtocol,
         Refusal::TokenEnded | Refusal::TokenSuperseded => ErrorCode::SessionEnded,
     }

@@ -1,6 +1,8 @@
 //! What each change does to the rows.
 
-use client_core::record::{Change, Incoming, LABEL_MAX, Outgoing, RECEIVED_IDS_MAX, ServerClock};
+use client_core::record::{
+    Change, Contact, Incoming, LABEL_MAX, Outgoing, RECEIVED_IDS_MAX, SavedRoot, ServerClock,
+};
 use wire::codec::Wire;
 use wire::directory::Record;
 use wire::ids::{IdentityHash, MessageId, Round};
@@ -8,7 +10,11 @@ use wire::size::TEXT_MAX;
 
 use super::ProfileError;
 use super::data::{Data, Rows, damaged};
-use super::row::{HistoryRow, PeerRow, PendingRow, ReceivedRow, StateRow, history_key};
+use super::records::Tail;
+use super::row::{
+    ContactRow, DeclinedRow, HistoryRow, PeerRow, PendingRow, ReceivedRow, RootRow, StateRow,
+    VaultRow, history_key,
+};
 
 const STATE_KEY: &[u8] = &[];
 
@@ -16,6 +22,8 @@ const STATE_KEY: &[u8] = &[];
 struct Batch<'d> {
     rows: Rows<'d>,
     state: StateRow,
+    /// The end of the directory, once a change goes there.
+    tail: Option<Tail>,
 }
 
 /// Refuses a change that is longer than a profile keeps.
@@ -49,10 +57,16 @@ pub(super) fn check(change: &Change) -> Result<(), ProfileError> {
 pub(super) fn commit(data: &Data, changes: &[Change], durable: bool) -> Result<(), ProfileError> {
     let rows = data.write(durable)?;
     let state = rows.get(STATE_KEY)?.unwrap_or_default();
-    let mut batch = Batch { rows, state };
+    let mut batch = Batch { rows, state, tail: None };
     changes.iter().try_for_each(|change| batch.apply(change))?;
-    batch.rows.put(STATE_KEY, &batch.state)?;
-    batch.rows.commit()
+    let Batch { rows, state, tail } = batch;
+    rows.put(STATE_KEY, &state)?;
+    let listed = tail.map(|tail| tail.finish(&rows)).transpose()?;
+    rows.commit()?;
+    if let Some(length) = listed {
+        data.set_listed(length);
+    }
+    Ok(())
 }
 
 impl Batch<'_> {
@@ -76,12 +90,18 @@ impl Batch<'_> {
                 self.state.clock = Some((*genesis_ms, *round_ms));
                 Ok(())
             }
-            Change::Contact(_)
-            | Change::Forgotten(_)
-            | Change::Rooted(..)
-            | Change::Declined(..)
-            | Change::Vault(..)
-            | Change::Listed(..) => Ok(()),
+            Change::Contact(contact) => self.contact(contact),
+            Change::Forgotten(peer) => self.forgotten(peer),
+            Change::Rooted(peer, root) => self.rooted(peer, root),
+            Change::Declined(caller, until) => self.declined(caller, *until),
+            Change::Vault(version, contacts) => self.vault(*version, contacts),
+            Change::Listed(from, records) => {
+                let tail = match self.tail.take() {
+                    Some(tail) => tail,
+                    None => Tail::read(&self.rows)?,
+                };
+                self.tail.insert(tail).append(&self.rows, *from, records)
+            }
             Change::Directory(length, head) => {
                 self.state.directory = Some((*length, head.0));
                 Ok(())
@@ -101,6 +121,63 @@ impl Batch<'_> {
             Some(row) => self.rows.put(&key, &PeerRow { open: false, ..row }),
             None => Ok(()),
         }
+    }
+
+    fn contact(&self, contact: &Contact) -> Result<(), ProfileError> {
+        let Contact { record, index, verified, blocked, forgotten, unsaved } = contact;
+        let row = ContactRow {
+            record: record.encode(),
+            index: index.0,
+            verified: *verified,
+            blocked: *blocked,
+            forgotten: *forgotten,
+            unsaved: *unsaved,
+        };
+        let key = self.rows.key().peer_tag(&record.identity());
+        if *blocked || *forgotten {
+            self.rows.remove::<RootRow>(&key)?;
+        }
+        self.rows.put(&key, &row)
+    }
+
+    fn forgotten(&self, peer: &IdentityHash) -> Result<(), ProfileError> {
+        let key = self.rows.key().peer_tag(peer);
+        self.rows.remove::<RootRow>(&key)?;
+        self.rows.remove::<ContactRow>(&key)
+    }
+
+    fn rooted(&self, peer: &IdentityHash, root: &SavedRoot) -> Result<(), ProfileError> {
+        let SavedRoot { caller, first, heard, hello, outer, steps } = root;
+        let row = RootRow {
+            peer: peer.0,
+            caller: caller.0,
+            first: first.0,
+            heard: *heard,
+            hello: *hello.expose(),
+            outer: *outer.expose(),
+            steps: *steps,
+        };
+        self.rows.put(&self.rows.key().peer_tag(peer), &row)
+    }
+
+    /// Keeps who was declined, and no longer those whose time is over.
+    fn declined(&self, caller: &IdentityHash, until: Round) -> Result<(), ProfileError> {
+        let now = self.state.mark;
+        self.rows.remove_if(|row: &DeclinedRow| row.until < now)?;
+        let row = DeclinedRow { peer: caller.0, until: until.0 };
+        self.rows.put(&self.rows.key().peer_tag(caller), &row)
+    }
+
+    fn vault(&self, version: u64, contacts: &[IdentityHash]) -> Result<(), ProfileError> {
+        let known = self.rows.get::<VaultRow>(&[])?.unwrap_or_default().version;
+        self.rows.put(&[], &VaultRow { version: version.max(known) })?;
+        for contact in contacts {
+            let key = self.rows.key().peer_tag(contact);
+            if let Some(row) = self.rows.get::<ContactRow>(&key)? {
+                self.rows.put(&key, &ContactRow { unsaved: false, ..row })?;
+            }
+        }
+        Ok(())
     }
 
     fn queued(&mut self, message: &Outgoing) -> Result<(), ProfileError> {

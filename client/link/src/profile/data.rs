@@ -2,22 +2,24 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use client_core::record::{Outgoing, Saved, ServerClock};
+use client_core::record::{Contact, Outgoing, Saved, SavedRoot, ServerClock};
 use redb::{
     Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, WriteTransaction,
 };
 use wire::codec::Wire;
 use wire::directory::{Head, Record};
-use wire::ids::{IdentityHash, MessageId, Round, Token};
+use wire::ids::{AccountIndex, IdentityHash, MessageId, Round, Token};
+use wire::kdf::Secret;
 
 use super::ProfileError;
 use super::directory::Lock;
 use super::error::of_redb;
 use super::key::ProfileKey;
 use super::row::{
-    HistoryRow, META, PeerRow, PendingRow, ReceivedRow, Row, SCHEMA_KEY, SCHEMA_VERSION, StateRow,
-    Table, history_key,
+    ContactRow, DeclinedRow, HistoryRow, META, PeerRow, PendingRow, ReceivedRow, RootRow, Row,
+    SCHEMA_KEY, SCHEMA_VERSION, StateRow, Table, VaultRow, history_key,
 };
 use super::value;
 
@@ -26,8 +28,12 @@ const CACHE_BYTES: usize = 8 * 1024 * 1024;
 
 /// The open data file with the key of its values.
 pub(super) struct Data {
-    database: Database,
+    pub(super) database: Database,
     key: ProfileKey,
+    /// Records of the directory that can be read from here.
+    listed: AtomicU32,
+    /// Whether a record that was there when the profile was opened could not be read since.
+    unlisted: AtomicBool,
     // dropped last, so that the next program finds the database closed
     _lock: Lock,
 }
@@ -42,25 +48,19 @@ impl Data {
     /// Fills a new, empty file with empty tables.
     pub(super) fn create(path: &Path) -> Result<(), ProfileError> {
         let database = Database::create(path).map_err(of_redb)?;
-        let transaction = database.begin_write().map_err(of_redb)?;
-        {
-            let mut meta = transaction.open_table(META).map_err(of_redb)?;
-            meta.insert(SCHEMA_KEY, SCHEMA_VERSION).map_err(of_redb)?;
-        }
-        for table in Table::ALL {
-            transaction.open_table(table.definition()).map_err(of_redb)?;
-        }
-        transaction.commit().map_err(of_redb)?;
+        make_tables(&database)?;
         database.close().map_err(of_redb)
     }
 
-    /// Opens a data file of this schema; every checksum in it is verified.
+    /// Opens a data file of this schema, or makes one of an older schema into one of this; every checksum in
+    /// it is verified.
     pub(super) fn open(path: &Path, key: ProfileKey, lock: Lock) -> Result<Self, ProfileError> {
         if !path.exists() {
             return Err(ProfileError::Damaged("data file is missing"));
         }
         let database = guarded(|| open_verified(path))?;
-        Ok(Self { database, key, _lock: lock })
+        let (listed, unlisted) = (AtomicU32::new(0), AtomicBool::new(false));
+        Ok(Self { database, key, listed, unlisted, _lock: lock })
     }
 
     /// Begins a transaction; it is undone unless it is committed.
@@ -91,8 +91,29 @@ impl Data {
             token: state.token.map(Token::new),
             clock: state.clock.map(|(genesis_ms, round_ms)| ServerClock { genesis_ms, round_ms }),
             directory: state.directory.map(|(length, head)| (length, Head(head))),
-            ..Saved::default()
+            contacts: self.all()?.iter().map(contact).collect::<Result<_, _>>()?,
+            roots: self.all::<RootRow>()?.iter().map(root).collect(),
+            declined: self.all()?.iter().map(declined).collect(),
+            vault: self.get::<VaultRow>(&[])?.unwrap_or_default().version,
         })
+    }
+
+    /// Returns how many records of the directory can be read from here.
+    pub(super) fn listed(&self) -> u32 {
+        self.listed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_listed(&self, length: u32) {
+        self.listed.store(length, Ordering::Release);
+    }
+
+    /// Tells whether a record could not be read that was there.
+    pub(super) fn is_unlisted(&self) -> bool {
+        self.unlisted.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_unlisted(&self) {
+        self.unlisted.store(true, Ordering::Release);
     }
 
     /// Returns a peer's messages below this order, the last first, at most `max`, each with its order; and
@@ -128,7 +149,7 @@ impl Data {
         }
     }
 
-    fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ProfileError> {
+    pub(super) fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ProfileError> {
         let value = self.table(R::TABLE)?.get(key).map_err(of_redb)?;
         value.map(|value| open(&self.key, key, value.value())).transpose()
     }
@@ -140,6 +161,18 @@ impl Data {
             rows.push(open(&self.key, key.value(), value.value())?);
         }
         Ok(rows)
+    }
+
+    /// Goes through the rows of a table in the order of their keys.
+    pub(super) fn each<R: Row>(
+        &self,
+        mut row: impl FnMut(&[u8], R) -> Result<(), ProfileError>,
+    ) -> Result<(), ProfileError> {
+        for entry in self.table(R::TABLE)?.iter().map_err(of_redb)? {
+            let (key, value) = entry.map_err(of_redb)?;
+            row(key.value(), open(&self.key, key.value(), value.value())?)?;
+        }
+        Ok(())
     }
 
     fn table(
@@ -163,7 +196,7 @@ impl Rows<'_> {
     }
 
     pub(super) fn put<R: Row>(&self, key: &[u8], row: &R) -> Result<(), ProfileError> {
-        let sealed = value::seal(self.key, [&R::TABLE.tag(), key], row)?;
+        let sealed = value::seal(self.key, [&R::TABLE.tag(), key], row, R::PADDING)?;
         let mut table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
         table.insert(key, sealed.as_slice()).map_err(of_redb)?;
         Ok(())
@@ -172,6 +205,30 @@ impl Rows<'_> {
     pub(super) fn remove<R: Row>(&self, key: &[u8]) -> Result<(), ProfileError> {
         let mut table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
         table.remove(key).map_err(of_redb)?;
+        Ok(())
+    }
+
+    /// Returns the row with the highest key.
+    pub(super) fn last<R: Row>(&self) -> Result<Option<(Vec<u8>, R)>, ProfileError> {
+        let table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
+        let last = table.last().map_err(of_redb)?;
+        let open = |key: &[u8], value: &[u8]| Ok((key.to_vec(), open(self.key, key, value)?));
+        last.map(|(key, value)| open(key.value(), value.value())).transpose()
+    }
+
+    /// Removes the rows that this is said of.
+    pub(super) fn remove_if<R: Row>(&self, gone: impl Fn(&R) -> bool) -> Result<(), ProfileError> {
+        let mut table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
+        let kept = |key: &[u8], value: &[u8]| {
+            value::open(self.key, [&R::TABLE.tag(), key], value).is_none_or(|row| !gone(&row))
+        };
+        table.retain(kept).map_err(of_redb)
+    }
+
+    /// Removes all rows of a table, whatever is in them.
+    pub(super) fn clear(&self, table: Table) -> Result<(), ProfileError> {
+        self.transaction.delete_table(table.definition()).map_err(of_redb)?;
+        self.transaction.open_table(table.definition()).map_err(of_redb)?;
         Ok(())
     }
 
@@ -204,9 +261,27 @@ fn open_verified(path: &Path) -> Result<Database, ProfileError> {
     let version = meta.get(SCHEMA_KEY).map_err(of_redb)?.map(|version| version.value());
     match version {
         Some(SCHEMA_VERSION) => Ok(database),
+        Some(1) => {
+            make_tables(&database)?;
+            Ok(database)
+        }
         Some(version) if version > SCHEMA_VERSION => Err(ProfileError::Newer),
         Some(_) | None => Err(ProfileError::Damaged("schema version")),
     }
+}
+
+/// Makes the tables that are missing and writes the schema's version, in one durable transaction.
+fn make_tables(database: &Database) -> Result<(), ProfileError> {
+    let mut transaction = database.begin_write().map_err(of_redb)?;
+    transaction.set_two_phase_commit(true);
+    {
+        let mut meta = transaction.open_table(META).map_err(of_redb)?;
+        meta.insert(SCHEMA_KEY, SCHEMA_VERSION).map_err(of_redb)?;
+    }
+    for table in Table::ALL {
+        transaction.open_table(table.definition()).map_err(of_redb)?;
+    }
+    transaction.commit().map_err(of_redb)
 }
 
 fn open<R: Row>(key: &ProfileKey, row_key: &[u8], sealed: &[u8]) -> Result<R, ProfileError> {
@@ -219,4 +294,32 @@ fn record(row: &PeerRow) -> Result<Record, ProfileError> {
 
 fn received_ids(row: ReceivedRow) -> (IdentityHash, Vec<MessageId>) {
     (IdentityHash(row.peer), row.ids.into_iter().map(MessageId).collect())
+}
+
+fn contact(row: &ContactRow) -> Result<Contact, ProfileError> {
+    let ContactRow { record, index, verified, blocked, forgotten, unsaved } = row;
+    Ok(Contact {
+        record: Record::decode(record).map_err(|_| damaged::<ContactRow>())?,
+        index: AccountIndex(*index),
+        verified: *verified,
+        blocked: *blocked,
+        forgotten: *forgotten,
+        unsaved: *unsaved,
+    })
+}
+
+fn root(row: &RootRow) -> (IdentityHash, SavedRoot) {
+    let root = SavedRoot {
+        caller: IdentityHash(row.caller),
+        first: Round(row.first),
+        heard: row.heard,
+        hello: Secret::new(row.hello),
+        outer: Secret::new(row.outer),
+        steps: row.steps,
+    };
+    (IdentityHash(row.peer), root)
+}
+
+fn declined(row: &DeclinedRow) -> (IdentityHash, Round) {
+    (IdentityHash(row.peer), Round(row.until))
 }

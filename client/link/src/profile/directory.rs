@@ -1,7 +1,8 @@
 //! The profile's directory: its files, its lock, and how it comes into being whole.
 //!
 //! Creation writes both files under other names and renames the header, then the data. So a header
-//! means that all was written; without one, files under the other names are left-overs of no value.
+//! means that all was written; without one, files under the other names are left-overs of no value. Beside a
+//! header, another one under the other name is the left-over of a change of password that was cut off.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -35,6 +36,10 @@ pub(super) struct Lock {
 impl<'a> Directory<'a> {
     pub(super) fn at(path: &'a Path) -> Self {
         Self { path }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.path
     }
 
     pub(super) fn has_header(&self) -> bool {
@@ -94,15 +99,30 @@ impl<'a> Directory<'a> {
 
     /// Writes the header and puts it and the new data in place; durable on return.
     pub(super) fn put_in_place(&self, header: &[u8]) -> io::Result<()> {
-        let path = self.file(HEADER_NEW);
-        let mut file = write_options().open(&path)?;
-        file.write_all(header)?;
-        file.sync_all()?;
+        self.write_new_header(header)?;
         File::open(self.file(DATA_NEW))?.sync_all()?;
         self.sync()?;
-        fs::rename(path, self.file(HEADER))?;
-        self.sync()?;
+        self.rename_new_header()?;
         self.finish_creation()
+    }
+
+    /// Puts another header in the place of the one that is there; cut off anywhere, one of the two is whole
+    /// and in place. Durable on return.
+    pub(super) fn replace_header(&self, header: &[u8]) -> io::Result<()> {
+        self.write_new_header(header)?;
+        self.sync()?;
+        self.rename_new_header()
+    }
+
+    fn write_new_header(&self, header: &[u8]) -> io::Result<()> {
+        let mut file = write_options().open(self.file(HEADER_NEW))?;
+        file.write_all(header)?;
+        file.sync_all()
+    }
+
+    fn rename_new_header(&self) -> io::Result<()> {
+        fs::rename(self.file(HEADER_NEW), self.file(HEADER))?;
+        self.sync()
     }
 
     /// Takes the last step of a creation that was cut off before it.

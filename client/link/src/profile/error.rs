@@ -16,6 +16,12 @@ pub enum ProfileError {
     /// The password does not open the profile.
     #[error("the password does not open this profile; try again, or choose another directory")]
     WrongPassword,
+    /// The profile is sealed under another master key than this account's.
+    #[error(
+        "this profile belongs to another account, perhaps to an earlier one of the same name; choose another \
+         directory, or move it away"
+    )]
+    OtherMaster,
     /// Another program holds the profile.
     #[error("another program uses this profile; end it, or choose another directory")]
     InUse,

@@ -86,9 +86,8 @@ impl Header {
 
     pub(super) fn open_account(&self, key: &ProfileKey) -> Result<ProfileAccount, ProfileError> {
         sealed::open(key.secret(), ACCOUNT, &[&self.front.encode()], &self.account)
-            .ok()
-            .and_then(|plain| decode_account(&plain))
-            .ok_or(ProfileError::Damaged("account"))
+            .map_err(|_| ProfileError::OtherMaster)
+            .and_then(|plain| decode_account(&plain).ok_or(ProfileError::Damaged("account")))
     }
 
     /// Reads a header; a newer version is recognised whatever follows the version byte.

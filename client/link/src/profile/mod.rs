@@ -6,9 +6,10 @@
 //!  lock        held while a program uses the profile
 //! ```
 //!
-//! Whoever reads the directory without the password sees how many peers there are, how many
-//! messages each has, how long they are to the next power of two and in which order they came.
-//! Names, keys, texts, ids, times and the token are sealed, each bound to its place. He who can also write
+//! Whoever reads the directory without the password sees how many peers there are, which of them are or were
+//! contacts or are blocked, which have a root and which were declined, how many messages each has, how long
+//! they are to the next power of two and in which order they came; and how long the server's directory is.
+//! Names, keys, texts, ids, times, roots, marks and the token are sealed, each bound to its place. He who can also write
 //! may put back an older directory, or flip the one bit by which redb chooses between its last two
 //! commits; nothing on this machine could tell.
 //!
@@ -24,6 +25,7 @@ mod error;
 mod header;
 mod history;
 mod key;
+mod records;
 mod row;
 mod thread;
 mod value;
@@ -33,6 +35,7 @@ mod tests;
 
 pub use error::ProfileError;
 pub use history::{Cursor, Entry, HISTORY_PAGE_MAX, HistoryReader, Message, Page};
+pub use records::DiskRecords;
 pub use thread::{BATCHES_WAITING_MAX, Completion, ProfileThread, SubmitError};
 
 use std::path::{Path, PathBuf};
@@ -49,9 +52,10 @@ use wire::link::Link;
 use wire::login::stretch_locally;
 
 use data::{Data, guarded};
-use directory::Directory;
+use directory::{Directory, Lock};
 use header::{Front, Header};
 use key::ProfileKey;
+use row::Table;
 
 const DIRECTORY_NAME: Label = Label("iirs 1 profile directory");
 
@@ -70,8 +74,16 @@ pub struct ProfileAccount {
 /// The open profile, which nobody else can open meanwhile; it asks the system for randomness.
 pub struct Profile {
     data: Arc<Data>,
+    dir: PathBuf,
     lazy_batches: u32,
     failed: bool,
+}
+
+/// Where an open profile's password stands, for another one to take its place; keeps the profile open.
+#[derive(Clone)]
+pub struct PasswordPlace {
+    _open: Arc<Data>,
+    dir: PathBuf,
 }
 
 /// What unlocking gives.
@@ -91,6 +103,35 @@ pub struct Unlocked {
 pub fn home() -> Option<PathBuf> {
     let base = etcetera::choose_base_strategy().ok()?;
     Some(base.data_dir().join("iirs"))
+}
+
+impl PasswordPlace {
+    /// Puts another password in the place of the one so far; cut off anywhere, one of the two opens the profile.
+    ///
+    /// Takes as long as the stretching costs.
+    ///
+    /// # Errors
+    /// [`ProfileError::OtherMaster`] if `master` is not the key of the profile's account,
+    /// [`ProfileError::Stretching`] if Argon2 does not take the cost, [`ProfileError::Damaged`] and
+    /// [`ProfileError::Disk`].
+    pub fn put(
+        &self,
+        password: &[u8],
+        stretching: Stretching,
+        master: &Secret,
+    ) -> Result<(), ProfileError> {
+        let directory = Directory::at(&self.dir);
+        let header = Header::decode(&directory.read_header()?)?;
+        let salt = header.front.salt;
+        let key = ProfileKey::new(master, &salt);
+        let account = header.open_account(&key)?;
+        let stretched =
+            stretch_locally(password, &salt, &stretching).map_err(|_| ProfileError::Stretching)?;
+        // the salt stays, since the profile's key comes from it
+        let front = Front { salt, stretching };
+        let header = Header::seal(front, &stretched, master, &key, &account, &mut OsRng)?;
+        Ok(directory.replace_header(&header.encode())?)
+    }
 }
 
 impl Profile {
@@ -132,7 +173,7 @@ impl Profile {
         let header = Header::seal(front, &stretched, master, &key, account, &mut OsRng)?;
         Data::create(&directory.new_data_file()?)?;
         directory.put_in_place(&header.encode())?;
-        Ok(Self::new(Data::open(&directory.data(), key, lock)?))
+        Ok(Self::new(dir, Data::open(&directory.data(), key, lock)?))
     }
 
     /// Opens a profile with its password; refuses a stretching below `floor` or above the ceiling.
@@ -159,12 +200,35 @@ impl Profile {
         let stretched = stretch_locally(password, &header.front.salt, &header.front.stretching)
             .map_err(|_| ProfileError::Stretching)?;
         let master = header.open_master(&stretched)?;
-        let key = ProfileKey::new(&master, &header.front.salt);
-        let account = header.open_account(&key)?;
-        directory.finish_creation()?;
-        let data = Data::open(&directory.data(), key, lock)?;
-        let saved = guarded(|| data.saved())?;
-        Ok(Unlocked { profile: Self::new(data), master, account, saved })
+        Self::open(&directory, lock, &header, master)
+    }
+
+    /// Opens a profile with the account's master key, which the server gives to whoever knows the password, and
+    /// puts this password in the place of the profile's own.
+    ///
+    /// So a password that was changed on another machine, or here just before a crash, opens this profile too.
+    /// Takes as long as [`Self::unlock`].
+    ///
+    /// # Errors
+    /// [`ProfileError::OtherMaster`] if this is another account's profile, and nothing was changed; else as
+    /// [`Self::unlock`].
+    pub fn unlock_with_master(
+        dir: &Path,
+        master: Secret,
+        password: &[u8],
+        stretching: Stretching,
+    ) -> Result<Unlocked, ProfileError> {
+        let directory = Directory::at(dir);
+        let lock = directory.lock()?;
+        let header = Header::decode(&directory.read_header()?)?;
+        let unlocked = Self::open(&directory, lock, &header, master)?;
+        unlocked.profile.password_place().put(password, stretching, &unlocked.master)?;
+        Ok(unlocked)
+    }
+
+    /// Returns the place of the profile's password.
+    pub fn password_place(&self) -> PasswordPlace {
+        PasswordPlace { _open: Arc::clone(&self.data), dir: self.dir.clone() }
     }
 
     /// Keeps changes, all of them or none, in one transaction.
@@ -206,7 +270,41 @@ impl Profile {
         history::page(&self.data, peer, before, max)
     }
 
-    fn new(data: Data) -> Self {
-        Self { data: Arc::new(data), lazy_batches: 0, failed: false }
+    /// Opens the copy of the server's directory; reads all of it, and keeps the profile open.
+    ///
+    /// # Errors
+    /// [`ProfileError::Damaged`], after which [`Self::drop_records`] makes place for another copy.
+    pub fn records(&self) -> Result<DiskRecords, ProfileError> {
+        DiskRecords::open(Arc::clone(&self.data))
+    }
+
+    /// Removes the copy of the server's directory, of which nobody may hold an open one.
+    ///
+    /// # Errors
+    /// [`ProfileError::Disk`].
+    pub fn drop_records(&mut self) -> Result<(), ProfileError> {
+        guarded(|| {
+            let rows = self.data.write(true)?;
+            rows.clear(Table::Records)?;
+            rows.commit()
+        })
+    }
+
+    fn open(
+        directory: &Directory<'_>,
+        lock: Lock,
+        header: &Header,
+        master: Secret,
+    ) -> Result<Unlocked, ProfileError> {
+        let key = ProfileKey::new(&master, &header.front.salt);
+        let account = header.open_account(&key)?;
+        directory.finish_creation()?;
+        let data = Data::open(&directory.data(), key, lock)?;
+        let saved = guarded(|| data.saved())?;
+        Ok(Unlocked { profile: Self::new(directory.path(), data), master, account, saved })
+    }
+
+    fn new(dir: &Path, data: Data) -> Self {
+        Self { data: Arc::new(data), dir: dir.to_owned(), lazy_batches: 0, failed: false }
     }
 }

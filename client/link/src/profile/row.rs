@@ -6,21 +6,29 @@
 //! history    peer tag 32 · order 8          one message, ours or the peer's
 //! pending    message tag 32                 where in the history an undelivered message of ours lies
 //! received   peer tag 32                    the last ids received from a peer
+//! contacts   peer tag 32                    record of a contact or of who is blocked, and how he stands
+//! roots      peer tag 32                    the root of a contact's conversation
+//! declined   peer tag 32                    the round until which a caller's calls are not told
+//! vault      (empty)                        the highest version of the vault that was seen
+//! records    block 4                        24 records of the server's directory, and the head before them
 //! ```
 //!
 //! The order counts messages of all conversations as they were written or arrived. Peer and message
-//! tags are HMACs under the profile key.
+//! tags are HMACs under the profile key. Blocks are numbered from 0, big-endian; all but the last are full.
+//!
+//! Version 1 had the tables up to `received`.
 
 use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use wire::size::{HASH, MESSAGE_ID, TOKEN};
+use wire::size::{HASH, KEY, MESSAGE_ID, TOKEN};
 use zeroize::Zeroize;
 
 use super::key::PeerTag;
+use super::value::Padding;
 
 /// The version of tables and rows together.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 2;
 
 /// Holds the schema version under [`SCHEMA_KEY`], in clear, so that a newer one is recognised.
 pub(super) const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
@@ -34,11 +42,17 @@ pub(super) enum Table {
     History,
     Pending,
     Received,
+    Contacts,
+    Roots,
+    Declined,
+    Vault,
+    Records,
 }
 
 /// What lies in one table.
 pub(super) trait Row: Serialize + DeserializeOwned {
     const TABLE: Table;
+    const PADDING: Padding = Padding::PowerOfTwo;
 }
 
 /// The profile's only row of its kind; its key is empty.
@@ -96,9 +110,67 @@ pub(super) struct ReceivedRow {
     pub(super) ids: Vec<[u8; MESSAGE_ID]>,
 }
 
+/// Somebody who is or was a contact, or is blocked; the key is his tag.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ContactRow {
+    /// The record as its 163 bytes.
+    pub(super) record: Vec<u8>,
+    pub(super) index: u32,
+    pub(super) verified: bool,
+    pub(super) blocked: bool,
+    pub(super) forgotten: bool,
+    pub(super) unsaved: bool,
+}
+
+/// The root of a contact's conversation; the key is the contact's tag.
+#[derive(Serialize, Deserialize, Zeroize)]
+#[zeroize(drop)]
+pub(super) struct RootRow {
+    pub(super) peer: [u8; HASH],
+    pub(super) caller: [u8; HASH],
+    pub(super) first: u64,
+    pub(super) heard: bool,
+    pub(super) hello: [u8; KEY],
+    pub(super) outer: [u8; KEY],
+    pub(super) steps: u32,
+}
+
+/// A caller who was declined; the key is his tag.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DeclinedRow {
+    pub(super) peer: [u8; HASH],
+    pub(super) until: u64,
+}
+
+/// The profile's only row of its kind; its key is empty.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct VaultRow {
+    pub(super) version: u64,
+}
+
+/// Records of the directory in its order, 163 bytes each; the key is the block's number.
+///
+/// With its box, a full block fills one page of the database.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct BlockRow {
+    /// Head of the chain before the first record.
+    pub(super) before: [u8; HASH],
+    pub(super) records: Vec<u8>,
+}
+
 impl Table {
-    pub(super) const ALL: [Self; 5] =
-        [Self::State, Self::Peers, Self::History, Self::Pending, Self::Received];
+    pub(super) const ALL: [Self; 10] = [
+        Self::State,
+        Self::Peers,
+        Self::History,
+        Self::Pending,
+        Self::Received,
+        Self::Contacts,
+        Self::Roots,
+        Self::Declined,
+        Self::Vault,
+        Self::Records,
+    ];
 
     pub(super) fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
         TableDefinition::new(match self {
@@ -107,6 +179,11 @@ impl Table {
             Self::History => "history",
             Self::Pending => "pending",
             Self::Received => "received",
+            Self::Contacts => "contacts",
+            Self::Roots => "roots",
+            Self::Declined => "declined",
+            Self::Vault => "vault",
+            Self::Records => "records",
         })
     }
 
@@ -118,6 +195,11 @@ impl Table {
             Self::History => 3,
             Self::Pending => 4,
             Self::Received => 5,
+            Self::Contacts => 6,
+            Self::Roots => 7,
+            Self::Declined => 8,
+            Self::Vault => 9,
+            Self::Records => 10,
         }]
     }
 
@@ -129,6 +211,11 @@ impl Table {
             Self::History => "history",
             Self::Pending => "unsent messages",
             Self::Received => "received ids",
+            Self::Contacts => "contacts",
+            Self::Roots => "roots",
+            Self::Declined => "declined calls",
+            Self::Vault => "vault",
+            Self::Records => "directory",
         }
     }
 }
@@ -151,6 +238,28 @@ impl Row for PendingRow {
 
 impl Row for ReceivedRow {
     const TABLE: Table = Table::Received;
+}
+
+impl Row for ContactRow {
+    const TABLE: Table = Table::Contacts;
+}
+
+impl Row for RootRow {
+    const TABLE: Table = Table::Roots;
+}
+
+impl Row for DeclinedRow {
+    const TABLE: Table = Table::Declined;
+}
+
+impl Row for VaultRow {
+    const TABLE: Table = Table::Vault;
+}
+
+impl Row for BlockRow {
+    const TABLE: Table = Table::Records;
+    // how long the directory is shows anyway, and is no secret
+    const PADDING: Padding = Padding::Block;
 }
 
 /// Key of a message: peers apart, and each peer's messages in order.

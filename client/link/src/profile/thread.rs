@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::data::Data;
 use super::history::HistoryReader;
-use super::{Profile, ProfileError};
+use super::{PasswordPlace, Profile, ProfileError};
 
 /// Batches that may wait for the disk, and completions that may wait for the engine.
 pub const BATCHES_WAITING_MAX: usize = 256;
@@ -49,6 +49,7 @@ pub struct ProfileThread {
     batches: SyncSender<(u64, Vec<Change>)>,
     thread: JoinHandle<()>,
     data: Arc<Data>,
+    password: PasswordPlace,
 }
 
 impl ProfileThread {
@@ -59,11 +60,11 @@ impl ProfileThread {
     pub fn start(profile: Profile) -> io::Result<(Self, mpsc::Receiver<Completion>)> {
         let (batches, waiting) = sync_channel(BATCHES_WAITING_MAX);
         let (completions, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-        let data = Arc::clone(&profile.data);
+        let (data, password) = (Arc::clone(&profile.data), profile.password_place());
         let name = "profile".to_owned();
         let thread =
             Builder::new().name(name).spawn(move || run(profile, &waiting, &completions))?;
-        Ok((Self { batches, thread, data }, receiver))
+        Ok((Self { batches, thread, data, password }, receiver))
     }
 
     /// Hands over changes without waiting; they are kept in the order of submission, those that wait
@@ -84,6 +85,17 @@ impl ProfileThread {
         HistoryReader { data: Arc::clone(&self.data) }
     }
 
+    /// Returns the place of the profile's password, which can change meanwhile, on whichever thread; the profile
+    /// stays in use until that is dropped too.
+    pub fn password_place(&self) -> PasswordPlace {
+        self.password.clone()
+    }
+
+    /// Tells whether a record of the directory could not be read that was there when the profile was opened.
+    pub fn lost_records(&self) -> bool {
+        self.data.is_unlisted()
+    }
+
     /// Waits until all that was submitted is kept and the profile is closed.
     ///
     /// # Errors
@@ -92,8 +104,8 @@ impl ProfileThread {
         self,
         mut completions: mpsc::Receiver<Completion>,
     ) -> Result<(), ProfileError> {
-        let Self { batches, thread, data } = self;
-        drop((batches, data));
+        let Self { batches, thread, data, password } = self;
+        drop((batches, data, password));
         let mut result = Ok(());
         while let Some(completion) = completions.recv().await {
             if let Completion::Failed { error } = completion {

@@ -62,6 +62,62 @@ fn everything_survives_a_restart() {
 }
 
 #[test]
+fn contacts_roots_and_the_vault_survive_a_restart() {
+    let (dir, mut profile) = created();
+    let [bob, eve, cid] = ["bob", "eve", "cid"].map(record);
+    let [bobs, eves, cids] = [bob, eve, cid].map(contact);
+    profile
+        .apply(&[
+            Change::Contact(Box::new(bobs.clone())),
+            Change::Contact(Box::new(eves.clone())),
+            Change::Contact(Box::new(cids)),
+            Change::Rooted(bob.identity(), root(eve.identity(), 1)),
+            Change::Rooted(bob.identity(), root(bob.identity(), 5)),
+            Change::Rooted(eve.identity(), root(eve.identity(), 9)),
+            Change::Rooted(cid.identity(), root(cid.identity(), 13)),
+            Change::Vault(7, vec![eve.identity(), peer(99)]),
+            Change::Vault(6, vec![]),
+        ])
+        .unwrap();
+    profile.apply(&[Change::Forgotten(cid.identity()), Change::Forgotten(peer(98))]).unwrap();
+    let Unlocked { mut profile, saved, .. } = reopened(dir.path(), profile);
+    let eves = Contact { unsaved: false, ..eves };
+    assert_eq!(saved.contacts.len(), 2);
+    assert!(saved.contacts.contains(&bobs) && saved.contacts.contains(&eves));
+    assert_eq!(saved.vault, 7);
+    let of = |saved: &Saved, who: Record| {
+        let found = saved.roots.iter().find(|(peer, _)| *peer == who.identity());
+        found.map(|(_, it)| {
+            (it.caller, it.first, it.heard, *it.hello.expose(), *it.outer.expose(), it.steps)
+        })
+    };
+    let bobs_root = Some((bob.identity(), Round(40), true, [5; 32], [6; 32], 3));
+    assert_eq!((saved.roots.len(), of(&saved, bob)), (2, bobs_root));
+    // a block ends what there is with somebody
+    let blocked = Contact { blocked: true, verified: false, unsaved: true, ..eves };
+    profile.apply(&[Change::Contact(Box::new(blocked.clone()))]).unwrap();
+    let saved = reopened(dir.path(), profile).saved;
+    assert!(saved.contacts.contains(&blocked) && saved.contacts.contains(&bobs));
+    assert_eq!((saved.roots.len(), of(&saved, bob)), (1, bobs_root));
+}
+
+#[test]
+fn declined_calls_are_kept_until_their_round() {
+    let (dir, mut profile) = created();
+    let declined = |byte, until| Change::Declined(peer(byte), Round(until));
+    profile.apply(&[declined(1, 10), declined(2, 20), declined(1, 30)]).unwrap();
+    let Unlocked { mut profile, saved, .. } = reopened(dir.path(), profile);
+    let sorted = |mut saved: Saved| {
+        saved.declined.sort_by_key(|(peer, _)| peer.0);
+        saved.declined
+    };
+    assert_eq!(sorted(saved), [(peer(1), Round(30)), (peer(2), Round(20))]);
+    profile.apply(&[Change::Mark(Round(25)), declined(3, 40)]).unwrap();
+    let saved = reopened(dir.path(), profile).saved;
+    assert_eq!(sorted(saved), [(peer(1), Round(30)), (peer(3), Round(40))]);
+}
+
+#[test]
 fn messages_are_restored_in_the_order_in_which_they_were_written() {
     let (dir, mut profile) = created();
     for number in 0..40 {
@@ -179,6 +235,10 @@ fn nothing_readable_is_on_disk() {
         Change::Token(Some(Token::new(TOKEN))),
         Change::Queued(ours(1, bob.identity(), text)),
         Change::Received(theirs(2, bob.identity(), "秘密の場所で会おう")),
+        Change::Contact(Box::new(contact(bob))),
+        Change::Rooted(bob.identity(), root(bob.identity(), 0xa0)),
+        Change::Declined(bob.identity(), Round(9)),
+        Change::Listed(0, vec![(bob, Head::EMPTY.after(&bob.encode().try_into().unwrap()))]),
     ];
     profile.apply(&changes).unwrap();
     changes.clear();
@@ -187,7 +247,7 @@ fn nothing_readable_is_on_disk() {
 
     let ProfileAccount { link, user } = account();
     let pin = link.pin.to_string();
-    let secrets: [(&str, &[u8]); 14] = [
+    let secrets: [(&str, &[u8]); 16] = [
         ("host", HOST.as_bytes()),
         ("pin", &link.pin.0),
         ("pin as text", pin.as_bytes()),
@@ -198,6 +258,8 @@ fn nothing_readable_is_on_disk() {
         ("peer's signing key", &bob.signing.0[1..]),
         ("peer's agreement key", &bob.agreement.0[1..]),
         ("peer's identity", &bob.identity().0),
+        ("root's hello key", &[0xa0; 32]),
+        ("root's outer chain", &[0xa1; 32]),
         ("label", b"label-1"),
         ("text", text.as_bytes()),
         ("received text", "秘密の場所".as_bytes()),

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod keeping;
 mod opening;
+mod records;
 mod speed;
 
 use std::path::Path;
@@ -11,13 +12,14 @@ use std::path::Path;
 use p256::ecdsa::SigningKey;
 use rand_core::OsRng;
 use tempfile::TempDir;
-use wire::directory::Record;
-use wire::ids::{MessageId, Round, Token};
+use wire::directory::{Head, Record};
+use wire::ids::{AccountIndex, MessageId, Round, Token};
 use wire::link::Pin;
 use wire::public_key::AgreementKey;
 
 use super::*;
-use client_core::record::{Incoming, Outgoing};
+use client_core::directory::Records as _;
+use client_core::record::{Contact, Incoming, Outgoing, SavedRoot};
 
 const PASSWORD: &[u8] = b"correct horse";
 const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
@@ -70,6 +72,29 @@ fn ours(number: u64, peer: IdentityHash, text: &str) -> Outgoing {
 
 fn theirs(number: u64, peer: IdentityHash, text: &str) -> Incoming {
     Incoming { id: id(number), peer, text: text.into(), sent_ms: 8, round: Round(9) }
+}
+
+fn contact(record: Record) -> Contact {
+    let index = AccountIndex(7);
+    Contact { record, index, verified: true, blocked: false, forgotten: false, unsaved: true }
+}
+
+fn root(caller: IdentityHash, byte: u8) -> SavedRoot {
+    let (hello, outer) = (Secret::new([byte; 32]), Secret::new([byte + 1; 32]));
+    SavedRoot { caller, first: Round(40), heard: true, hello, outer, steps: 3 }
+}
+
+/// Records of different names with the head after each; they are not signed, which is not the profile's to see.
+fn chain(from: u32, count: u32, mut head: Head) -> Vec<(Record, Head)> {
+    let key = record("x");
+    let mut records = Vec::new();
+    for index in from..from + count {
+        let name = format!("person.{index}").parse().unwrap();
+        let record = Record { name, ..key };
+        head = head.after(&record.encode().try_into().unwrap());
+        records.push((record, head));
+    }
+    records
 }
 
 /// Every entry of the history, the oldest first, read in pages of three.

@@ -104,7 +104,7 @@ fn a_newer_schema_is_refused_and_not_changed() {
     let path = dir.path().join("data.redb");
     let database = redb::Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(row::META).unwrap().insert(row::SCHEMA_KEY, 2).unwrap();
+    transaction.open_table(row::META).unwrap().insert(row::SCHEMA_KEY, 3).unwrap();
     transaction.commit().unwrap();
     drop(database);
     assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::Newer)));
@@ -112,7 +112,104 @@ fn a_newer_schema_is_refused_and_not_changed() {
     let database = redb::Database::open(&path).unwrap();
     let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
     let meta = transaction.open_table(row::META).unwrap();
-    assert_eq!(meta.get(row::SCHEMA_KEY).unwrap().unwrap().value(), 2);
+    assert_eq!(meta.get(row::SCHEMA_KEY).unwrap().unwrap().value(), 3);
+}
+
+/// Makes a profile into one that version 1 of the schema wrote.
+fn make_old(dir: &Path) {
+    let database = redb::Database::open(dir.join("data.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(row::META).unwrap().insert(row::SCHEMA_KEY, 1).unwrap();
+    for table in [Table::Contacts, Table::Roots, Table::Declined, Table::Vault, Table::Records] {
+        assert!(transaction.delete_table(table.definition()).unwrap());
+    }
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_profile_of_the_first_schema_opens_with_everything_and_takes_the_new_changes() {
+    let (dir, mut profile) = created();
+    let bob = record("bob");
+    let queued = ours(1, bob.identity(), "before");
+    let changes = [
+        Change::Opened(Box::new(bob)),
+        Change::Queued(queued.clone()),
+        Change::Token(Some(Token::new(TOKEN))),
+        Change::Mark(Round(5)),
+    ];
+    profile.apply(&changes).unwrap();
+    drop(profile);
+    make_old(dir.path());
+    for _ in 0..2 {
+        let Unlocked { mut profile, saved, .. } = unlock(dir.path()).ok().unwrap();
+        assert!(saved.open == [bob] && saved.outgoing == [queued.clone()]);
+        assert_eq!((saved.mark, saved.vault), (Round(5), 0));
+        assert_eq!(saved.token.unwrap().expose(), &TOKEN);
+        assert!(saved.contacts.is_empty() && saved.roots.is_empty() && saved.declined.is_empty());
+        assert!(profile.records().is_ok());
+        profile.apply(&[Change::Mark(Round(5))]).unwrap();
+    }
+    let Unlocked { mut profile, .. } = unlock(dir.path()).ok().unwrap();
+    let contact = contact(bob);
+    profile.apply(&[Change::Contact(Box::new(contact.clone())), Change::Vault(3, vec![])]).unwrap();
+    let saved = reopened(dir.path(), profile).saved;
+    assert!(saved.contacts == [contact] && saved.vault == 3);
+}
+
+#[test]
+fn another_password_takes_the_place_of_the_one_before() {
+    let (dir, mut profile) = created();
+    profile.apply(&[Change::Mark(Round(5))]).unwrap();
+    let master = Secret::new(MASTER);
+    profile.password_place().put(b"new", CHEAP, &master).unwrap();
+    drop(profile);
+    assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::WrongPassword)));
+    let unlocked = Profile::unlock(dir.path(), b"new", &CHEAP).ok().unwrap();
+    assert!(unlocked.account == account() && unlocked.master.expose() == &MASTER);
+    assert_eq!(unlocked.saved.mark, Round(5));
+    let other = unlocked.profile.password_place().put(b"x", CHEAP, &Secret::new([9; 32]));
+    assert!(matches!(other, Err(ProfileError::OtherMaster)));
+    drop(unlocked);
+    assert!(Profile::unlock(dir.path(), b"new", &CHEAP).is_ok());
+}
+
+#[test]
+fn a_change_of_password_that_was_cut_off_leaves_one_that_opens() {
+    let (dir, profile) = created();
+    let at = |name: &str| dir.path().join(name);
+    let old = fs::read(at("profile")).unwrap();
+    profile.password_place().put(b"new", CHEAP, &Secret::new(MASTER)).unwrap();
+    let new = fs::read(at("profile")).unwrap();
+    drop(profile);
+    // before the rename: the new header is there in part or whole, beside the old one
+    for left in [&new[..0], &new[..100], &new[..]] {
+        fs::write(at("profile"), &old).unwrap();
+        fs::write(at("profile.new"), left).unwrap();
+        assert!(unlock(dir.path()).is_ok());
+        let profile = unlock(dir.path()).ok().unwrap().profile;
+        profile.password_place().put(b"new", CHEAP, &Secret::new(MASTER)).unwrap();
+        drop(profile);
+        assert!(Profile::unlock(dir.path(), b"new", &CHEAP).is_ok(), "it can be done again");
+    }
+    // after the rename
+    assert!(!at("profile.new").exists());
+    assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::WrongPassword)));
+}
+
+#[test]
+fn the_master_key_opens_a_profile_whose_password_is_another() {
+    let (dir, mut profile) = created();
+    profile.apply(&[Change::Mark(Round(5))]).unwrap();
+    drop(profile);
+    let with = |master| Profile::unlock_with_master(dir.path(), Secret::new(master), b"new", CHEAP);
+    assert!(matches!(with([9; 32]).err(), Some(ProfileError::OtherMaster)));
+    assert!(unlock(dir.path()).is_ok(), "another key changes nothing");
+    let unlocked = with(MASTER).ok().unwrap();
+    assert!(unlocked.account == account() && unlocked.saved.mark == Round(5));
+    assert!(matches!(with(MASTER).err(), Some(ProfileError::InUse)));
+    drop(unlocked);
+    assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::WrongPassword)));
+    assert!(Profile::unlock(dir.path(), b"new", &CHEAP).is_ok());
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! The copy of the server's directory.
+
+use redb::ReadableTable;
+
+use super::row::Table;
+use super::*;
+
+/// Blocks that are full, and one that is not.
+const MANY: u32 = 10_000;
+
+/// Keys and sealed values of a table.
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The directory as it is listed in the rounds: what is appended in memory is kept a little later.
+fn list(
+    profile: &mut Profile,
+    records: &mut DiskRecords,
+    from: u32,
+    count: u32,
+) -> Vec<(Record, Head)> {
+    let more = chain(from, count, records.head(from).unwrap());
+    records.append(&more);
+    profile.apply(&[Change::Listed(from, more.clone())]).unwrap();
+    more
+}
+
+fn assert_same(records: &DiskRecords, all: &[(Record, Head)]) {
+    let length = all.len() as u32;
+    assert_eq!(records.len(), length);
+    assert_eq!((records.head(0), records.head(length + 1)), (Some(Head::EMPTY), None));
+    assert!(records.record(length).is_none());
+    for (index, (record, head)) in (0..).zip(all) {
+        assert!(records.record(index) == Some(*record), "{index}");
+        assert_eq!(records.head(index + 1), Some(*head), "{index}");
+        assert_eq!(records.find(&record.name), Some(index));
+    }
+    let names: Vec<_> = all.iter().map(|(record, _)| record.name).collect();
+    assert!(records.names(0, usize::MAX) == names);
+    assert!(
+        records.names(length.saturating_sub(3), 2)
+            == names[length.saturating_sub(3) as usize..][..2.min(names.len())]
+    );
+    assert_eq!(records.find(&"nobody".parse().unwrap()), None);
+}
+
+#[test]
+fn ten_thousand_records_survive_a_restart_and_cost_little_more_than_themselves() {
+    let (dir, mut profile) = created();
+    let all = chain(0, MANY, Head::EMPTY);
+    for (from, page) in (0..).step_by(500).zip(all.chunks(500)) {
+        profile.apply(&[Change::Listed(from, page.to_vec())]).unwrap();
+    }
+    let Unlocked { profile, .. } = reopened(dir.path(), profile);
+    assert_same(&profile.records().unwrap(), &all);
+    let database = redb::ReadableDatabase::begin_read(&profile.data.database).unwrap();
+    let table = database.open_table(Table::Records.definition()).unwrap();
+    let stats = redb::ReadableTableMetadata::stats(&table).unwrap();
+    let pages = stats.leaf_pages() + stats.branch_pages();
+    assert!(pages * 4096 <= u64::from(MANY) * 180, "{pages} pages");
+}
+
+#[test]
+fn what_is_appended_is_there_before_and_after_it_is_kept() {
+    let (dir, mut profile) = created();
+    let mut records = profile.records().unwrap();
+    let mut all = Vec::new();
+    for count in [1, 22, 1, 1, 5, 18, 24, 24, 3] {
+        let from = all.len() as u32;
+        let more = chain(from, count, records.head(from).unwrap());
+        records.append(&more);
+        all.extend(more.clone());
+        assert_eq!(records.len(), all.len() as u32);
+        assert!(records.record(from) == Some(all[from as usize].0), "not kept yet");
+        profile.apply(&[Change::Listed(from, more)]).unwrap();
+        assert!(records.record(from) == Some(all[from as usize].0), "kept");
+    }
+    assert_same(&records, &all);
+    // what is kept leaves the memory
+    all.extend(list(&mut profile, &mut records, all.len() as u32, 5));
+    assert!(records.is_settled_but_for(5));
+    assert_same(&records, &all);
+    drop(records);
+    let Unlocked { profile, .. } = reopened(dir.path(), profile);
+    assert_same(&profile.records().unwrap(), &all);
+}
+
+#[test]
+fn a_name_with_several_records_is_found_by_its_newest() {
+    let (dir, mut profile) = created();
+    let mut records = profile.records().unwrap();
+    let mut all = chain(0, 40, Head::EMPTY);
+    let again = all[3].0;
+    let head = all[39].1.after(&again.encode().try_into().unwrap());
+    all.push((again, head));
+    records.append(&all);
+    assert_eq!(records.find(&again.name), Some(40));
+    profile.apply(&[Change::Listed(0, all)]).unwrap();
+    assert_eq!(records.find(&again.name), Some(40));
+    drop(records);
+    let Unlocked { profile, .. } = reopened(dir.path(), profile);
+    let records = profile.records().unwrap();
+    assert_eq!(records.find(&again.name), Some(40));
+    assert_eq!(records.head(41), Some(head));
+}
+
+#[test]
+fn records_that_come_twice_are_kept_once_and_a_gap_is_refused() {
+    let (dir, mut profile) = created();
+    let all = chain(0, 60, Head::EMPTY);
+    let listed = |from: u32, to: usize| Change::Listed(from, all[from as usize..to].to_vec());
+    profile.apply(&[listed(0, 30), listed(0, 30), listed(25, 31), listed(31, 31)]).unwrap();
+    profile.apply(&[listed(10, 20), listed(29, 60)]).unwrap();
+    let Unlocked { mut profile, .. } = reopened(dir.path(), profile);
+    assert_same(&profile.records().unwrap(), &all);
+    let gap = profile.apply(&[Change::Listed(61, vec![all[0]])]);
+    assert!(matches!(gap, Err(ProfileError::Damaged("directory"))));
+}
+
+#[test]
+fn a_damaged_directory_is_told_and_makes_place_for_another() {
+    let all = chain(0, 60, Head::EMPTY);
+    let damages: [fn(&mut Entries); 4] = [
+        |rows| rows[1].1[60] ^= 1,
+        |rows| rows[0].1 = rows[1].1.clone(),
+        |rows| drop(rows.remove(1)),
+        |rows| rows[2].0 = vec![0, 0, 0, 9],
+    ];
+    for damage in damages {
+        let (dir, mut profile) = created();
+        profile.apply(&[Change::Listed(0, all.clone()), Change::Mark(Round(5))]).unwrap();
+        drop(profile);
+        let database = redb::Database::open(dir.path().join("data.redb")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut table = transaction.open_table(Table::Records.definition()).unwrap();
+            let rows = table.iter().unwrap().map(Result::unwrap);
+            let mut rows: Entries =
+                rows.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).collect();
+            damage(&mut rows);
+            table.retain(|_, _| false).unwrap();
+            for (key, value) in rows {
+                table.insert(key.as_slice(), value.as_slice()).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+        drop(database);
+        let Unlocked { mut profile, saved, .. } = unlock(dir.path()).ok().unwrap();
+        assert_eq!(saved.mark, Round(5), "the rest of the profile is whole");
+        assert!(matches!(profile.records().err(), Some(ProfileError::Damaged("directory"))));
+        profile.drop_records().unwrap();
+        assert_eq!(profile.records().unwrap().len(), 0);
+        profile.apply(&[Change::Listed(0, all.clone())]).unwrap();
+        assert_same(&profile.records().unwrap(), &all);
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_any_more_is_told() {
+    let (_dir, mut profile) = created();
+    let all = chain(0, 60, Head::EMPTY);
+    profile.apply(&[Change::Listed(0, all.clone())]).unwrap();
+    let records = profile.records().unwrap();
+    assert!(!profile.data.is_unlisted());
+    profile.drop_records().unwrap();
+    assert!(records.record(3).is_none() && profile.data.is_unlisted());
+}
