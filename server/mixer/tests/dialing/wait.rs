@@ -73,7 +73,8 @@ fn how_long_a_wake_up_takes() {
 }
 
 fn print(rule: Rule, missing: u32, waits: &[(u64, Wait)]) {
-    let (rule, missing) = (format!("{rule:?}"), format!("1 in {missing}"));
+    let rule = format!("{rule:?}");
+    let missing = if missing == 0 { "none".to_owned() } else { format!("1 in {missing}") };
     for (valid, Wait { median, ninth_of_ten, longest }) in waits {
         println!("{rule:>12} {missing:>8} {valid:>6} {median:>7} {ninth_of_ten:>5} {longest:>5}");
     }
