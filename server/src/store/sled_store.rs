@@ -25,7 +25,7 @@ use super::{
 pub struct SledStore {
     // Fields are dropped in this order: the thread ends, sled closes, the directory is free.
     thread: StoreThread,
-    trees: Trees,
+    pub(super) trees: Trees,
     condition: Arc<Condition>,
     _lock: File,
 }

@@ -129,6 +129,19 @@ impl Trees {
         })
     }
 
+    /// Returns all entries of all trees, as they lie in the database.
+    #[cfg(test)]
+    pub(super) fn contents(&self) -> Vec<(String, Vec<u8>, Vec<u8>)> {
+        let mut contents = Vec::new();
+        for (name, tree) in NAMES.iter().zip(&self.trees) {
+            for entry in tree.iter() {
+                let (key, value) = entry.unwrap();
+                contents.push(((*name).to_owned(), key.to_vec(), value.to_vec()));
+            }
+        }
+        contents
+    }
+
     /// Hands everything to the operating system. Durable it is after `fdatasync` of the log.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         self.db.flush()?;
