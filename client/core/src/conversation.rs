@@ -334,6 +334,31 @@ impl Conversation {
     }
 }
 
+/// What a thief takes away who copies the memory of one side, texts aside.
+#[cfg(test)]
+impl Conversation {
+    pub(crate) fn stolen(&self) -> Self {
+        let root = self.root.saved().expect("it was called");
+        Self {
+            peer: self.peer,
+            verifying: self.verifying,
+            ends: self.ends,
+            root: Root::restore(root),
+            epochs: self.epochs.stolen(),
+            sending: Sending::default(),
+            receiving: Receiving::default(),
+            refused: 0,
+        }
+    }
+
+    /// Reads the text in a cell of whoever the state was stolen from.
+    pub(crate) fn eavesdrop(&self, round: Round, cell: &[u8; CELL]) -> Option<String> {
+        let message = PeerMessage::decode(&self.epochs.eavesdrop(round, cell)?).ok()?;
+        let text = message.payload.as_bytes().get(wire::size::MESSAGE_ID..)?;
+        (message.count > 0).then(|| String::from_utf8_lossy(text).into_owned())
+    }
+}
+
 const MARK: usize = 4 + HASH;
 
 fn write_mark(directory: DirectoryMark) -> Payload {

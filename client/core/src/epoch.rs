@@ -310,6 +310,40 @@ impl Epochs {
     }
 }
 
+/// What a thief takes away who copies the memory of one side.
+#[cfg(test)]
+impl Epochs {
+    pub(crate) fn stolen(&self) -> Self {
+        let State::Live(live) = &self.state else { panic!("a session is live") };
+        let own_next_secret = live
+            .own_next_secret
+            .as_ref()
+            .map(|key| AgreementKey::from_bytes(key.expose().expose()).expect("it is a key"));
+        let live = Live {
+            own_half: live.own_half,
+            peer_half: live.peer_half,
+            transcript: live.transcript,
+            send: live.send,
+            recv: live.recv,
+            current: live.current.stolen(),
+            next: live.next.as_ref().map(EpochSecret::stolen),
+            own_next: live.own_next,
+            own_next_secret,
+            peer_next: live.peer_next,
+            unheard: live.unheard,
+        };
+        Self { ends: self.ends, hello: self.hello.duplicate(), state: State::Live(Box::new(live)) }
+    }
+
+    /// Opens a cell of whoever the state was stolen from.
+    pub(crate) fn eavesdrop(&self, round: Round, cell: &[u8; CELL]) -> Option<Zeroizing<Vec<u8>>> {
+        let State::Live(live) = &self.state else { return None };
+        let direction = self.ends.outward();
+        let held = [Some(&live.current), live.next.as_ref()];
+        held.into_iter().flatten().find_map(|secret| secret.cell(round, direction).open(cell))
+    }
+}
+
 impl Hello {
     fn new(rng: &mut impl CryptoRngCore) -> Self {
         Self { half: AgreementKey::random(rng), candidate: None }

@@ -135,6 +135,12 @@ impl Identity {
         self.agreement.agree(peer)
     }
 
+    /// Hands over the agreement key, as a thief has it.
+    #[cfg(test)]
+    pub(crate) fn agreement_secret(&self) -> AgreementKey {
+        AgreementKey::from_bytes(self.agreement.expose().expose()).expect("it is a key")
+    }
+
     fn of(name: Name, signing: SigningKey, agreement: AgreementKey) -> Self {
         let record = Record::new(name, agreement.public(), &signing);
         Self { name, signing, agreement, record }

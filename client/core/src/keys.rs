@@ -147,6 +147,14 @@ impl EpochSecret {
     }
 }
 
+#[cfg(test)]
+impl EpochSecret {
+    /// Makes the copy that a thief has.
+    pub(crate) fn stolen(&self) -> Self {
+        Self(self.0.duplicate())
+    }
+}
+
 /// The key of one cell: bound to round, lane and direction, so that nothing is replayed or reflected.
 pub(crate) struct CellKey(Secret);
 

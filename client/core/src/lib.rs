@@ -17,5 +17,7 @@ pub mod record;
 pub mod rounds;
 mod safety_number;
 mod sending;
+#[cfg(test)]
+mod theft;
 pub mod vault;
 mod wheel;

@@ -228,7 +228,9 @@ impl Client {
     /// Takes the contacts up again, each on its root; whose root is not here is called anew.
     fn restore_contacts(&mut self, contacts: Vec<Contact>, roots: Vec<(IdentityHash, SavedRoot)>) {
         let mut roots: BTreeMap<_, _> = roots.into_iter().collect();
-        for contact in contacts {
+        let (gone, here): (Vec<_>, Vec<_>) = contacts.into_iter().partition(|it| it.forgotten);
+        // of two of one name the one who is a contact counts
+        for contact in gone.into_iter().chain(here) {
             let peer = contact.record.identity();
             let (record, is_contact) = (contact.record, !contact.blocked && !contact.forgotten);
             self.known.insert(record.name, record);
