@@ -3,31 +3,44 @@
 //! Whether a name is known shows nowhere before the password is proved: an unknown name goes through
 //! the same steps, at the same cost, to the same refusal.
 
+mod deletion;
+mod directory;
+mod password;
+mod sessions;
+mod vault;
+
+pub use deletion::{PendingDeletion, ProvedDeletion};
+pub use directory::{SIGNATURES_MAX, SignedHead};
+pub use password::{PendingChange, ProvedChange};
+pub use vault::Put;
+
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand_core::OsRng;
 use thiserror::Error;
-use wire::account::{SealedIdentity, SealedMaster, Stretching};
+use wire::account::{Invite, SealedIdentity, SealedMaster, Stretching};
 use wire::codec::Wire as _;
 use wire::control::{
-    LoginFinish, LoginReply, LoginStart, Page, Pull, Refusal, Refused, RegisterFinish,
-    RegisterReply, RegisterStart, Registered,
+    LoginFinish, LoginReply, LoginStart, Refusal, Refused, RegisterFinish, RegisterReply,
+    RegisterStart, Registered,
 };
-use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, Name, Token};
 use wire::link::Pin;
 use wire::login::{LoginContext, LoginServer, ServerLoginState};
-use wire::size::{PAGE_RECORDS, SIGNATURE};
+use wire::size::{CREDENTIAL_FINALIZATION, CREDENTIAL_REQUEST, REGISTRATION_UPLOAD};
 
 use crate::clock;
+use crate::config::Registration;
+use crate::identity::RootKey;
 use crate::limits::{Attempt, Limits};
 use crate::store::{
-    Account, NewAccount, NewPassword, NewToken, ProofError, RegisterError, SledStore, Store as _,
-    StoreError, TokenHash,
+    Account, InviteHash, NewAccount, NewPassword, NewToken, ProofError, RegisterError, SledStore,
+    Store as _, StoreError, TokenHash,
 };
+use directory::Notary;
 
 /// The cheapest stretching that Argon2 knows. The server takes whatever a client chose above it, since
 /// it protects that client's password only; clients hold to a floor of their own.
@@ -36,11 +49,13 @@ const CHEAPEST: Stretching = Stretching { memory_kib: 8, passes: 1, lanes: 1 };
 /// Argon2 wants this much memory for each lane, in KiB (RFC 9106, 3.1).
 const KIB_PER_LANE: u32 = 8;
 
-/// All accounts of the server, and its OPAQUE secrets.
+/// All accounts of the server, its OPAQUE secrets, and the key that signs their directory.
 pub struct Accounts {
     store: Arc<SledStore>,
     login: LoginServer,
     pin: Pin,
+    notary: Notary,
+    registration: Mutex<Registration>,
     limits: Arc<Limits>,
     /// Counts sign-ins, so that of two the newer one can be told.
     sign_ins: AtomicU64,
@@ -59,9 +74,10 @@ pub enum AccountError {
 
 /// A registration between its two steps. Until the account is stored it counts as a failed attempt:
 /// a server that answered first steps for nothing would let anybody work through a list of passwords
-/// for a name before its owner registers.
+/// for a name before its owner registers, or through invitation codes.
 pub struct PendingRegistration {
     name: Name,
+    invite: Invite,
     attempt: Attempt,
 }
 
@@ -101,10 +117,46 @@ pub struct Member {
     pub sign_in: u64,
 }
 
+/// Whether a session's token still stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the newest of its account.
+    Current,
+    /// A newer sign-in took its place.
+    Superseded,
+    /// It was signed out or ended.
+    Ended,
+}
+
 impl Accounts {
-    /// Takes up the store, its OPAQUE secrets, and the limits on guessing and registering.
-    pub fn new(store: Arc<SledStore>, login: LoginServer, pin: Pin, limits: Limits) -> Self {
-        Self { store, login, pin, limits: Arc::new(limits), sign_ins: AtomicU64::new(1) }
+    /// Takes up the store, the server's secrets, who may register, and the limits on guessing and
+    /// registering.
+    pub fn new(
+        store: Arc<SledStore>,
+        login: LoginServer,
+        root: RootKey,
+        registration: Registration,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            store,
+            login,
+            pin: Pin(root.pin()),
+            notary: Notary::new(root),
+            registration: Mutex::new(registration),
+            limits: Arc::new(limits),
+            sign_ins: AtomicU64::new(1),
+        }
+    }
+
+    /// Returns who may register.
+    pub fn registration(&self) -> Registration {
+        *self.registration.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes who may register, also for registrations that have begun.
+    pub fn set_registration(&self, registration: Registration) {
+        *self.registration.lock().unwrap_or_else(PoisonError::into_inner) = registration;
     }
 
     /// Returns the limits on guessing and registering.
@@ -127,14 +179,32 @@ impl Accounts {
         address: IpAddr,
     ) -> Result<(PendingRegistration, RegisterReply), AccountError> {
         // Before the client computes for what would be refused.
+        let admission = self.admission(&request.invite)?;
         self.limits.may_register(address).map_err(slow_down)?;
         let attempt = self.limits.attempt(None, address).map_err(slow_down)?;
+        // Before the name: who has no code learns nothing of names.
+        if let Some(invite) = admission
+            && self.store.invite(&invite)?.is_none_or(|expires_ms| expires_ms <= clock::unix_ms())
+        {
+            return Err(refused(Refusal::InviteInvalid));
+        }
         if self.store.account(&request.name)?.is_some() {
             return Err(refused(Refusal::NameTaken));
         }
         let response = self.login.register(&request.name, &request.request);
-        let response = response.map_err(|_| refused(Refusal::BadRequest))?;
-        Ok((PendingRegistration { name: request.name, attempt }, RegisterReply { response }))
+        let response = response.map_err(|_| bad_request())?;
+        let RegisterStart { name, invite, .. } = *request;
+        Ok((PendingRegistration { name, invite, attempt }, RegisterReply { response }))
+    }
+
+    /// Returns the invite that a registration uses up, if it needs one.
+    fn admission(&self, invite: &Invite) -> Result<Option<InviteHash>, AccountError> {
+        match self.registration() {
+            Registration::Open => Ok(None),
+            Registration::Closed => Err(refused(Refusal::RegistrationClosed)),
+            Registration::Invite if *invite == Invite::NONE => Err(refused(Refusal::InviteNeeded)),
+            Registration::Invite => Ok(Some(invite.digest())),
+        }
     }
 
     /// Checks the second step of a registration against the first. Computes for about 0.3 ms.
@@ -147,38 +217,29 @@ impl Accounts {
         finish: &RegisterFinish,
     ) -> Result<NewAccount, AccountError> {
         let name = pending.name;
-        let bad = || refused(Refusal::BadRequest);
         let RegisterFinish { upload, stretching, master, identity, record } = finish;
-        if record.name != name || record.verify().is_err() || !is_possible(stretching) {
-            return Err(bad());
+        if record.name != name || record.is_deletion() || record.verify().is_err() {
+            return Err(bad_request());
         }
-        let password_file = LoginServer::password_record(upload).map_err(|_| bad())?.to_vec();
+        let password = new_password(upload, stretching, master, identity)?;
         let mut directory_record = [0; wire::size::RECORD];
         record.encode_into(&mut directory_record);
-        Ok(NewAccount {
-            name,
-            password: NewPassword {
-                password_file,
-                stretching: *stretching,
-                sealed_master: *master,
-                sealed_identity: *identity,
-            },
-            directory_record,
-            created_ms: clock::unix_ms(),
-        })
+        Ok(NewAccount { name, password, directory_record, created_ms: clock::unix_ms() })
     }
 
-    /// Stores a checked account.
+    /// Stores a checked account, and uses up its invite.
     ///
     /// # Errors
-    /// [`AccountError`], for a name that was taken meanwhile or too many accounts of the address; nothing was stored.
+    /// [`AccountError`], for a name that was taken or an invite that was used meanwhile, or too many accounts
+    /// of the address; nothing was stored.
     pub async fn register(
         &self,
         pending: PendingRegistration,
         account: NewAccount,
     ) -> Result<Registered, AccountError> {
+        let admission = self.admission(&pending.invite)?;
         pending.attempt.register().map_err(slow_down)?;
-        match self.store.register(account, None).await {
+        match self.store.register(account, admission).await {
             Ok(index) => {
                 pending.attempt.succeed();
                 Ok(Registered { index })
@@ -203,9 +264,35 @@ impl Accounts {
         let name = request.name;
         let attempt = self.limits.attempt(Some(name), address).map_err(slow_down)?;
         let account = self.store.account(&name)?;
+        self.challenge(name, account, attempt, &request.request, context)
+    }
+
+    /// First step of a login by who is signed in already; its failures count like those of any other.
+    fn challenge_member(
+        &self,
+        member: &Member,
+        request: &[u8; CREDENTIAL_REQUEST],
+        address: IpAddr,
+        context: &LoginContext,
+    ) -> Result<(PendingLogin, LoginReply), AccountError> {
+        let account = self.store.account_by_index(member.account)?;
+        let account = account.ok_or_else(|| refused(Refusal::TokenEnded))?;
+        let name = account.name;
+        let attempt = self.limits.attempt(Some(name), address).map_err(slow_down)?;
+        self.challenge(name, Some(account), attempt, request, context)
+    }
+
+    fn challenge(
+        &self,
+        name: Name,
+        account: Option<Account>,
+        attempt: Attempt,
+        request: &[u8; CREDENTIAL_REQUEST],
+        context: &LoginContext,
+    ) -> Result<(PendingLogin, LoginReply), AccountError> {
         let record = account.as_ref().map(|account| account.password_file.as_slice());
-        let started = self.login.login(&name, record, &request.request, context, &mut OsRng);
-        let (state, response) = started.map_err(|_| refused(Refusal::BadRequest))?;
+        let started = self.login.login(&name, record, request, context, &mut OsRng);
+        let (state, response) = started.map_err(|_| bad_request())?;
         let stretching = account.as_ref().map_or(Stretching::STANDARD, |known| known.stretching);
         let pending = PendingLogin { state, name, account, attempt };
         Ok((pending, LoginReply { response, stretching }))
@@ -221,13 +308,7 @@ impl Accounts {
         request: &LoginFinish,
         context: &LoginContext,
     ) -> Result<Proved, AccountError> {
-        let PendingLogin { state, name, account, attempt } = pending;
-        let proved = state.finish(&name, &request.finalization, context);
-        let (Ok(()), Some(account)) = (proved, account) else {
-            return Err(refused(Refusal::WrongCredentials));
-        };
-        attempt.succeed();
-        if account.disabled { Err(refused(Refusal::Disabled)) } else { Ok(Proved(account)) }
+        pending.prove(&request.finalization, context).map(Proved)
     }
 
     /// Begins a session, whose token supersedes all older ones of the account.
@@ -267,12 +348,16 @@ impl Accounts {
         Ok(signed_in(&account, token.duplicate(), record.expires_ms, sign_in))
     }
 
-    /// Tells whether a session's token still stands: neither signed out nor superseded.
+    /// Tells whether a session's token still stands.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn is_current(&self, member: &Member) -> Result<bool, StoreError> {
-        Ok(self.store.token(&member.token)?.is_some_and(|record| !record.superseded))
+    pub fn standing(&self, member: &Member) -> Result<Standing, StoreError> {
+        Ok(match self.store.token(&member.token)? {
+            Some(token) if token.superseded => Standing::Superseded,
+            Some(_) => Standing::Current,
+            None => Standing::Ended,
+        })
     }
 
     /// Forgets a session's token.
@@ -282,51 +367,22 @@ impl Accounts {
     pub async fn sign_out(&self, member: &Member) -> Result<(), AccountError> {
         Ok(self.store.remove_token(member.token).await?)
     }
+}
 
-    /// Returns the directory's length and the head at that length.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn directory(&self) -> Result<(u32, Head), StoreError> {
-        let length = self.store.directory_len();
-        Ok((length, self.head_at(length)?))
-    }
-
-    /// Reads the pages that a request asks for, exactly as many; those past the end are empty.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn pages(&self, pull: Pull) -> Result<Vec<Page>, StoreError> {
-        let length = self.store.directory_len();
-        let mut from = pull.from.min(length);
-        let mut pages = Vec::with_capacity(pull.pages.into());
-        for _ in 0..pull.pages {
-            let page = self.page(from, length)?;
-            from += u32::try_from(page.records.len()).expect("a page has at most five records");
-            pages.push(page);
-        }
-        Ok(pages)
-    }
-
-    fn page(&self, from: u32, length: u32) -> Result<Page, StoreError> {
-        let most = PAGE_RECORDS.min((length - from) as usize);
-        let entries = self.store.directory(from, most)?;
-        let head = match entries.last() {
-            Some(last) => last.head,
-            None => self.head_at(from)?,
+impl PendingLogin {
+    /// Second step of a login.
+    fn prove(
+        self,
+        finalization: &[u8; CREDENTIAL_FINALIZATION],
+        context: &LoginContext,
+    ) -> Result<Account, AccountError> {
+        let Self { state, name, account, attempt } = self;
+        let proved = state.finish(&name, finalization, context);
+        let (Ok(()), Some(account)) = (proved, account) else {
+            return Err(refused(Refusal::WrongCredentials));
         };
-        let damaged =
-            |_| StoreError::Fatal("the directory is damaged; put a backup in its place".into());
-        let records = entries.iter().map(|entry| Record::decode(&entry.record));
-        let records = records.collect::<Result<_, _>>().map_err(damaged)?;
-        Ok(Page { from, length, head, signature: [0; SIGNATURE], records })
-    }
-
-    /// Returns the head after `length` records.
-    fn head_at(&self, length: u32) -> Result<Head, StoreError> {
-        let Some(last) = length.checked_sub(1) else { return Ok(Head::EMPTY) };
-        let entries = self.store.directory(last, 1)?;
-        Ok(entries.first().map_or(Head::EMPTY, |entry| entry.head))
+        attempt.succeed();
+        if account.disabled { Err(refused(Refusal::Disabled)) } else { Ok(account) }
     }
 }
 
@@ -349,8 +405,31 @@ fn signed_in(account: &Account, token: Token, expires_ms: u64, sign_in: u64) -> 
     }
 }
 
+/// Checks what a password leaves at the server.
+fn new_password(
+    upload: &[u8; REGISTRATION_UPLOAD],
+    stretching: &Stretching,
+    master: &SealedMaster,
+    identity: &SealedIdentity,
+) -> Result<NewPassword, AccountError> {
+    if !is_possible(stretching) {
+        return Err(bad_request());
+    }
+    let password_file = LoginServer::password_record(upload).map_err(|_| bad_request())?;
+    Ok(NewPassword {
+        password_file: password_file.to_vec(),
+        stretching: *stretching,
+        sealed_master: *master,
+        sealed_identity: *identity,
+    })
+}
+
 fn is_possible(stretching: &Stretching) -> bool {
     stretching.is_within(&CHEAPEST) && stretching.memory_kib / KIB_PER_LANE >= stretching.lanes
+}
+
+fn bad_request() -> AccountError {
+    refused(Refusal::BadRequest)
 }
 
 fn refused(why: Refusal) -> AccountError {

@@ -8,17 +8,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rand_core::OsRng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use wire::account::Invite;
 use wire::ids::AccountIndex;
 use wire::link::Link;
 
 use crate::clock;
+use crate::config::Registration;
 use crate::driver::Rounds;
+use crate::session::Hub;
 use crate::store::{AccountSummary, SledStore, Store, StoreError};
 
 /// Name of the socket in the data directory.
@@ -33,8 +37,16 @@ pub const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 /// Accounts in one answer.
 pub const USERS_MAX: u32 = 1000;
 
+/// Invitation codes in one answer.
+pub const INVITES_PER_COMMAND_MAX: u32 = 1000;
+
+/// Longest life of an invitation code, in days.
+pub const INVITE_DAYS_MAX: u32 = 365;
+
 /// Commands served at once.
 pub const COMMANDS_MAX: usize = 8;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// How long either side waits for the other.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,6 +63,13 @@ pub enum Request {
     Users {
         /// First directory index wanted.
         from: u32,
+    },
+    /// New invitation codes.
+    Invite {
+        /// How many, 1 to [`INVITES_PER_COMMAND_MAX`].
+        count: u32,
+        /// Days until they end, 1 to [`INVITE_DAYS_MAX`].
+        days: u32,
     },
 }
 
@@ -69,6 +88,13 @@ pub enum Answer {
     Users {
         /// The accounts.
         users: Vec<User>,
+    },
+    /// New invitation codes, of which the server keeps digests only.
+    Invites {
+        /// The codes, as people type them.
+        codes: Vec<String>,
+        /// Who may register at this server.
+        registration: Registration,
     },
     /// The request was not understood or not done.
     Error {
@@ -92,8 +118,10 @@ pub struct Status {
     pub seats: u64,
     /// Connections, signed in or not.
     pub connections: u64,
-    /// Accounts.
+    /// Accounts, without deleted ones.
     pub accounts: u32,
+    /// Who may register.
+    pub registration: Registration,
     /// Rounds answered since the start.
     pub rounds: u64,
     /// Deposits that came in time.
@@ -147,6 +175,8 @@ pub enum AdminError {
 pub struct Office {
     /// The store.
     pub store: Arc<SledStore>,
+    /// What the sessions share.
+    pub hub: Arc<Hub>,
     /// The rounds.
     pub rounds: Rounds,
     /// The socket of the clients.
@@ -209,10 +239,7 @@ async fn command(mut stream: UnixStream, office: &Arc<Office>) -> io::Result<()>
     let mut reader = tokio::io::BufReader::new(reader.take(REQUEST_BYTES_MAX));
     reader.read_until(b'\n', &mut line).await?;
     let answer = match serde_json::from_slice(&line) {
-        Ok(request) => {
-            let office = office.clone();
-            tokio::task::spawn_blocking(move || office.answer(request)).await?
-        }
+        Ok(request) => office.answer(request).await?,
         Err(error) => Answer::Error { text: format!("not a request: {error}") },
     };
     let mut line = serde_json::to_vec(&answer)?;
@@ -222,14 +249,40 @@ async fn command(mut stream: UnixStream, office: &Arc<Office>) -> io::Result<()>
 }
 
 impl Office {
-    fn answer(&self, request: Request) -> Answer {
-        match request {
+    async fn answer(self: &Arc<Self>, request: Request) -> io::Result<Answer> {
+        Ok(match request {
             Request::Status {} => Answer::Status(self.status()),
             Request::Link {} => Answer::Link { link: self.link.to_string() },
-            Request::Users { from } => match users(&*self.store, from) {
-                Ok(users) => Answer::Users { users },
-                Err(error) => Answer::Error { text: error.to_string() },
+            Request::Users { from } => {
+                let office = self.clone();
+                match tokio::task::spawn_blocking(move || users(&*office.store, from)).await? {
+                    Ok(users) => Answer::Users { users },
+                    Err(error) => Answer::Error { text: error.to_string() },
+                }
+            }
+            Request::Invite { count, days } => self.invite(count, days).await,
+        })
+    }
+
+    /// Draws invitation codes and keeps their digests.
+    async fn invite(&self, count: u32, days: u32) -> Answer {
+        if !(1..=INVITES_PER_COMMAND_MAX).contains(&count) || !(1..=INVITE_DAYS_MAX).contains(&days)
+        {
+            let text = format!(
+                "ask for 1 to {INVITES_PER_COMMAND_MAX} codes that live for 1 to {INVITE_DAYS_MAX} days"
+            );
+            return Answer::Error { text };
+        }
+        let invites: Vec<_> = (0..count).map(|_| Invite::random(&mut OsRng)).collect();
+        let now_ms = clock::unix_ms();
+        let expires_ms = now_ms.saturating_add(u64::from(days) * DAY_MS);
+        let digests = invites.iter().map(Invite::digest).collect();
+        match self.store.add_invites(digests, expires_ms, now_ms).await {
+            Ok(()) => Answer::Invites {
+                codes: invites.iter().map(ToString::to_string).collect(),
+                registration: self.hub.accounts.registration(),
             },
+            Err(error) => Answer::Error { text: error.to_string() },
         }
     }
 
@@ -243,6 +296,7 @@ impl Office {
             seats: seats as u64,
             connections: self.endpoint.open_connections() as u64,
             accounts: self.store.account_count(),
+            registration: self.hub.accounts.registration(),
             rounds: totals.rounds,
             deposits: totals.deposits,
             missing: totals.missing,
@@ -253,7 +307,7 @@ impl Office {
     }
 }
 
-/// Reads at most [`USERS_MAX`] accounts.
+/// Reads at most [`USERS_MAX`] accounts, without deleted ones.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -323,6 +377,12 @@ mod tests {
         assert_eq!(serde_json::to_string(&Request::Status {}).unwrap(), r#"{"do":"status"}"#);
         assert!(serde_json::from_str::<Request>(r#"{"do":"status","x":1}"#).is_err());
         assert!(serde_json::from_str::<Request>(r#"{"do":"stop"}"#).is_err());
+        let invite = serde_json::to_string(&Request::Invite { count: 2, days: 7 }).unwrap();
+        assert_eq!(invite, r#"{"do":"invite","count":2,"days":7}"#);
+        let codes = vec!["c".to_owned()];
+        let invites = Answer::Invites { codes, registration: Registration::Invite };
+        let line = r#"{"is":"invites","codes":["c"],"registration":"invite"}"#;
+        assert_eq!(serde_json::to_string(&invites).unwrap(), line);
         let link = Answer::Link { link: "l".to_owned() };
         assert_eq!(serde_json::to_string(&link).unwrap(), r#"{"is":"link","link":"l"}"#);
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tracing_subscriber::filter::Targets;
 use wire::control::{ROUND_MS_MAX, ROUND_MS_MIN};
@@ -41,6 +41,8 @@ pub struct Config {
     pub seats_max: u32,
     /// Accounts that one address may register in an hour, 1 to [`REGISTRATIONS_MAX`].
     pub registrations_per_hour: u32,
+    /// Who may register.
+    pub registration: Registration,
     /// Days that a session token lives, 1 to 365.
     pub token_days: u32,
     /// Milliseconds from connecting to the end of sign-in, 1,000 to 120,000.
@@ -74,6 +76,9 @@ pub struct Settings {
     /// Accounts that one address may register in an hour, 1 to 1000000 [default: 64]
     #[arg(long, value_name = "N", env = "IIRS_REGISTRATIONS_PER_HOUR")]
     pub registrations_per_hour: Option<u32>,
+    /// Who may register: everybody, who has a code of `iirs-server invite`, or nobody [default: open]
+    #[arg(long, value_name = "WHO", env = "IIRS_REGISTRATION")]
+    pub registration: Option<Registration>,
     /// Days after which a client needs the password again, 1 to 365 [default: 30]
     #[arg(long, value_name = "DAYS", env = "IIRS_TOKEN_DAYS")]
     pub token_days: Option<u32>,
@@ -139,6 +144,7 @@ impl Config {
             slots: SLOTS_DEFAULT,
             seats_max: 4096,
             registrations_per_hour: 64,
+            registration: Registration::Open,
             token_days: 30,
             sign_in_ms: 10_000,
             log: "info".to_owned(),
@@ -201,6 +207,7 @@ impl Config {
             registrations_per_hour: settings
                 .registrations_per_hour
                 .unwrap_or(defaults.registrations_per_hour),
+            registration: settings.registration.unwrap_or(defaults.registration),
             token_days: settings.token_days.unwrap_or(defaults.token_days),
             sign_in_ms: settings.sign_in_ms.unwrap_or(defaults.sign_in_ms),
             log: settings.log.unwrap_or(defaults.log),
@@ -249,6 +256,9 @@ impl fmt::Display for Config {
         writeln!(f, "seats_max = {}", self.seats_max)?;
         writeln!(f, "# Accounts that one address may register in an hour. Can change, too.")?;
         writeln!(f, "registrations_per_hour = {}", self.registrations_per_hour)?;
+        writeln!(f, "# Who may register: open (everybody), invite (who has a code of")?;
+        writeln!(f, "# `iirs-server invite`) or closed (nobody). Can change, too.")?;
+        writeln!(f, "registration = {}", quoted(&self.registration.to_string()))?;
         writeln!(f, "# Days after which a client needs the password again. Can change, too.")?;
         writeln!(f, "token_days = {}", self.token_days)?;
         writeln!(f, "# Milliseconds that a client has to sign in. Can change, too.")?;
@@ -286,10 +296,33 @@ impl Settings {
             slots: self.slots.or(below.slots),
             seats_max: self.seats_max.or(below.seats_max),
             registrations_per_hour: self.registrations_per_hour.or(below.registrations_per_hour),
+            registration: self.registration.or(below.registration),
             token_days: self.token_days.or(below.token_days),
             sign_in_ms: self.sign_in_ms.or(below.sign_in_ms),
             log: self.log.or(below.log),
         }
+    }
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// Who has an invitation code that was not used.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+impl fmt::Display for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Invite => "invite",
+            Self::Closed => "closed",
+        })
     }
 }
 
@@ -370,6 +403,27 @@ mod tests {
         let flags = Settings { slots: Some(3), ..Settings::default() };
         let config = loaded(flags, "slots = 4\nround_ms = 500\n").unwrap();
         assert_eq!((config.slots, config.round_ms, config.token_days), (3, 500, 30));
+    }
+
+    #[test]
+    fn who_may_register_is_one_of_three_words() {
+        let all = [
+            ("open", Registration::Open),
+            ("invite", Registration::Invite),
+            ("closed", Registration::Closed),
+        ];
+        for (word, registration) in all {
+            let text = format!("registration = \"{word}\"");
+            let config = loaded(Settings::default(), &text).unwrap();
+            assert_eq!(
+                (config.registration, registration.to_string().as_str()),
+                (registration, word)
+            );
+            assert_eq!(loaded(Settings::default(), &config.to_string()).unwrap(), config);
+        }
+        let message =
+            loaded(Settings::default(), "registration = \"opne\"").unwrap_err().to_string();
+        assert!(message.contains("`open`, `invite`"), "{message}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The server's identity: a root key that is kept, and a leaf certificate made at each start.
 //!
-//! Clients know the server by the root's *pin* alone, the part of the link after `#`. The root
-//! signs nothing but leaves, so its certificate is remade from the key and never stored.
+//! Clients know the server by the root's *pin* alone, the part of the link after `#`. The root signs
+//! leaves and heads of the directory; its certificate is remade from the key and never stored.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -72,6 +72,12 @@ impl RootKey {
         Sha256::digest(self.0.subject_public_key_info()).into()
     }
 
+    /// Signs `message` with ECDSA P-256 SHA-256; returns r ‖ s, big-endian. A message begins with a label of
+    /// its own, which no certificate does: those begin with a DER sequence.
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign_message(message)
+    }
+
     /// Makes the self-signed root certificate. The same key gives the same bytes each time: its
     /// dates and serial number are fixed and the signature is deterministic (RFC 6979).
     pub fn certificate(&self) -> Result<CertificateDer<'static>, IdentityError> {
@@ -99,8 +105,7 @@ impl Leaf {
     /// Signs `message` with ECDSA P-256 SHA-256; returns r ‖ s, big-endian. TLS signs with the same
     /// key, so a message begins with a label of its own and never with 64 spaces (RFC 8446, 4.4.3).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        let signature: Signature = self.signer.key.sign(message);
-        signature.to_bytes().into()
+        self.signer.sign_message(message)
     }
 
     /// Returns the chain as sent to clients: leaf, root.
@@ -130,6 +135,12 @@ impl Signer {
     fn new(key: SigningKey) -> Self {
         let point = VerifyingKey::from(&key).to_encoded_point(false).as_bytes().to_vec();
         Self { key, point }
+    }
+
+    /// Returns r ‖ s.
+    fn sign_message(&self, message: &[u8]) -> [u8; 64] {
+        let signature: Signature = self.key.sign(message);
+        signature.to_bytes().into()
     }
 
     fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
@@ -240,6 +251,20 @@ mod tests {
         let public = VerifyingKey::from_sec1_bytes(&leaf.signer.point).unwrap();
         assert!(public.verify(b"message", &signature).is_ok());
         assert!(public.verify(b"other", &signature).is_err());
+    }
+
+    #[test]
+    fn the_root_signs_for_the_pinned_key() {
+        use p256::ecdsa::signature::Verifier as _;
+
+        let root = RootKey::generate();
+        let signature = Signature::from_slice(&root.sign(b"message")).unwrap();
+        let public = VerifyingKey::from_sec1_bytes(&root.0.point).unwrap();
+        assert!(public.verify(b"message", &signature).is_ok());
+        assert_eq!(
+            root.sign(b"message"),
+            RootKey::from_pkcs8(&root.to_pkcs8()).unwrap().sign(b"message")
+        );
     }
 
     #[test]

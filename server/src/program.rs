@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
 use crate::admin::{self, AdminError, Answer, Request, Status, USERS_MAX, User};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Registration, Settings};
 use crate::run::{Running, Server, link_of};
 use crate::store::SledStore;
 
@@ -23,6 +23,7 @@ use crate::store::SledStore;
 #[command(after_help = "Examples:
   iirs-server run --data-dir /var/lib/iirs --public chat.example.org:4433
   iirs-server link --data-dir /var/lib/iirs      what to give to the people of the group
+  iirs-server invite --count 5 --days 7          codes for five people, with `--registration invite`
   iirs-server config default > iirs.toml         a configuration file that explains itself
 
 Flags beat IIRS_… variables, these beat the file of --config, and that beats defaults.
@@ -38,7 +39,8 @@ enum Command {
     #[command(after_help = "Prints `listening ADDRESS` and `link iirs://…` once it serves; \
         logs go to standard error.\n\
         SIGTERM and SIGINT finish the round and stop; SIGHUP reads the configuration again (log, \
-        seats_max, registrations_per_hour, token_days and sign_in_ms change at once, the rest at the next start).")]
+        seats_max, registrations_per_hour, registration, token_days and sign_in_ms change at once, the rest at the \
+        next start).")]
     Run(Common),
     /// Print the link that clients take
     #[command(
@@ -46,6 +48,21 @@ enum Command {
         server's identity: hand it out over a way that you trust."
     )]
     Link(Common),
+    /// Make invitation codes, for a server whose registration is `invite`
+    #[command(
+        after_help = "Prints the codes, one a line; what to do with them goes to standard error. Each is good \
+        for one registration. The server must be running; it keeps no code, so print them again you cannot."
+    )]
+    Invite {
+        #[command(flatten)]
+        common: Common,
+        /// How many codes, 1 to 1000
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        count: u32,
+        /// Days until the codes end, 1 to 365
+        #[arg(long, value_name = "D", default_value_t = 7)]
+        days: u32,
+    },
     /// List accounts
     #[command(subcommand)]
     User(UserCommand),
@@ -64,7 +81,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum UserCommand {
-    /// Print every account: place in the directory, name, day of registration, state
+    /// Print every account: place in the directory, name, day of registration, state; deleted ones are left out
     List(Common),
 }
 
@@ -127,6 +144,7 @@ fn execute(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Run(common) => run(common),
         Command::Link(common) => print(&format!("{}\n", link(&common.load()?)?)),
+        Command::Invite { common, count, days } => invite(&common.load()?, *count, *days),
         Command::User(UserCommand::List(common)) => list_users(&common.load()?),
         Command::Config(ConfigCommand::Default) => {
             print(&Config::load(&Settings::default(), None)?.to_string())
@@ -225,6 +243,31 @@ fn link(config: &Config) -> anyhow::Result<String> {
     }
 }
 
+fn invite(config: &Config, count: u32, days: u32) -> anyhow::Result<()> {
+    let answer = admin::ask(&config.data_dir, Request::Invite { count, days })?;
+    let Answer::Invites { codes, registration } = answer else {
+        return Err(AdminError::Answer.into());
+    };
+    print(&codes.iter().map(|code| format!("{code}\n")).collect::<String>())?;
+    let ends = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    eprintln!(
+        "Give each person one code beside the link, over a way that you trust. A code is good for one \
+         registration, within {ends}."
+    );
+    match registration {
+        Registration::Invite => (),
+        Registration::Open => eprintln!(
+            "This server asks for no code yet: set registration = \"invite\" in its configuration and reload it \
+             (SIGHUP)."
+        ),
+        Registration::Closed => eprintln!(
+            "This server takes no registrations: set registration = \"invite\" in its configuration and reload it \
+             (SIGHUP)."
+        ),
+    }
+    Ok(())
+}
+
 fn list_users(config: &Config) -> anyhow::Result<()> {
     let mut store = None;
     let mut from = 0;
@@ -250,7 +293,9 @@ fn list_users(config: &Config) -> anyhow::Result<()> {
 fn admin_users(config: &Config, from: u32) -> Result<Vec<User>, AdminError> {
     match admin::ask(&config.data_dir, Request::Users { from })? {
         Answer::Users { users } => Ok(users),
-        Answer::Status(_) | Answer::Link { .. } | Answer::Error { .. } => Err(AdminError::Answer),
+        Answer::Status(_) | Answer::Link { .. } | Answer::Invites { .. } | Answer::Error { .. } => {
+            Err(AdminError::Answer)
+        }
     }
 }
 
@@ -281,7 +326,7 @@ fn status(config: &Config, json: bool) -> anyhow::Result<()> {
         return print(&format!("{}\n", serde_json::to_string(&status)?));
     }
     let Status { version, uptime_s, round, round_ms, seats, connections, accounts, .. } = &status;
-    let Status { rounds, deposits, missing, late, tampered, lagging, .. } = &status;
+    let Status { rounds, deposits, missing, late, tampered, lagging, registration, .. } = &status;
     let up = format!(
         "{}d {:02}:{:02}:{:02}",
         uptime_s / 86_400,
@@ -296,6 +341,7 @@ fn status(config: &Config, json: bool) -> anyhow::Result<()> {
          seats        {seats}\n\
          connections  {connections}\n\
          accounts     {accounts}\n\
+         registration {registration}\n\
          since start  {rounds} rounds\n\
          \x20            {deposits} deposits\n\
          \x20            {missing} missing\n\

@@ -24,7 +24,7 @@ use crate::config::{Config, ConfigError, Public};
 use crate::driver::{Driver, DriverError, Pace, Rounds};
 use crate::identity::{IdentityError, Leaf, RootKey};
 use crate::limits::Limits as AccountLimits;
-use crate::session::lobby::Lobby;
+use crate::session::presence::Presence;
 use crate::session::{Hub, Offer};
 use crate::store::{OpenError, Origin, SecretKind, SledStore, Store as _, StoreError};
 use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
@@ -165,15 +165,13 @@ impl Server {
             Pace { period: config.round(), slots: config.slots, seats_max: config.seats_max };
         let (driver, rounds) = Driver::start(store.clone(), pace).await?;
         let (stop, stopped) = watch::channel(false);
-        let accounts = Accounts::new(
-            store.clone(),
-            login,
-            link.pin,
-            AccountLimits::new(config.registrations_per_hour),
-        );
+        let limits = AccountLimits::new(config.registrations_per_hour);
+        let accounts = Accounts::new(store.clone(), login, root, config.registration, limits);
         let hub = Hub::new(&config, accounts, rounds.clone(), &leaf, genesis_ms, &stopped);
+        let hub = Arc::new(hub);
         let office = Office {
             store: store.clone(),
+            hub: hub.clone(),
             rounds,
             endpoint: bound.endpoint.clone(),
             link: link.clone(),
@@ -181,7 +179,7 @@ impl Server {
             started: clock::now(),
         };
         let socket = admin::bind(&config.data_dir).map_err(StartError::Admin)?;
-        let (endpoint, hub) = (bound.endpoint, Arc::new(hub));
+        let endpoint = bound.endpoint;
         let listening = listen::listen(endpoint.clone(), hub.clone(), stopped.clone());
         Ok(Running {
             driver: tokio::spawn(driver.run(stopped.clone())),
@@ -228,6 +226,7 @@ impl Running {
         self.hub.rounds.set_seats_max(config.seats_max);
         let limits = self.hub.accounts.limits();
         limits.set_registrations_per_hour(config.registrations_per_hour);
+        self.hub.accounts.set_registration(config.registration);
         self.hub.token_ms.store(config.token_ms(), Ordering::Relaxed);
         self.hub.sign_in_ms.store(config.sign_in_ms.into(), Ordering::Relaxed);
         waiting
@@ -344,7 +343,7 @@ impl Hub {
         Self {
             accounts,
             rounds,
-            lobby: Lobby::default(),
+            presence: Presence::default(),
             mixer,
             offer,
             workers: Workers::new(),

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use server::accounts::SIGNATURES_MAX;
+use server::admin::{INVITE_DAYS_MAX, INVITES_PER_COMMAND_MAX};
 use server::config::{Config, REGISTRATIONS_MAX, SEATS_MAX};
 use server::driver::room::{FRAMES_WAITING_MAX, JOINING_SPARE};
 use server::identity::LEAF_LIFE;
@@ -14,8 +16,10 @@ use server::listen::{
     CONNECTIONS_SPARE, HANDSHAKE, HANDSHAKES_MAX, HANDSHAKES_RETRY, connections_max,
 };
 use server::run::STOP;
-use server::session::STEP;
-use server::store::{ACCOUNTS_MAX, CACHE_BYTES, STUCK_S, TOKENS_PER_ACCOUNT_MAX};
+use server::session::{REQUESTS_MAX, STEP};
+use server::store::{
+    CACHE_BYTES, DELETIONS_RESERVED, DIRECTORY_MAX, INVITES_MAX, STUCK_S, TOKENS_PER_ACCOUNT_MAX,
+};
 use server::transport::{
     BIDI_STREAMS_MAX, CONNECTION_WINDOW_BYTES, IDLE_TIMEOUT, SOCKET_BUFFER_BYTES,
     STREAM_WINDOW_BYTES,
@@ -92,7 +96,20 @@ fn every_limit_is_the_one_in_the_code() {
             format!("those of {} minutes", REGISTRATIONS_SAVED.as_secs() / 60),
         ),
         ("session tokens of an account", TOKENS_PER_ACCOUNT_MAX.to_string()),
-        ("accounts", commas(ACCOUNTS_MAX)),
+        (
+            "records of the directory, one for each registration and each deletion; for deletions only",
+            format!("{}; the last {}", commas(DIRECTORY_MAX), commas(DELETIONS_RESERVED)),
+        ),
+        ("signatures of directory pages kept in memory", commas(SIGNATURES_MAX as u64)),
+        ("requests between sign-in and seat", commas(REQUESTS_MAX)),
+        (
+            "invitation codes that wait to be used; of one command; their life",
+            format!(
+                "{}; {}; 1 to {INVITE_DAYS_MAX} days",
+                commas(INVITES_MAX as u64),
+                commas(INVITES_PER_COMMAND_MAX)
+            ),
+        ),
     ];
     let document = document();
     let mut found = rows(&document, "| limit | value |");

@@ -12,10 +12,13 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use raw::account::Change;
 use raw::{Client, Seated};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use server::store::{SledStore, Store as _};
+use wire::control::ClientControl;
 use wire::link::{Link, Pin};
 
 /// A user that owns nothing.
@@ -178,6 +181,37 @@ async fn a_full_disk_ends_the_server_with_what_to_do_and_loses_nothing_acknowled
     for name in acknowledged.iter() {
         assert!(store.account(&raw::name(name)).unwrap().is_some(), "{name}");
     }
+}
+
+/// Kills that come at any moment of a change, from before it is asked to after it was answered.
+#[tokio::test]
+async fn a_change_of_password_that_a_kill_cuts_off_leaves_the_old_or_the_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Run::start(dir.path(), "", "");
+    run.connect().await.register("ann", "p0").await.ok().unwrap();
+    let (mut number, mut changed) = (0, 0);
+    for delay_us in [0, 500, 1000, 2000, 4000, 8000, 16_000] {
+        let (old, new) = (format!("p{number}"), format!("p{}", number + 1));
+        let mut client = run.connect().await;
+        client.log_in("ann", &old).await.ok().unwrap();
+        let (change, start) = Change::start(&client, "ann", &old, &new);
+        let finish = change.finish(&client.context(), &client.ask(&start).await);
+        client.send(&ClientControl::ChangeFinish(Box::new(finish))).await;
+        let answer = tokio::time::timeout(Duration::from_micros(delay_us), client.answer()).await;
+        run.signal(Signal::KILL);
+        run.end();
+
+        run = Run::start(dir.path(), "", "");
+        let with_old = run.connect().await.log_in("ann", &old).await.is_ok();
+        let with_new = run.connect().await.log_in("ann", &new).await.is_ok();
+        assert!(with_old != with_new, "after {delay_us} us: {with_old} {with_new}");
+        assert!(with_new || answer.is_err(), "what was answered is on the disk");
+        number += u32::from(with_new);
+        changed += u32::from(answer.is_ok());
+    }
+    assert!(changed < 7, "some were cut off");
+    run.signal(Signal::TERM);
+    assert_eq!(run.end().0, Some(0));
 }
 
 #[test]

@@ -91,6 +91,28 @@ fn run_prints_two_lines_answers_commands_and_stops_cleanly() {
 }
 
 #[test]
+fn invitation_codes_are_lines_and_what_to_do_is_said_beside_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let invite = ["invite", "--data-dir", "d", "--count", "3", "--days", "2"];
+    let run = Run::start(dir);
+    let made = output(dir, &invite);
+    assert_eq!(made.status.code(), Some(0));
+    let codes = String::from_utf8(made.stdout).unwrap();
+    assert_eq!(codes.lines().count(), 3);
+    assert!(codes.lines().all(|code| code.parse::<wire::account::Invite>().is_ok()), "{codes}");
+    let said = String::from_utf8(made.stderr).unwrap();
+    assert!(said.contains("one code") && said.contains("within 2 days"), "{said}");
+    assert!(said.contains("registration = \"invite\""), "this one is open: {said}");
+    assert!(success(dir, &["status", "--data-dir", "d"]).contains("registration open\n"));
+    let many = failure(dir, 1, &["invite", "--data-dir", "d", "--count", "1001"]);
+    assert!(many.contains("1 to 1000 codes"), "{many}");
+    assert!(failure(dir, 2, &["invite", "--count", "x"]).contains("--count"));
+    run.end(Signal::TERM);
+    assert!(failure(dir, 1, &invite).contains("no server is running"));
+}
+
+#[test]
 fn a_killed_server_leaves_nothing_in_the_way() {
     let dir = tempfile::tempdir().unwrap();
     let first = Run::start(dir.path());

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking, in their helpers too")]
 
+#[allow(dead_code, reason = "other tests use the rest")]
 mod raw;
 
 use raw::{Client, ROUND_MS, SLOTS, Seated, config, name, soon, start};
@@ -187,7 +188,7 @@ async fn a_session_that_was_signed_out_meanwhile_gets_no_seat() {
     seated.client.send(&ClientControl::SignOut).await;
     seated.hear().await;
     assert!(matches!(seated.client.answer().await, ServerControl::SignedOut));
-    assert_eq!(late.join(&session).await.client.closed().await, Close::TakenOver);
+    assert_eq!(late.join(&session).await.client.closed().await, Close::SessionEnded);
 }
 
 #[tokio::test]

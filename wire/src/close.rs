@@ -35,11 +35,15 @@ pub enum Close {
     /// The same session came back on another connection, which holds the seat now.
     #[error("the same session came back on another connection")]
     Replaced = 9,
+    /// The account's password was changed, the session was ended or the account was deleted elsewhere: its
+    /// token is worth nothing any more.
+    #[error("the session was ended, sign in again")]
+    SessionEnded = 10,
 }
 
 impl Close {
     /// All codes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Done,
         Self::Restarting,
         Self::Protocol,
@@ -50,6 +54,7 @@ impl Close {
         Self::Full,
         Self::Disabled,
         Self::Replaced,
+        Self::SessionEnded,
     ];
 
     /// Returns the code as it travels.

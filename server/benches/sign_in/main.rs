@@ -23,6 +23,8 @@ use p256::ecdsa::SigningKey;
 use rand_core::OsRng;
 use rustix::time::{ClockId, clock_gettime};
 use server::accounts::Accounts;
+use server::config::Registration;
+use server::identity::RootKey;
 use server::limits::Limits;
 use server::store::{Origin, SledStore};
 use wire::account::{Invite, SealedIdentity, SealedMaster, Stretching};
@@ -35,7 +37,6 @@ use wire::public_key::AgreementKey;
 
 const TIMES: u32 = 200;
 const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
-const PIN: Pin = Pin([3; 32]);
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PASSWORD: &[u8] = b"password";
 
@@ -43,11 +44,13 @@ fn main() {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let store = SledStore::open(dir.path(), Origin { genesis_ms: 0, round_ms: 2000 })
         .expect("a new store opens");
-    let accounts =
-        Accounts::new(Arc::new(store), LoginServer::random(&mut OsRng), PIN, Limits::new(1));
+    let root = RootKey::generate();
+    let pin = Pin(root.pin());
+    let login = LoginServer::random(&mut OsRng);
+    let accounts = Accounts::new(Arc::new(store), login, root, Registration::Open, Limits::new(1));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
     let name: Name = "ann".parse().expect("this is a name");
-    runtime.block_on(register(&accounts, name));
+    runtime.block_on(register(&accounts, name, pin));
 
     let mut spent = [Duration::ZERO; 4];
     for attempt in 0..TIMES {
@@ -68,8 +71,8 @@ fn main() {
     process::measure();
 }
 
-async fn register(accounts: &Accounts, name: Name) {
-    let started = register_start(name, PIN, PASSWORD, &mut OsRng);
+async fn register(accounts: &Accounts, name: Name, pin: Pin) {
+    let started = register_start(name, pin, PASSWORD, &mut OsRng);
     let (state, request) = started.expect("the password is short");
     let reply =
         accounts.register_start(&RegisterStart { name, request, invite: Invite::NONE }, HERE);

@@ -1,5 +1,7 @@
 use p256::ecdsa::SigningKey;
 use wire::account::Invite;
+use wire::control::{ChangeFinish, ChangeStart};
+use wire::directory::Record;
 use wire::login::{RegisterState, login_start, register_start};
 use wire::public_key::AgreementKey;
 use wire::size::CREDENTIAL_FINALIZATION;
@@ -8,7 +10,6 @@ use super::*;
 use crate::store::Origin;
 
 const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
-const PIN: Pin = Pin([3; 32]);
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const ORIGIN: Origin = Origin { genesis_ms: 1000, round_ms: 2000 };
 const MONTH_MS: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -16,6 +17,7 @@ const MONTH_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 struct World {
     _dir: tempfile::TempDir,
     store: Arc<SledStore>,
+    pin: Pin,
     accounts: Accounts,
     context: LoginContext,
 }
@@ -23,10 +25,12 @@ struct World {
 fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(SledStore::open(dir.path(), ORIGIN).unwrap());
-    let accounts =
-        Accounts::new(store.clone(), LoginServer::random(&mut OsRng), PIN, Limits::new(400));
+    let root = RootKey::generate();
+    let pin = Pin(root.pin());
+    let login = LoginServer::random(&mut OsRng);
+    let accounts = Accounts::new(store.clone(), login, root, Registration::Open, Limits::new(400));
     let context = accounts.context(&[4; 32]);
-    World { _dir: dir, store, accounts, context }
+    World { _dir: dir, store, pin, accounts, context }
 }
 
 fn ann() -> Name {
@@ -46,19 +50,51 @@ impl World {
         &self,
         name: Name,
     ) -> Result<(RegisterState, PendingRegistration, RegisterReply), AccountError> {
-        let (state, request) = register_start(name, PIN, b"right", &mut OsRng).unwrap();
-        let start = RegisterStart { name, request, invite: Invite::NONE };
+        self.start_with(name, Invite::NONE)
+    }
+
+    fn start_with(
+        &self,
+        name: Name,
+        invite: Invite,
+    ) -> Result<(RegisterState, PendingRegistration, RegisterReply), AccountError> {
+        let (state, request) = register_start(name, self.pin, b"right", &mut OsRng).unwrap();
+        let start = RegisterStart { name, request, invite };
         let (pending, reply) = self.accounts.register_start(&start, HERE)?;
         Ok((state, pending, reply))
     }
 
     fn finish(&self, name: Name) -> (PendingRegistration, RegisterFinish) {
-        let (state, pending, reply) = self.start(name).unwrap();
+        self.finish_with(name, Invite::NONE)
+    }
+
+    fn finish_with(&self, name: Name, invite: Invite) -> (PendingRegistration, RegisterFinish) {
+        let (state, pending, reply) = self.start_with(name, invite).unwrap();
         let (upload, _) = state.finish(b"right", &reply.response, &CHEAP, &mut OsRng).unwrap();
         let agreement = AgreementKey::random(&mut OsRng).public();
         let record = Record::new(name, agreement, &SigningKey::random(&mut OsRng));
         let (master, identity) = (SealedMaster([1; 80]), SealedIdentity([2; 112]));
         (pending, RegisterFinish { upload, stretching: CHEAP, master, identity, record })
+    }
+
+    /// Changes ann's password as far as the proof.
+    fn prove_change(&self, member: &Member, new: &[u8]) -> ProvedChange {
+        let (state, login) = login_start(ann(), b"right", &mut OsRng).unwrap();
+        let (registering, registration) = register_start(ann(), self.pin, new, &mut OsRng).unwrap();
+        let start = ChangeStart { login, registration };
+        let started = self.accounts.change_start(member, &start, HERE, &self.context);
+        let (pending, reply) = started.unwrap();
+        let response = &reply.login.response;
+        let last = state.finish(b"right", response, &CHEAP, &self.context, &mut OsRng);
+        let upload = registering.finish(new, &reply.registration, &CHEAP, &mut OsRng);
+        let finish = ChangeFinish {
+            finalization: last.unwrap().0,
+            upload: upload.unwrap().0,
+            stretching: CHEAP,
+            master: SealedMaster([3; 80]),
+            identity: SealedIdentity([4; 112]),
+        };
+        self.accounts.change_check(pending, &finish, &self.context).unwrap()
     }
 
     async fn register(&self, name: Name) {
@@ -201,4 +237,69 @@ async fn a_login_over_another_connection_proves_nothing() {
     let finish = LoginFinish { finalization: [0; CREDENTIAL_FINALIZATION] };
     let finished = world.accounts.login_finish(pending, &finish, &elsewhere);
     assert_eq!(why(finished.err()), Refusal::WrongCredentials);
+}
+
+#[tokio::test]
+async fn what_was_proved_with_the_old_password_is_worth_nothing_after_a_change() {
+    let world = world();
+    world.register(ann()).await;
+    let session = world.log_in(MONTH_MS).await;
+    let login = world.prove(ann(), b"right").1.ok().unwrap();
+    let (first, second) = (
+        world.prove_change(&session.member, b"new"),
+        world.prove_change(&session.member, b"other"),
+    );
+    let (member, changed) = world.accounts.change(&session.member, first, MONTH_MS).await.unwrap();
+    assert!(member.token == changed.token.digest() && member.sign_in == session.member.sign_in);
+    let late = world.accounts.change(&member, second, MONTH_MS).await;
+    assert_eq!(why(late.err()), Refusal::WrongCredentials, "one of two changes holds");
+    let late = world.accounts.begin(login, MONTH_MS).await;
+    assert_eq!(why(late.err()), Refusal::WrongCredentials, "a login that took its time");
+    assert_eq!(why(world.accounts.resume(&session.token).err()), Refusal::TokenEnded);
+    assert!(world.accounts.resume(&changed.token).is_ok());
+    assert!(world.prove(ann(), b"new").1.is_ok() && world.prove(ann(), b"other").1.is_err());
+}
+
+#[tokio::test]
+async fn guessing_codes_slows_an_address_down() {
+    let world = world();
+    world.accounts.set_registration(Registration::Invite);
+    let guess = || world.start_with(ann(), Invite::random(&mut OsRng)).err();
+    let answers: Vec<_> = (0..1000).map(|_| why(guess())).collect();
+    let guesses = answers.iter().take_while(|&&why| why == Refusal::InviteInvalid).count();
+    assert_eq!(guesses, crate::limits::PER_ADDRESS.free as usize);
+    assert_eq!(answers[guesses], Refusal::SlowDown);
+}
+
+#[tokio::test]
+async fn a_code_that_ends_or_is_used_meanwhile_registers_nobody() {
+    let world = world();
+    world.accounts.set_registration(Registration::Invite);
+    let now_ms = clock::unix_ms();
+    let [code, short] = [(); 2].map(|()| Invite::random(&mut OsRng));
+    world.store.add_invites(vec![short.digest()], now_ms, now_ms).await.unwrap();
+    assert_eq!(why(world.start_with(ann(), short).err()), Refusal::InviteInvalid, "it ended");
+    world.store.add_invites(vec![code.digest()], now_ms + MONTH_MS, now_ms).await.unwrap();
+    let mut ready = Vec::new();
+    for who in ["one", "two"] {
+        let name = who.parse().unwrap();
+        let (pending, finish) = world.finish_with(name, code);
+        let account = world.accounts.register_check(&pending, &finish).unwrap();
+        ready.push((pending, account));
+    }
+    let (second, first) = (ready.pop().unwrap(), ready.pop().unwrap());
+    assert!(world.accounts.register(first.0, first.1).await.is_ok());
+    let late = world.accounts.register(second.0, second.1).await;
+    assert_eq!(why(late.err()), Refusal::InviteInvalid);
+    assert_eq!(world.store.account_count(), 1);
+}
+
+#[tokio::test]
+async fn registration_that_closes_closes_for_those_who_began() {
+    let world = world();
+    let (pending, finish) = world.finish(ann());
+    let account = world.accounts.register_check(&pending, &finish).unwrap();
+    world.accounts.set_registration(Registration::Closed);
+    let late = world.accounts.register(pending, account).await;
+    assert_eq!(why(late.err()), Refusal::RegistrationClosed);
 }

@@ -31,7 +31,7 @@ use wire::round::{Deposit, ServerHeader};
 
 use crate::accounts::Member;
 use crate::clock;
-use crate::store::{ReserveError, SledStore, Store as _, StoreError};
+use crate::store::{ReserveError, SledStore, Store as _, StoreError, TokenHash};
 use numbers::Reservation;
 use order::OrderRng;
 use room::{Opening, Room, StayId, Taken, Tally, Totals};
@@ -110,6 +110,11 @@ impl Place {
     /// The code that the connection is to be closed with.
     pub fn deposit(&self, deposit: &Deposit<'_>) -> Result<Taken, Close> {
         self.rounds.room().deposit(self.id, deposit)
+    }
+
+    /// Says that the session goes on under another token.
+    pub fn renew(&self, token: TokenHash) {
+        self.rounds.room().renew(self.id, token);
     }
 }
 

@@ -17,6 +17,7 @@ use wire::round::{Deposit, ServerHeader};
 use wire::size::round_frame;
 
 use crate::accounts::Member;
+use crate::store::TokenHash;
 
 /// Frames that wait for a client that does not take them; with one more it is closed.
 pub const FRAMES_WAITING_MAX: usize = 2;
@@ -167,6 +168,16 @@ impl Room {
             self.leaving.insert(stay);
         } else {
             self.joining.retain(|joining| joining.seated.stay != stay);
+        }
+    }
+
+    /// Says that a session goes on under another token, by which it is known again when it comes back.
+    pub fn renew(&mut self, stay: StayId, token: TokenHash) {
+        if let Some(seat) = self.by_stay.get(&stay) {
+            self.seated.entry(*seat).and_modify(|seated| seated.member.token = token);
+        }
+        for joining in self.joining.iter_mut().filter(|joining| joining.seated.stay == stay) {
+            joining.seated.member.token = token;
         }
     }
 

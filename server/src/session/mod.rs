@@ -1,8 +1,8 @@
 //! A session: one connection, from its first frame to its end.
 //!
 //! ```text
-//! sign_in ──► Session frame ──► before_join (pages) ──► Join ──► rounds
-//!  ▲    │
+//! sign_in ──► Session frame ──► before_join ──► Join ──► rounds
+//!  ▲    │                        pages, desk            pages, desk
 //!  └────┘ registrations, refusals
 //! ```
 //!
@@ -10,41 +10,48 @@
 //!
 //! Invariant: whatever a client sends, only its own connection suffers.
 
+mod desk;
 mod frames;
-pub mod lobby;
+pub mod presence;
 mod rounds;
 mod sign_in;
+mod staging;
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 use wire::close::Close;
-use wire::control::{ClientControl, Pull, ServerControl, Session};
+use wire::control::{Pull, ServerControl, Session};
 use wire::layer::Layer;
+use wire::login::LoginContext;
 use wire::public_key::PublicKey;
 use wire::round::ClientFrame;
-use wire::size::{CONTROL_FRAME, PAGE_RECORDS, SIGNATURE, round_frame};
+use wire::size::{CONTROL_FRAME, PAGE_RECORDS, SIGNATURE, VAULT_PARTS, round_frame};
 
-use crate::accounts::{Accounts, Member, SignedIn};
+use crate::accounts::{Accounts, SignedHead, SignedIn, Standing};
 use crate::clock;
 use crate::driver::Rounds;
 use crate::store::DIRECTORY_MAX;
 use crate::transport::login_exporter;
 use crate::workers::Workers;
+use desk::{Desk, Served};
 use frames::{End, FrameReader, FrameWriter};
-use lobby::Lobby;
+use presence::{Here, Presence};
 
 /// The longest that a signed-in client may take for its next step before it has a seat.
 pub const STEP: Duration = Duration::from_secs(30);
 
-/// Requests for pages before a client has a seat: enough for the longest directory.
-pub const PULLS_MAX: u32 =
-    DIRECTORY_MAX.div_ceil(PAGE_RECORDS as u32 * wire::control::PULL_PAGES_MAX as u32) + 64;
+/// Requests before a client has a seat: enough for the longest directory, the vault, and 64 more.
+pub const REQUESTS_MAX: u32 = DIRECTORY_MAX
+    .div_ceil(PAGE_RECORDS as u32 * wire::control::PULL_PAGES_MAX as u32)
+    + VAULT_PARTS as u32
+    + 64;
 
 /// The longest that a signed-in client may take until it joins, all steps together.
 pub const JOIN: Duration = Duration::from_secs(15 * 60);
@@ -52,7 +59,7 @@ pub const JOIN: Duration = Duration::from_secs(15 * 60);
 /// How long the last frames may take to reach the client when the server stops.
 pub const FLUSH: Duration = Duration::from_millis(500);
 
-/// How long a client that signed out may take to close the connection.
+/// How long a client that signed out or deleted its account may take to close the connection.
 pub const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What all sessions share.
@@ -61,8 +68,8 @@ pub struct Hub {
     pub accounts: Accounts,
     /// The rounds.
     pub rounds: Rounds,
-    /// Who signed in and has no seat yet.
-    pub lobby: Lobby,
+    /// Who is signed in.
+    pub presence: Presence,
     /// The mixer's key for layers.
     pub mixer: mixer::MixerKey,
     /// What every session is told of the server.
@@ -114,37 +121,52 @@ pub async fn serve(connection: Connection, hub: Arc<Hub>) {
     }
 }
 
-async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<std::convert::Infallible, End> {
-    let deadline = clock::now() + hub.sign_in_time();
+async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<Infallible, End> {
     let mut stop = hub.stop.clone();
-    let begun = async {
-        let accepted = timeout_at(deadline.into(), connection.accept_bi()).await;
-        let (writer, reader) = accepted.map_err(|_| Close::SignInTimeout)??;
-        let mut control = Control {
-            reader: FrameReader::new(reader, CONTROL_FRAME),
-            writer: FrameWriter::new(writer),
-        };
-        let signed_in = sign_in(connection, hub, &mut control, deadline).await?;
-        let mut place = hub.lobby.enter(signed_in.member);
-        let last = clock::now() + JOIN;
-        tokio::select! {
-            joined = enter(connection, hub, control, signed_in) => joined,
-            close = place.turned_out() => Err(close.into()),
-            () = tokio::time::sleep_until(last.into()) => Err(Close::SignInTimeout.into()),
-        }
-    };
-    let Joined { control, member, layer, deposits, frames } = tokio::select! {
-        begun = begun => begun?,
+    let entered = tokio::select! {
+        entered = sign_in(connection, hub) => entered?,
         _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
     };
-    let (place, feed) = hub.rounds.join(member, layer);
-    rounds::run(hub, member, place, feed, control, deposits, frames).await
+    let (here, ended) = hub.presence.enter(&entered.signed_in.member);
+    tokio::select! {
+        biased;
+        close = ended.why() => Err(close.into()),
+        end = attend(connection, hub, entered, here) => end,
+    }
+}
+
+/// A connection that signed in.
+struct Entered {
+    control: Control,
+    signed_in: SignedIn,
+    address: IpAddr,
+    context: Arc<LoginContext>,
+}
+
+/// Serves a connection from its sign-in on.
+async fn attend(
+    connection: &Connection,
+    hub: &Arc<Hub>,
+    entered: Entered,
+    here: Here<'_>,
+) -> Result<Infallible, End> {
+    let mut stop = hub.stop.clone();
+    let Entered { control, signed_in, address, context } = entered;
+    let mut desk = Desk::new(hub, here, signed_in.member, address, context);
+    let last = clock::now() + JOIN;
+    let Joined { control, layer, deposits, frames } = tokio::select! {
+        joined = enter(connection, hub, control, signed_in, &mut desk) => joined?,
+        () = tokio::time::sleep_until(last.into()) => return Err(Close::SignInTimeout.into()),
+        _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
+    };
+    desk.is_seated();
+    let (place, feed) = hub.rounds.join(*desk.member(), layer);
+    rounds::run(hub, desk, place, feed, control, deposits, frames).await
 }
 
 /// A session that sent its `join`.
 struct Joined {
     control: Control,
-    member: Member,
     layer: Layer,
     deposits: FrameReader,
     frames: FrameWriter,
@@ -156,17 +178,17 @@ async fn enter(
     hub: &Arc<Hub>,
     mut control: Control,
     signed_in: SignedIn,
+    desk: &mut Desk<'_>,
 ) -> Result<Joined, End> {
-    let member = signed_in.member;
-    let session = ServerControl::Session(hub.offer(signed_in)?);
+    // Now that whoever ends the session finds this connection: what ended it before shows here.
+    hub.check_standing(desk)?;
+    let session = ServerControl::Session(hub.offer(signed_in).await?);
     control.writer.control_by(clock::now() + STEP, &session).await?;
-    let (writer, reader) = before_join(connection, hub, &mut control, &member).await?;
+    let (writer, reader) = before_join(connection, hub, &mut control, desk).await?;
     let mut deposits = FrameReader::new(reader, round_frame(hub.offer.slots));
     let layer = joined(hub, &mut deposits).await?;
-    if !hub.accounts.is_current(&member).map_err(|error| failed(&error))? {
-        return Err(Close::TakenOver.into());
-    }
-    Ok(Joined { control, member, layer, deposits, frames: FrameWriter::new(writer) })
+    hub.check_standing(desk)?;
+    Ok(Joined { control, layer, deposits, frames: FrameWriter::new(writer) })
 }
 
 /// Waits for `join` and agrees on the layer.
@@ -181,26 +203,31 @@ async fn joined(hub: &Arc<Hub>, deposits: &mut FrameReader) -> Result<Layer, End
     layer.map_err(End::protocol)
 }
 
-async fn sign_in(
-    connection: &Connection,
-    hub: &Arc<Hub>,
-    control: &mut Control,
-    deadline: Instant,
-) -> Result<SignedIn, End> {
+async fn sign_in(connection: &Connection, hub: &Arc<Hub>) -> Result<Entered, End> {
+    let deadline = clock::now() + hub.sign_in_time();
+    let accepted = timeout_at(deadline.into(), connection.accept_bi()).await;
+    let (writer, reader) = accepted.map_err(|_| Close::SignInTimeout)??;
+    let mut control = Control {
+        reader: FrameReader::new(reader, CONTROL_FRAME),
+        writer: FrameWriter::new(writer),
+    };
     let address: IpAddr = connection.remote_address().ip();
     let exporter = login_exporter(connection).ok_or(End::Gone)?;
     let context = Arc::new(hub.accounts.context(&exporter));
-    sign_in::run(&mut sign_in::SignIn { hub, control, address, context, deadline }).await
+    let mut signing_in =
+        sign_in::SignIn { hub, control: &mut control, address, context: context.clone(), deadline };
+    let signed_in = sign_in::run(&mut signing_in).await?;
+    Ok(Entered { control, signed_in, address, context })
 }
 
-/// Serves pages of the directory until the client opens the stream of the rounds.
+/// Serves pages of the directory and the desk until the client opens the stream of the rounds.
 async fn before_join(
     connection: &Connection,
     hub: &Arc<Hub>,
     control: &mut Control,
-    member: &Member,
+    desk: &mut Desk<'_>,
 ) -> Result<(SendStream, RecvStream), End> {
-    for _ in 0..=PULLS_MAX {
+    for _ in 0..=REQUESTS_MAX {
         let deadline = clock::now() + STEP;
         let request = tokio::select! {
             request = control.reader.next_control() => request?,
@@ -209,33 +236,22 @@ async fn before_join(
                 return Err(Close::SignInTimeout.into());
             }
         };
-        match request {
-            ClientControl::Pull(pull) => {
+        match desk.serve(request).await? {
+            Served::Pages(pull) => {
                 for page in hub.pages(pull).await? {
                     control.writer.control_by(clock::now() + STEP, &page).await?;
                 }
             }
-            ClientControl::SignOut => {
-                hub.accounts.sign_out(member).await.map_err(|error| failed(&error))?;
-                control.writer.control_by(clock::now() + STEP, &ServerControl::SignedOut).await?;
-                let _ = tokio::time::timeout(FAREWELL, connection.closed()).await;
-                return Err(Close::Done.into());
+            Served::Answer(answer) => {
+                control.writer.control_by(clock::now() + STEP, &answer).await?;
+                if matches!(answer, ServerControl::SignedOut | ServerControl::Deleted) {
+                    let _ = tokio::time::timeout(FAREWELL, connection.closed()).await;
+                    return Err(Close::Done.into());
+                }
             }
-            ClientControl::Idle
-            | ClientControl::RegisterStart(_)
-            | ClientControl::RegisterFinish(_)
-            | ClientControl::LoginStart(_)
-            | ClientControl::LoginFinish(_)
-            | ClientControl::Resume(_)
-            | ClientControl::ChangeStart(_)
-            | ClientControl::ChangeFinish(_)
-            | ClientControl::DeleteStart(_)
-            | ClientControl::DeleteFinish(_)
-            | ClientControl::ListSessions
-            | ClientControl::EndSession(_)
-            | ClientControl::VaultGet(_)
-            | ClientControl::VaultPut(_) => {
-                return Err(End::protocol("only pages can be asked for before `join`"));
+            Served::Idle | Served::SignIn => {
+                let what = "only pages and the own account can be asked about before `join`";
+                return Err(End::protocol(what));
             }
         }
     }
@@ -255,10 +271,20 @@ impl Hub {
         Duration::from_millis(self.sign_in_ms.load(Ordering::Relaxed))
     }
 
-    fn offer(&self, signed_in: SignedIn) -> Result<Box<Session>, End> {
+    /// Fails unless the session's token still stands.
+    fn check_standing(&self, desk: &Desk<'_>) -> Result<(), End> {
+        match self.accounts.standing(desk.member()).map_err(|error| failed(&error))? {
+            Standing::Current => Ok(()),
+            Standing::Superseded => Err(Close::TakenOver.into()),
+            Standing::Ended => Err(Close::SessionEnded.into()),
+        }
+    }
+
+    async fn offer(self: &Arc<Self>, signed_in: SignedIn) -> Result<Box<Session>, End> {
         let SignedIn { member, token, expires_ms, master, identity } = signed_in;
-        let (directory_length, directory_head) =
-            self.accounts.directory().map_err(|error| failed(&error))?;
+        let hub = self.clone();
+        let directory = self.workers.run(move || hub.accounts.directory()).await;
+        let SignedHead { length, head, signature } = directory.map_err(|error| failed(&error))?;
         let Offer { slots, round_ms, genesis_ms, mixer, mixer_signature } = self.offer;
         Ok(Box::new(Session {
             token,
@@ -271,9 +297,9 @@ impl Hub {
             mixer_signature,
             master,
             identity,
-            directory_length,
-            directory_head,
-            directory_signature: [0; SIGNATURE],
+            directory_length: length,
+            directory_head: head,
+            directory_signature: signature,
         }))
     }
 }

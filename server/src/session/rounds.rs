@@ -9,12 +9,12 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wire::close::Close;
-use wire::control::{ClientControl, ServerControl};
+use wire::control::ServerControl;
 use wire::round::ClientFrame;
 
+use super::desk::{Desk, Served};
 use super::frames::{End, FrameReader, FrameWriter};
-use super::{Control, FLUSH, Hub, failed};
-use crate::accounts::Member;
+use super::{Control, FAREWELL, FLUSH, Hub};
 use crate::driver::room::{Opening, Taken};
 use crate::driver::{Feed, Place};
 
@@ -35,7 +35,7 @@ struct Turn {
 /// Serves the rounds to the session's end.
 pub(super) async fn run(
     hub: &Arc<Hub>,
-    member: Member,
+    mut desk: Desk<'_>,
     place: Place,
     feed: Feed,
     control: Control,
@@ -60,7 +60,7 @@ pub(super) async fn run(
         biased;
         end = ended => end,
         end = take_deposits(hub, &place, deposits, &turn) => end,
-        end = take_controls(hub, &member, reader, &turn) => end,
+        end = take_controls(hub, &mut desk, &place, reader, &turn) => end,
         end = send(&mut openings, frames, writer, &turn) => end,
     }
 }
@@ -91,7 +91,8 @@ async fn take_deposits(
 /// Answers control frames: at most one for each control round. The answers wait for the next opening.
 async fn take_controls(
     hub: &Arc<Hub>,
-    member: &Member,
+    desk: &mut Desk<'_>,
+    place: &Place,
     mut frames: FrameReader,
     turn: &Mutex<Turn>,
 ) -> Result<Infallible, End> {
@@ -103,40 +104,24 @@ async fn take_controls(
             turn.controls =
                 left.ok_or_else(|| End::protocol("more control frames than control rounds"))?;
         }
-        let answer = answer(hub, member, request).await?;
+        let answer = match desk.serve(request).await? {
+            Served::Idle => ServerControl::Idle,
+            Served::Answer(answer) => answer,
+            Served::Pages(pull) if pull.pages == 1 => {
+                let page = hub.pages(pull).await?.pop();
+                page.expect("one page was asked for")
+            }
+            Served::Pages(_) => return Err(End::protocol("more than one page in a control round")),
+            Served::SignIn => return Err(End::protocol("a sign-in after `join`")),
+        };
+        if matches!(answer, ServerControl::Changed(_)) {
+            place.renew(desk.member().token);
+        }
+        let is_last = matches!(answer, ServerControl::Deleted);
         lock(turn).answers.push_back(answer);
-    }
-}
-
-async fn answer(
-    hub: &Arc<Hub>,
-    member: &Member,
-    request: ClientControl,
-) -> Result<ServerControl, End> {
-    match request {
-        ClientControl::Idle => Ok(ServerControl::Idle),
-        ClientControl::Pull(pull) if pull.pages == 1 => {
-            let page = hub.pages(pull).await?.pop();
-            Ok(page.expect("one page was asked for"))
+        if is_last {
+            return std::future::pending().await;
         }
-        ClientControl::Pull(_) => Err(End::protocol("more than one page in a control round")),
-        ClientControl::SignOut => {
-            hub.accounts.sign_out(member).await.map_err(|error| failed(&error))?;
-            Ok(ServerControl::SignedOut)
-        }
-        ClientControl::RegisterStart(_)
-        | ClientControl::RegisterFinish(_)
-        | ClientControl::LoginStart(_)
-        | ClientControl::LoginFinish(_)
-        | ClientControl::Resume(_) => Err(End::protocol("a sign-in after `join`")),
-        ClientControl::ChangeStart(_)
-        | ClientControl::ChangeFinish(_)
-        | ClientControl::DeleteStart(_)
-        | ClientControl::DeleteFinish(_)
-        | ClientControl::ListSessions
-        | ClientControl::EndSession(_)
-        | ClientControl::VaultGet(_)
-        | ClientControl::VaultPut(_) => Err(End::protocol("not served by this server")),
     }
 }
 
@@ -159,6 +144,10 @@ async fn send(
         frames.frame(frame).await?;
         if let Some(answer) = answer {
             control.control(&answer).await?;
+            if matches!(answer, ServerControl::Deleted) {
+                let _ = tokio::time::timeout(FAREWELL, control.flushed()).await;
+                return Err(Close::Done.into());
+            }
         }
     }
     // The rounds first: a client may leave at the end of either stream.

@@ -1,5 +1,8 @@
 //! A client that says what it is told to, right or wrong, over real QUIC.
 
+#[allow(dead_code, reason = "other tests use the rest")]
+pub(crate) mod account;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,23 +135,43 @@ impl Client {
         who: &str,
         password: &str,
     ) -> Result<u32, ServerControl> {
-        let (name, password) = (name(who), password.as_bytes());
+        self.register_with(who, password, Invite::NONE, &SigningKey::random(&mut OsRng)).await
+    }
+
+    /// Registers with an invitation code and a signing key; returns the refusal if there is one.
+    pub(crate) async fn register_with(
+        &mut self,
+        who: &str,
+        password: &str,
+        invite: Invite,
+        key: &SigningKey,
+    ) -> Result<u32, ServerControl> {
+        let agreement = AgreementKey::random(&mut OsRng).public();
+        self.register_record(password, invite, Record::new(name(who), agreement, key)).await
+    }
+
+    /// Registers with a record, right or wrong; returns the refusal if there is one.
+    pub(crate) async fn register_record(
+        &mut self,
+        password: &str,
+        invite: Invite,
+        record: Record,
+    ) -> Result<u32, ServerControl> {
+        let (name, password) = (record.name, password.as_bytes());
         let (state, request) = register_start(name, self.pin, password, &mut OsRng).unwrap();
-        let start =
-            ClientControl::RegisterStart(RegisterStart { name, request, invite: Invite::NONE });
+        let start = ClientControl::RegisterStart(RegisterStart { name, request, invite });
         let reply = match self.ask(&start).await {
             ServerControl::RegisterReply(reply) => reply,
             other => return Err(other),
         };
         let finish = state.finish(password, &reply.response, &CHEAP, &mut OsRng);
         let (upload, _export) = finish.unwrap();
-        let agreement = AgreementKey::random(&mut OsRng).public();
         let finish = RegisterFinish {
             upload,
             stretching: CHEAP,
             master: SealedMaster([1; 80]),
             identity: SealedIdentity([2; 112]),
-            record: Record::new(name, agreement, &SigningKey::random(&mut OsRng)),
+            record,
         };
         match self.ask(&ClientControl::RegisterFinish(Box::new(finish))).await {
             ServerControl::Registered(registered) => Ok(registered.index.0),
@@ -169,12 +192,16 @@ impl Client {
             ServerControl::LoginReply(reply) => reply,
             other => return Err(other),
         };
-        let mut exporter = [0; 32];
-        self.connection.export_keying_material(&mut exporter, EXPORTER_LABEL, b"").unwrap();
-        let context = LoginContext::new(self.pin, &exporter);
-        let finish = state.finish(password, &reply.response, &CHEAP, &context, &mut OsRng);
+        let finish = state.finish(password, &reply.response, &CHEAP, &self.context(), &mut OsRng);
         let finalization = finish.map_or([7; 32], |(last, _export)| last);
         self.session(&ClientControl::LoginFinish(LoginFinish { finalization })).await
+    }
+
+    /// Returns what a login over this connection is bound to.
+    pub(crate) fn context(&self) -> LoginContext {
+        let mut exporter = [0; 32];
+        self.connection.export_keying_material(&mut exporter, EXPORTER_LABEL, b"").unwrap();
+        LoginContext::new(self.pin, &exporter)
     }
 
     pub(crate) async fn resume(&mut self, token: &Token) -> Result<Box<Session>, ServerControl> {
@@ -244,6 +271,12 @@ impl Seated {
             self.layer.seal(round, place, &plain, layered);
         }
         self.rounds.0.write_all(&frame).await.unwrap();
+    }
+
+    /// Asks in the next control round.
+    pub(crate) async fn ask(&mut self, request: &ClientControl) -> ServerControl {
+        self.hear_until(|heard| heard.header.open.has_control()).await;
+        self.client.ask(request).await
     }
 
     /// Hears frames until one opens a round with this property.

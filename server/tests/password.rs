@@ -1,0 +1,184 @@
+//! Changes of password over real QUIC: what holds afterwards, who is put out, and what is refused.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking, in their helpers too")]
+
+#[allow(dead_code, reason = "other tests use the rest")]
+mod raw;
+
+use raw::account::{Change, NEW_MASTER, deletion, why};
+use raw::{CHEAP, Client, Seated, start};
+use server::Running;
+use wire::account::{SealedMaster, Stretching};
+use wire::close::Close;
+use wire::control::{ChangeFinish, ClientControl, Refusal, ServerControl};
+
+async fn signed_in(server: &Running, who: &str, password: &str) -> Client {
+    let mut client = Client::connect(server).await;
+    client.log_in(who, password).await.ok().unwrap();
+    client
+}
+
+async fn refused_login(server: &Running, who: &str, password: &str) -> Refusal {
+    let mut client = Client::connect(server).await;
+    why(&client.log_in(who, password).await.err().unwrap())
+}
+
+#[tokio::test]
+async fn the_new_password_holds_and_the_other_sessions_are_put_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let (mut seated, older) = Seated::new(&server, "ann").await;
+    seated.hear().await;
+    let mut client = Client::connect(&server).await;
+    let session = client.log_in("ann", "password").await.ok().unwrap();
+    let ServerControl::Changed(changed) = client.change("ann", "password", "new").await else {
+        panic!("not changed");
+    };
+    assert!(changed.expires_ms >= session.expires_ms);
+    assert_eq!(seated.client.closed().await, Close::SessionEnded);
+    client.join(&session).await.hear().await;
+
+    for ended in [&older.token, &session.token] {
+        let refused = Client::connect(&server).await.resume(ended).await.err().unwrap();
+        assert_eq!(why(&refused), Refusal::TokenEnded);
+    }
+    let resumed = Client::connect(&server).await.resume(&changed.token).await.ok().unwrap();
+    assert!(resumed.master == NEW_MASTER);
+    assert_eq!(refused_login(&server, "ann", "password").await, Refusal::WrongCredentials);
+    let again = Client::connect(&server).await.log_in("ann", "new").await.ok().unwrap();
+    assert!(again.master == NEW_MASTER && again.index == session.index);
+}
+
+#[tokio::test]
+async fn a_seat_is_kept_over_a_change_and_belongs_to_the_new_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let (mut ann, _) = Seated::new(&server, "ann").await;
+    let (change, start) = Change::start(&ann.client, "ann", "password", "new");
+    let reply = ann.ask(&start).await;
+    let finish = change.finish(&ann.client.context(), &reply);
+    let answer = ann.ask(&ClientControl::ChangeFinish(Box::new(finish))).await;
+    let ServerControl::Changed(changed) = answer else { panic!("not changed") };
+    ann.hear().await;
+    let mut back = Client::connect(&server).await;
+    let session = back.resume(&changed.token).await.ok().unwrap();
+    back.join(&session).await.hear().await;
+    assert_eq!(ann.client.closed().await, Close::Replaced, "the same session came back");
+}
+
+#[tokio::test]
+async fn without_a_proof_of_the_old_password_nothing_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let mut client = Client::connect(&server).await;
+    client.register("ann", "right").await.ok().unwrap();
+    client.log_in("ann", "right").await.ok().unwrap();
+    assert_eq!(why(&client.change("ann", "wrong", "new").await), Refusal::WrongCredentials);
+
+    // The proof of an earlier first step.
+    let (first, start) = Change::start(&client, "ann", "right", "new");
+    let stale = first.finish(&client.context(), &client.ask(&start).await);
+    let (_, start) = Change::start(&client, "ann", "right", "new");
+    client.ask(&start).await;
+    let finish = |finish| ClientControl::ChangeFinish(Box::new(finish));
+    assert_eq!(why(&client.ask(&finish(stale)).await), Refusal::WrongCredentials);
+
+    // Another connection's.
+    let mut other = signed_in(&server, "ann", "right").await;
+    let (change, start) = Change::start(&other, "ann", "right", "new");
+    let stolen = change.finish(&client.context(), &other.ask(&start).await);
+    assert_eq!(why(&other.ask(&finish(stolen)).await), Refusal::WrongCredentials);
+    assert_eq!(other.change("ann", "right", "new").await.kind_of(), "changed");
+    assert_eq!(refused_login(&server, "ann", "right").await, Refusal::WrongCredentials);
+}
+
+#[tokio::test]
+async fn steps_out_of_order_are_refused_and_the_connection_is_still_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let key = p256::ecdsa::SigningKey::random(&mut rand_core::OsRng);
+    let mut client = Client::connect(&server).await;
+    client.register_with("ann", "p", wire::account::Invite::NONE, &key).await.ok().unwrap();
+    client.log_in("ann", "p").await.ok().unwrap();
+
+    let made_up = || ChangeFinish {
+        finalization: [1; 32],
+        upload: [2; 129],
+        stretching: CHEAP,
+        master: SealedMaster([3; 80]),
+        identity: wire::account::SealedIdentity([4; 112]),
+    };
+    let finish = |finish| ClientControl::ChangeFinish(Box::new(finish));
+    assert_eq!(why(&client.ask(&finish(made_up())).await), Refusal::BadRequest, "without a start");
+
+    let (change, start) = Change::start(&client, "ann", "p", "new");
+    let good = change.finish(&client.context(), &client.ask(&start).await);
+    let deletion = wire::control::DeleteFinish {
+        finalization: good.finalization,
+        record: deletion("ann", &key),
+    };
+    let deletion = ClientControl::DeleteFinish(Box::new(deletion));
+    assert_eq!(why(&client.ask(&deletion).await), Refusal::BadRequest, "of the other kind");
+    assert_eq!(why(&client.ask(&finish(good)).await), Refusal::BadRequest, "the step is gone");
+
+    assert_eq!(client.change("ann", "p", "q").await.kind_of(), "changed");
+    let again = client.ask(&finish(made_up())).await;
+    assert_eq!(why(&again), Refusal::BadRequest, "twice");
+    assert_eq!(client.change("ann", "q", "r").await.kind_of(), "changed");
+    signed_in(&server, "ann", "r").await;
+}
+
+#[tokio::test]
+async fn what_nobody_could_sign_in_with_does_not_become_the_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let mut client = Client::connect(&server).await;
+    client.register("ann", "p").await.ok().unwrap();
+    client.log_in("ann", "p").await.ok().unwrap();
+    let spoiled: [fn(&mut ChangeFinish); 3] = [
+        |finish| finish.upload = [0; 129],
+        |finish| finish.stretching = Stretching { passes: 0, ..CHEAP },
+        |finish| finish.stretching = Stretching { memory_kib: u32::MAX, ..CHEAP },
+    ];
+    for spoil in spoiled {
+        let (change, start) = Change::start(&client, "ann", "p", "new");
+        let mut finish = change.finish(&client.context(), &client.ask(&start).await);
+        spoil(&mut finish);
+        let answer = client.ask(&ClientControl::ChangeFinish(Box::new(finish))).await;
+        assert_eq!(why(&answer), Refusal::BadRequest);
+    }
+    signed_in(&server, "ann", "p").await;
+}
+
+#[tokio::test]
+async fn guessing_the_old_password_slows_down_like_signing_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let mut client = Client::connect(&server).await;
+    client.register("ann", "p").await.ok().unwrap();
+    client.log_in("ann", "p").await.ok().unwrap();
+    for _ in 0..server::limits::PER_NAME_HERE.free {
+        assert_eq!(why(&client.change("ann", "wrong", "new").await), Refusal::WrongCredentials);
+    }
+    assert_eq!(why(&client.change("ann", "p", "new").await), Refusal::SlowDown);
+    assert_eq!(refused_login(&server, "ann", "p").await, Refusal::SlowDown);
+}
+
+/// Names an answer, for assertions.
+trait KindOf {
+    fn kind_of(&self) -> &'static str;
+}
+
+impl KindOf for ServerControl {
+    fn kind_of(&self) -> &'static str {
+        match self {
+            Self::Changed(_) => "changed",
+            Self::Refused(refused) => match refused.why {
+                Refusal::WrongCredentials => "wrong credentials",
+                Refusal::SlowDown => "slow down",
+                _ => "refused",
+            },
+            _ => "something else",
+        }
+    }
+}
