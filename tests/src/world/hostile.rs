@@ -14,15 +14,15 @@ use wire::account::{SealedIdentity, SealedMaster};
 use wire::codec::Wire as _;
 use wire::control::{
     ClientControl, LoginReply, Page, RegisterFinish, RegisterReply, Registered, ServerControl,
-    Session,
+    Session, VaultGet, VaultPart,
 };
-use wire::directory::{Head, Record};
+use wire::directory::{Head, Record, head_signed};
 use wire::ids::{AccountIndex, Name, Round, Token};
 use wire::link::{Link, Pin};
 use wire::login::{LoginContext, LoginServer};
 use wire::public_key::AgreementKey;
 use wire::round::ServerHeader;
-use wire::size::{CONTROL_FRAME, SIGNATURE, round_frame};
+use wire::size::{CONTROL_BODY, CONTROL_FRAME, SIGNATURE, round_frame};
 
 use super::LOCAL;
 
@@ -37,10 +37,14 @@ pub enum Asked {
     Login,
     /// Second step of a login, or a token.
     Session,
+    /// A third of the vault, before the rounds.
+    Vault,
     /// A page, before the rounds.
     Page,
-    /// Anything after the client asked for a seat.
+    /// Anything after the client asked for a seat, but for a third of its next vault.
     InRounds,
+    /// A third of its next vault, to be kept.
+    Keep,
     /// A seat; its answers are round frames.
     Seat,
 }
@@ -84,6 +88,7 @@ pub struct Hostile {
 }
 
 struct Server {
+    root: RootKey,
     leaf: Leaf,
     pin: Pin,
     login: LoginServer,
@@ -106,6 +111,9 @@ struct Steps {
     name: Option<Name>,
 }
 
+/// Stands for the signature that is made when the frame goes out.
+const UNSIGNED: [u8; SIGNATURE] = [1; SIGNATURE];
+
 /// Slots of its deposits.
 const SLOTS: u8 = 2;
 
@@ -124,6 +132,7 @@ impl Hostile {
         let pin = Pin(root.pin());
         let (sent, receive_sent) = watch::channel(0);
         let server = Arc::new(Server {
+            root,
             leaf,
             pin,
             login: LoginServer::random(&mut OsRng),
@@ -184,7 +193,8 @@ impl Server {
         while receive.read_exact(&mut frame).await.is_ok() {
             let Ok(request) = ClientControl::decode(&frame) else { return };
             for (asked, honest) in self.answers(connection, &mut steps, request) {
-                let asked = if *is_joined.borrow() { Asked::InRounds } else { asked };
+                let is_in = *is_joined.borrow() && asked != Asked::Keep;
+                let asked = if is_in { Asked::InRounds } else { asked };
                 let bytes = honest.encode();
                 let does = self.decides(asked, Honest::Control(honest), bytes);
                 if !self.act(connection, &mut send, &mut receive, does).await {
@@ -216,8 +226,29 @@ impl Server {
         accounts.asked.push(asked);
         drop(accounts);
         match (self.manner)(asked, before, honest) {
-            Does::Honestly => Does::Says(bytes),
+            Does::Honestly => Does::Says(self.signed(bytes)),
+            Does::Says(bytes) => Does::Says(self.signed(bytes)),
+            Does::Floods(bytes) => Does::Floods(self.signed(bytes)),
             does => does,
+        }
+    }
+
+    /// Signs what a frame says of the directory, as nobody but the server itself could, unless its signature is
+    /// nothing but zeros.
+    fn signed(&self, bytes: Vec<u8>) -> Vec<u8> {
+        match ServerControl::decode(&bytes) {
+            Ok(ServerControl::Page(mut page)) if page.signature != [0; SIGNATURE] => {
+                page.signature = self.root.sign(&page.signed());
+                ServerControl::Page(page).encode()
+            }
+            Ok(ServerControl::Session(mut session))
+                if session.directory_signature != [0; SIGNATURE] =>
+            {
+                let signed = head_signed(session.directory_length, &session.directory_head);
+                session.directory_signature = self.root.sign(&signed);
+                ServerControl::Session(session).encode()
+            }
+            _ => bytes,
         }
     }
 
@@ -312,9 +343,12 @@ impl Server {
             | ClientControl::DeleteStart(_)
             | ClientControl::DeleteFinish(_)
             | ClientControl::ListSessions
-            | ClientControl::EndSession(_)
-            | ClientControl::VaultGet(_)
-            | ClientControl::VaultPut(_) => Vec::new(),
+            | ClientControl::EndSession(_) => Vec::new(),
+            ClientControl::VaultGet(VaultGet { part }) => {
+                let part = VaultPart { part, version: 0, bytes: [0; CONTROL_BODY] };
+                vec![(Asked::Vault, ServerControl::VaultPart(Box::new(part)))]
+            }
+            ClientControl::VaultPut(_) => vec![(Asked::Keep, ServerControl::VaultStaged)],
         }
     }
 
@@ -333,7 +367,7 @@ impl Server {
             identity: SealedIdentity(kept.identity.0),
             directory_length: records.len() as u32,
             directory_head: head(records),
-            directory_signature: [0; SIGNATURE],
+            directory_signature: UNSIGNED,
         }
     }
 }
@@ -341,7 +375,7 @@ impl Server {
 /// Returns the page of a directory that fits one frame.
 pub fn page(records: &[Record], from: u32) -> Page {
     let rest = records.get(from as usize..).unwrap_or_default().to_vec();
-    let (length, signature) = (records.len() as u32, [0; SIGNATURE]);
+    let (length, signature) = (records.len() as u32, UNSIGNED);
     Page { from, length, head: head(records), signature, records: rest }
 }
 

@@ -11,7 +11,7 @@ use tests::world::{panics_of_the_server, watch_for_panics};
 use tokio::task::JoinSet;
 use wire::account::{SealedMaster, Stretching};
 use wire::codec::Wire as _;
-use wire::control::{Page, Refusal, Refused, ServerControl, Session};
+use wire::control::{Page, Refusal, Refused, ServerControl, Session, VaultPart};
 use wire::dial::BUCKETS_MAX;
 use wire::directory::Head;
 use wire::ids::Round;
@@ -105,8 +105,9 @@ fn at_least(asked: Asked) -> u64 {
         Asked::Registered => 2,
         Asked::Login => 3,
         Asked::Session => 4,
-        Asked::Page => 5,
-        Asked::Seat | Asked::InRounds => 6,
+        Asked::Vault => 5,
+        Asked::Page => 8,
+        Asked::Seat | Asked::InRounds | Asked::Keep => 9,
     }
 }
 
@@ -140,6 +141,18 @@ fn page(what: &str, at: (Asked, u32), then: Then, change: fn(&mut Page)) -> Case
     })
 }
 
+/// Changes every answer, since three of them make the vault.
+fn vault(what: &str, change: fn(&mut VaultPart)) -> Case {
+    let manner = move |now, _, honest| match (now, honest) {
+        (Asked::Vault, Honest::Control(ServerControl::VaultPart(mut part))) => {
+            change(&mut part);
+            Does::Says(ServerControl::VaultPart(part).encode())
+        }
+        (_, _) => Does::Honestly,
+    };
+    Case { what: what.into(), then: Then::Told, manner: Arc::new(manner) }
+}
+
 fn round(what: &str, nth: u32, then: Then, change: fn(&mut ServerHeader)) -> Case {
     case(what, (Asked::Seat, nth), then, move |honest| {
         let Honest::Round(mut header) = honest else { return Does::Honestly };
@@ -152,7 +165,15 @@ fn round(what: &str, nth: u32, then: Then, change: fn(&mut ServerHeader)) -> Cas
 
 fn sign_in_cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for asked in [Asked::Register, Asked::Registered, Asked::Login, Asked::Session, Asked::Page] {
+    let steps = [
+        Asked::Register,
+        Asked::Registered,
+        Asked::Login,
+        Asked::Session,
+        Asked::Vault,
+        Asked::Page,
+    ];
+    for asked in steps {
         cases.extend(out_of_turn((asked, 0)));
     }
     cases.extend(wrong_anywhere((Asked::Register, 0), CONTROL_FRAME));
@@ -174,6 +195,11 @@ fn sign_in_cases() -> Vec<Case> {
         session("an endless directory", |it| it.directory_length = u32::MAX),
         session("another head", |it| it.directory_head = Head::EMPTY),
         session("no directory", |it| it.directory_length = 0),
+        session("no signature of the directory", |it| it.directory_signature.fill(0)),
+        vault("another third of the vault", |it| it.part = 2),
+        vault("a vault that changes all the time", |it| it.version = u64::from(it.part) + 1),
+        vault("a vault that does not open", |it| it.version = 1),
+        page("a page without signature", (Asked::Page, 0), Then::Told, |it| it.signature.fill(0)),
         page("a page of nothing", (Asked::Page, 0), Then::Told, |it| it.records.clear()),
         page("a broken chain", (Asked::Page, 0), Then::Told, |it| it.head = Head::EMPTY),
         page("a name twice", (Asked::Page, 0), Then::Told, |it| it.records.push(it.records[0])),
@@ -224,6 +250,9 @@ fn rounds_cases() -> Vec<Case> {
         }),
         page("an endless page later", (Asked::InRounds, 0), Then::Bears(20), |it| {
             it.length = u32::MAX;
+        }),
+        page("a page without signature later", (Asked::InRounds, 0), Then::Told, |it| {
+            it.signature.fill(0);
         }),
         page("a gap later", (Asked::InRounds, 0), Then::Told, |it| it.from += 1),
         page("a broken chain later", (Asked::InRounds, 0), Then::Told, |it| it.head = Head::EMPTY),
