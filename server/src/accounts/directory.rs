@@ -41,7 +41,7 @@ struct Kept {
 }
 
 impl Accounts {
-    /// Returns the directory's length and head, signed. Reads from the disk and computes for about 0.2 ms,
+    /// Returns the directory's length and head, signed. Reads from the disk and computes for about 0.3 ms,
     /// if nobody asked before.
     ///
     /// # Errors
