@@ -4,12 +4,14 @@
 //! static root ── W_r = HMAC(root, r)
 //!
 //! called root ─┬─ K_0 (hello cells)
-//!              └─ outer_0 ── outer_1 ── …           one step every 4,096 rounds
-//!                   └─ W_f ── W_{f+1} ── …          one step every round, from the call's first round f
+//!              └─ outer ── outer ── …               one step every 4,096 rounds, from the call's first round f
+//!                   └─ middle ── middle ── …        one step every 64 rounds
+//!                        └─ W_r ── W_{r+1} ── …     one step every round
 //! ```
 //!
-//! Invariant: a called wheel goes forward only, and what it left is erased. So whoever steals it finds the drops of
-//! the rounds that follow, and none before.
+//! Invariant: a called wheel goes forward only, and what it left is erased. So whoever steals it, or the root that is kept
+//! on disk, finds the drops from the last outer step on, and none before. However long it stood still, a wheel is
+//! at the round within some hundred steps, so that catching up takes no time that could be seen.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -29,6 +31,8 @@ const STATIC_ROOT: Label = Label("iirs 1 static root");
 const WHEEL: Label = Label("iirs 1 wheel");
 const OUTER: Label = Label("iirs 1 wheel outer");
 const OUTER_STEP: Label = Label("iirs 1 wheel outer step");
+const MIDDLE: Label = Label("iirs 1 wheel middle");
+const MIDDLE_STEP: Label = Label("iirs 1 wheel middle step");
 const INNER: Label = Label("iirs 1 wheel inner");
 const INNER_STEP: Label = Label("iirs 1 wheel inner step");
 const DROP: Label = Label("iirs 1 drop");
@@ -38,6 +42,9 @@ const HELLO: Label = Label("iirs 1 hello");
 
 /// Rounds between two steps of the outer chain.
 const OUTER_ROUNDS: u64 = 4096;
+
+/// Rounds between two steps of the middle chain.
+const MIDDLE_ROUNDS: u64 = 64;
 
 /// Rounds that a called root serves: 17 years of standard rounds; then one has to call anew.
 pub(crate) const ROUNDS_MAX: u64 = 1 << 28;
@@ -64,6 +71,8 @@ struct Called {
     outer: Secret,
     /// How often the outer chain has stepped.
     steps: u32,
+    /// The middle chain, and how often it has stepped since the call's first round.
+    middle: Option<(u64, Secret)>,
     /// W of a round, unless the wheel has not turned since it was made or restored.
     inner: Option<(Round, WheelKey)>,
     /// The peer's wake-ups of the last dial rounds, the newest last.
@@ -215,8 +224,9 @@ pub(crate) struct WheelUsedUp;
 
 impl Wheel {
     fn called(call: Call, heard: bool, outer: Secret, steps: u32) -> Self {
-        let (inner, wake_ups) = (None, VecDeque::with_capacity(WAKE_WINDOW));
-        Self::Called(Box::new(Called { call, heard, outer, steps, inner, wake_ups }))
+        let (middle, inner) = (None, None);
+        let wake_ups = VecDeque::with_capacity(WAKE_WINDOW);
+        Self::Called(Box::new(Called { call, heard, outer, steps, middle, inner, wake_ups }))
     }
 }
 
@@ -242,21 +252,15 @@ impl Called {
     /// Goes forward to a round.
     fn step(&mut self, round: Round) {
         let age = round.0.saturating_sub(self.call.first.0);
-        let (steps, within) = (age / OUTER_ROUNDS, age % OUTER_ROUNDS);
-        let same = |at: &Round| at.0.saturating_sub(self.call.first.0) / OUTER_ROUNDS == steps;
-        let last = self.inner.take().filter(|(at, _)| same(at) && *at <= round);
-        while u64::from(self.steps) < steps {
+        while u64::from(self.steps) < age / OUTER_ROUNDS {
             self.outer = self.outer.hmac(OUTER_STEP, &[]);
             self.steps += 1;
         }
-        let (mut done, mut key) = match last {
-            Some((at, key)) => ((at.0 - self.call.first.0) % OUTER_ROUNDS, key.0),
-            None => (0, self.outer.hmac(INNER, &[])),
-        };
-        while done < within {
-            key = key.hmac(INNER_STEP, &[]);
-            done += 1;
-        }
+        let inner = self.inner.take().map(|(at, key)| (at.0 - self.call.first.0, key.0));
+        let in_place = (age / MIDDLE_ROUNDS, OUTER_ROUNDS / MIDDLE_ROUNDS);
+        let middle = go_on(self.middle.take(), in_place, &self.outer, MIDDLE, MIDDLE_STEP);
+        let key = go_on(inner, (age, MIDDLE_ROUNDS), &middle, INNER, INNER_STEP);
+        self.middle = Some((in_place.0, middle));
         self.inner = Some((round, WheelKey(key)));
     }
 
@@ -269,6 +273,23 @@ impl Called {
         }
         self.wake_ups.push_back(token);
     }
+}
+
+/// Steps a chain forward to a place, which begins anew from the chain above it every so many places.
+fn go_on(
+    last: Option<(u64, Secret)>,
+    (place, every): (u64, u64),
+    above: &Secret,
+    first: Label,
+    step: Label,
+) -> Secret {
+    let last = last.filter(|(at, _)| at / every == place / every && *at <= place);
+    let (mut at, mut key) = last.unwrap_or_else(|| (place - place % every, above.hmac(first, &[])));
+    while at < place {
+        key = key.hmac(step, &[]);
+        at += 1;
+    }
+    key
 }
 
 /// The wheel's key of one round, W_r.
