@@ -124,11 +124,16 @@ impl<'h> Desk<'h> {
         let (hub, context) = (self.hub.clone(), self.context.clone());
         let check = move || hub.accounts.change_check(*pending, &finish, &context);
         let proved = self.hub.workers.run(check).await?;
+        let (hub, member, id) = (self.hub.clone(), self.member, self.here.id());
         let token_ms = self.hub.token_ms.load(Ordering::Relaxed);
-        let (member, changed) = self.hub.accounts.change(&self.member, proved, token_ms).await?;
+        let changed = to_its_end(async move {
+            let (member, changed) = hub.accounts.change(&member, proved, token_ms).await?;
+            hub.presence.renew(id, member.token);
+            end_others(&hub, member).await?;
+            Ok((member, changed))
+        });
+        let (member, changed) = changed.await?;
         self.member = member;
-        self.here.renew(member.token);
-        self.end_others().await?;
         Ok(ServerControl::Changed(changed))
     }
 
@@ -152,8 +157,12 @@ impl<'h> Desk<'h> {
         let (hub, context) = (self.hub.clone(), self.context.clone());
         let check = move || hub.accounts.delete_check(*pending, &finish, &context);
         let proved = self.hub.workers.run(check).await?;
-        self.hub.accounts.delete(proved).await?;
-        self.end_others().await?;
+        let (hub, member) = (self.hub.clone(), self.member);
+        let deleted = to_its_end(async move {
+            hub.accounts.delete(proved).await?;
+            end_others(&hub, member).await
+        });
+        deleted.await?;
         Ok(ServerControl::Deleted)
     }
 
@@ -164,8 +173,13 @@ impl<'h> Desk<'h> {
     }
 
     async fn end_session(&self, end: EndSession) -> Result<ServerControl, AccountError> {
-        let token = self.hub.accounts.end_session(&self.member, end.id).await?;
-        self.hub.presence.end(self.member.account, &token);
+        let (hub, member) = (self.hub.clone(), self.member);
+        let ended = to_its_end(async move {
+            let token = hub.accounts.end_session(&member, end.id).await?;
+            hub.presence.end(member.account, &token);
+            Ok(())
+        });
+        ended.await?;
         Ok(ServerControl::SessionEnded)
     }
 
@@ -185,20 +199,35 @@ impl<'h> Desk<'h> {
             Put::Conflict(version) => ServerControl::VaultConflict(version),
         })
     }
+}
 
-    /// Ends the account's connections whose tokens are gone. One that signed in since has a token.
-    async fn end_others(&self) -> Result<(), AccountError> {
-        let (hub, own) = (self.hub.clone(), self.member);
-        let end = move || {
-            for token in hub.presence.tokens(own.account) {
-                if token != own.token && !hub.accounts.is_known(&token)? {
-                    hub.presence.end(own.account, &token);
-                }
-            }
-            Ok(())
-        };
-        self.hub.workers.run(end).await
+/// Does what must not stop halfway, whatever becomes of the connection: a client that leaves as soon as it
+/// asked must not leave behind the seat of a session without a token.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, AccountError>> + Send + 'static,
+) -> Result<T, AccountError> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime shuts down, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
+}
+
+/// Ends the other connections of an account whose tokens are gone. One that signed in since has a token.
+async fn end_others(hub: &Arc<Hub>, own: Member) -> Result<(), AccountError> {
+    let ending = hub.clone();
+    let end = move || {
+        for token in ending.presence.tokens(own.account) {
+            if token != own.token && !ending.accounts.is_known(&token)? {
+                ending.presence.end(own.account, &token);
+            }
+        }
+        Ok(())
+    };
+    hub.workers.run(end).await
 }
 
 fn bad_request() -> AccountError {

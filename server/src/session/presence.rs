@@ -35,6 +35,12 @@ struct Connected {
 /// A connection's entry; gone when dropped.
 pub(super) struct Here<'p> {
     presence: &'p Presence,
+    id: Id,
+}
+
+/// Names an entry, also when it is gone.
+#[derive(Clone, Copy)]
+pub(super) struct Id {
     account: AccountIndex,
     order: u64,
 }
@@ -58,7 +64,7 @@ impl Presence {
         }
         let token = member.token;
         connections.push(Connected { order, token, is_seated: false, end: Some(end) });
-        (Here { presence: self, account, order }, Ended(ended))
+        (Here { presence: self, id: Id { account, order } }, Ended(ended))
     }
 
     /// Returns the tokens of an account's connections.
@@ -77,6 +83,19 @@ impl Presence {
             .for_each(|connected| connected.end(Close::SessionEnded));
     }
 
+    /// Says that a connection's session goes on under another token.
+    pub(super) fn renew(&self, id: Id, token: TokenHash) {
+        self.change(id, |connected| connected.token = token);
+    }
+
+    fn change(&self, id: Id, change: impl FnOnce(&mut Connected)) {
+        let mut present = self.present();
+        let mut connections = present.accounts.get_mut(&id.account).into_iter().flatten();
+        if let Some(connected) = connections.find(|connected| connected.order == id.order) {
+            change(connected);
+        }
+    }
+
     fn present(&self) -> MutexGuard<'_, Present> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,32 +112,25 @@ impl Connected {
 }
 
 impl Here<'_> {
+    /// Returns the entry's name.
+    pub(super) fn id(&self) -> Id {
+        self.id
+    }
+
     /// Says that the connection joined the rounds, which see to it from now on that it is the only one there.
     pub(super) fn is_seated(&self) {
-        self.change(|connected| connected.is_seated = true);
-    }
-
-    /// Says that the session goes on under another token.
-    pub(super) fn renew(&self, token: TokenHash) {
-        self.change(|connected| connected.token = token);
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Connected)) {
-        let mut present = self.presence.present();
-        let mut connections = present.accounts.get_mut(&self.account).into_iter().flatten();
-        if let Some(own) = connections.find(|connected| connected.order == self.order) {
-            change(own);
-        }
+        self.presence.change(self.id, |connected| connected.is_seated = true);
     }
 }
 
 impl Drop for Here<'_> {
     fn drop(&mut self) {
+        let Id { account, order } = self.id;
         let mut present = self.presence.present();
-        let Some(connections) = present.accounts.get_mut(&self.account) else { return };
-        connections.retain(|connected| connected.order != self.order);
+        let Some(connections) = present.accounts.get_mut(&account) else { return };
+        connections.retain(|connected| connected.order != order);
         if connections.is_empty() {
-            present.accounts.remove(&self.account);
+            present.accounts.remove(&account);
         }
     }
 }
@@ -177,7 +189,7 @@ mod tests {
         let (_there, mut waiting) = presence.enter(&member(1, 2));
         let (_other, mut other) = presence.enter(&member(2, 1));
         assert_eq!(presence.tokens(AccountIndex(1)), [[1; 32], [2; 32]]);
-        here.renew([3; 32]);
+        presence.renew(here.id(), [3; 32]);
         presence.end(AccountIndex(1), &[1; 32]);
         assert_eq!((why(&mut seated), why(&mut waiting), why(&mut other)), (None, None, None));
         presence.end(AccountIndex(1), &[3; 32]);
