@@ -49,8 +49,8 @@ const MIDDLE_ROUNDS: u64 = 64;
 /// Rounds that a called root serves: 17 years of standard rounds; then one has to call anew.
 pub(crate) const ROUNDS_MAX: u64 = 1 << 28;
 
-/// Dial rounds whose wake-ups are known again, the last one included; docs/decisions/0013 has the measurement.
-pub(crate) const WAKE_WINDOW: usize = 3;
+/// Dial rounds whose wake-ups are known again, the last one included.
+const WAKE_WINDOW: usize = wire::dial::WAKE_UP_VALID as usize;
 
 /// The root that both sides of a conversation share, with the wheel on it.
 pub(crate) struct Root {
