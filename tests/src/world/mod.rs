@@ -3,6 +3,7 @@
 //!
 //! Every wait is for an event and has [`DEADLINE`].
 
+mod contacts;
 pub mod hostile;
 mod panics;
 mod person;
@@ -58,6 +59,11 @@ impl World {
     /// Starts a server on an empty directory.
     pub async fn new() -> Self {
         Self::with(|_| ()).await
+    }
+
+    /// Starts a server whose rounds are as short as they can be, for what takes many of them.
+    pub async fn quick() -> Self {
+        Self::with(|config| config.round_ms = 100).await
     }
 
     /// Starts a server on an empty directory with changed settings.
@@ -137,6 +143,7 @@ impl World {
             name: name.to_owned(),
             password: format!("the password of {name}"),
             register: false,
+            invite: None,
             profile: self.profile(name),
         }
     }

@@ -6,7 +6,7 @@ use client_link::api::{
     Command, ConnectionState, ErrorCode, Event, MessageState, Options, Password,
 };
 use client_link::engine::Engine;
-use wire::account::Stretching;
+use wire::account::{Invite, Stretching};
 use wire::link::Link;
 
 use super::soon;
@@ -22,6 +22,8 @@ pub struct Start {
     pub password: String,
     /// Whether to make the account first.
     pub register: bool,
+    /// Invitation code for that.
+    pub invite: Option<Invite>,
     /// Where the profile is.
     pub profile: PathBuf,
 }
@@ -36,13 +38,13 @@ pub struct Person {
 impl Person {
     /// Starts an engine and waits for nothing.
     pub fn start(start: Start) -> Self {
-        let Start { link, name, password, register, profile } = start;
+        let Start { link, name, password, register, invite, profile } = start;
         let options = Options {
             link,
             user: name.parse().expect("tests use good names"),
             password: Password::new(password),
             register,
-            invite: None,
+            invite,
             profile,
             stretching: Stretching::for_tests(),
         };
@@ -54,6 +56,11 @@ impl Person {
         let mut person = Self::start(start);
         person.reaches(0, ConnectionState::Connected).await;
         person
+    }
+
+    /// Returns the account's name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Returns what the engine told so far.

@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking, in their helpers too")]
 
+mod account;
 mod bad_input;
+mod calls;
+mod directory;
 mod faults;
 mod hostile_server;
 mod safety_number;

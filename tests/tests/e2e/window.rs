@@ -271,6 +271,7 @@ fn at(hostile: &Hostile, profiles: &TempDir) -> Start {
         name: "ann".into(),
         password: "p".into(),
         register: true,
+        invite: None,
         profile: profiles.path().join("ann"),
     }
 }

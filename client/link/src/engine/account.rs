@@ -306,7 +306,8 @@ fn session_id(id: &str) -> Option<SessionId> {
 }
 
 fn no_session() -> Failure {
-    let text = "there is no such session; look at the list of sessions again";
+    let text =
+        "there is no other session of this id; look at the list again (signing out ends this one)";
     Failure::new(ErrorCode::SessionEnded, text)
 }
 

@@ -225,8 +225,12 @@ async fn come_again(
         }
         Ok(None) | Err(Trouble::TokenRefused(_)) => {
             teller.tell(Event::Progress(Step::SigningIn));
-            let (session, _, identity) =
+            let (session, own, identity) =
                 gate.sign_in(link, person).await.map_err(perhaps_changed)?;
+            // the name may have changed hands, and the password be the same all the same
+            if own.expose().expose() != master.expose().expose() {
+                return Err(Failure::from(ProfileError::OtherMaster).into());
+            }
             profile = keep_token(profile, session.token.duplicate()).await?;
             (session, identity)
         }
@@ -281,4 +285,55 @@ fn unasked(reason: &str) -> Failure {
          must be reached once ({reason})"
     );
     Failure::new(ErrorCode::WrongCredentials, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use client_core::directory::Records as _;
+    use redb::{Database, ReadableTable, TableDefinition};
+    use tempfile::TempDir;
+    use wire::codec::Wire as _;
+    use wire::directory::Head;
+    use wire::kdf::Secret;
+    use wire::link::Pin;
+
+    use super::*;
+
+    const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
+
+    fn profile(dir: &TempDir) -> Profile {
+        Profile::unlock(dir.path(), b"x", &CHEAP).ok().unwrap().profile
+    }
+
+    #[test]
+    fn a_damaged_directory_gives_way_to_an_empty_one_once() {
+        let dir = TempDir::new().unwrap();
+        let link = Link { host: "h".into(), port: 1, pin: Pin([1; 32]) };
+        let account = ProfileAccount { link, user: "ann".parse().unwrap() };
+        let master = Secret::new([1; 32]);
+        let mut made = Profile::create(dir.path(), b"x", CHEAP, &account, &master).ok().unwrap();
+        let ann = *Identity::random(account.user, &mut OsRng).record();
+        let head = Head::EMPTY.after(&ann.encode().try_into().unwrap());
+        made.apply(&[Change::Listed(0, vec![(ann, head)])]).unwrap();
+        let (made, records, is_whole) = open_records(made).ok().unwrap();
+        assert_eq!((records.len(), is_whole), (1, true));
+        drop((made, records));
+
+        let database = Database::open(dir.path().join("data.redb")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let definition = TableDefinition::<&[u8], &[u8]>::new("records");
+            let mut table = transaction.open_table(definition).unwrap();
+            let mut value = table.first().unwrap().unwrap().1.value().to_vec();
+            value[100] ^= 1;
+            table.insert([0; 4].as_slice(), value.as_slice()).unwrap();
+        }
+        transaction.commit().unwrap();
+        drop(database);
+        let (damaged, records, is_whole) = open_records(profile(&dir)).ok().unwrap();
+        assert_eq!((records.len(), is_whole), (0, false));
+        drop((damaged, records));
+        let (_, records, is_whole) = open_records(profile(&dir)).ok().unwrap();
+        assert_eq!((records.len(), is_whole), (0, true));
+    }
 }
