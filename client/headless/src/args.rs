@@ -18,9 +18,10 @@ expects nobody; then ann's:
   < {"is":"request","peer":"ann"}
   > {"do":"accept","peer":"ann"}
   < {"is":"contact","peer":"ann","standing":"contact","verified":false}
-  < {"is":"message","peer":"ann","text":"hi","sent_ms":1790000000000,"round":21}
+  < {"is":"answered","peer":"ann"}
+  < {"is":"message","peer":"ann","text":"hi","sent_ms":1790000000000,"round":28}
 
-  $ iirs-headless --link LINK --user ann --password-file ann.txt
+  $ iirs-headless --link "$(iirs-server link)" --user ann --password-file ann.txt
   < {"is":"signed-in","user":"ann"}
   > {"do":"call","peer":"bob"}
   > {"do":"send","peer":"bob","text":"hi","id":"m1"}
@@ -29,8 +30,8 @@ expects nobody; then ann's:
   < {"is":"calling","peer":"bob"}
   < {"is":"answered","peer":"bob"}
   < {"is":"contact","peer":"bob","standing":"contact","verified":false}
-  < {"is":"state","id":"m1","peer":"bob","state":"sent","round":19}
-  < {"is":"state","id":"m1","peer":"bob","state":"delivered","round":22}
+  < {"is":"state","id":"m1","peer":"bob","state":"sent","round":28}
+  < {"is":"state","id":"m1","peer":"bob","state":"delivered","round":29}
   > {"do":"quit"}
 
 Commands, by the value of "do", with their other fields:
@@ -58,7 +59,8 @@ Printed, by the value of "is":
 Ends:      at the end of the input, once nothing is queued and 30 to 120 rounds more have passed
   (leaving with the last acknowledgement would tell; --no-linger leaves at once), or within 5 s
   after quit, SIGTERM or SIGINT. A message to somebody who has not answered the call is queued,
-  too: the end of the input waits for the answer, however long; quit does not.
+  too: the end of the input waits for the answer, however long; quit does not. It also waits for
+  the server's answers about the account.
 
 Exit codes: 0 done, 1 refused or failed (an error line on standard output says why), 2 usage."#;
 

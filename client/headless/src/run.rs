@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use client_link::api::{Command, ConnectionState, Event};
+use client_link::api::{About, Command, ConnectionState, Event};
 use client_link::engine::Engine;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -121,6 +121,10 @@ struct Talk {
     connection: Option<ConnectionState>,
     /// Whether input may still bring commands.
     reading: bool,
+    /// Questions about the account whose answer is not here yet.
+    asked: usize,
+    /// Whether to leave once all is done; not before these answers are here.
+    draining: bool,
     /// Whether nothing more is printed.
     mute: bool,
     failed: bool,
@@ -139,6 +143,8 @@ impl Talk {
             signed_in: false,
             connection: None,
             reading: true,
+            asked: 0,
+            draining: false,
             mute: false,
             failed: false,
             deadline: None,
@@ -158,12 +164,15 @@ impl Talk {
     fn read(&mut self, line: Option<Line>) {
         let Some(line) = line else {
             self.reading = false;
-            self.todo.push_back(Command::Drain { linger: self.session.linger });
-            return;
+            self.draining = true;
+            return self.drain();
         };
         match command::parse(&line, &mut self.session.labels) {
             Ok(Command::Quit) => self.leave(),
-            Ok(command) => self.todo.push_back(command),
+            Ok(command) => {
+                self.asked += usize::from(is_about_account(&command));
+                self.todo.push_back(command);
+            }
             Err(invalid) => {
                 let text = format!("line {} of the input is no command: {invalid}", line.number);
                 self.say(output::error(invalid.code(), &text));
@@ -171,7 +180,19 @@ impl Talk {
         }
     }
 
+    /// Leaves once nothing is queued, unless an answer about the account is still to come.
+    fn drain(&mut self) {
+        if self.draining && self.asked == 0 {
+            self.draining = false;
+            self.todo.push_back(Command::Drain { linger: self.session.linger });
+        }
+    }
+
     fn hear(&mut self, event: Option<Event>) {
+        if event.as_ref().is_some_and(is_answer_about_account) {
+            self.asked = self.asked.saturating_sub(1);
+            self.drain();
+        }
         match event {
             None => self.hear_silence(),
             Some(Event::Ended { ok }) if ok || self.signed_in || self.deadline.is_some() => {
@@ -225,12 +246,14 @@ impl Talk {
     /// The engine takes no commands any more; its last events say why.
     fn lose_engine(&mut self) {
         self.todo.clear();
+        self.draining = false;
         self.reading = false;
     }
 
     /// Leaves now. A command that the engine did not take yet is dropped.
     fn leave(&mut self) {
         self.reading = false;
+        self.draining = false;
         self.todo.clear();
         self.todo.push_back(Command::Quit);
         self.deadline.get_or_insert(Instant::now() + LEAVE_MAX);
@@ -249,12 +272,37 @@ impl Talk {
     }
 }
 
+/// Tells whether the server answers a command, once.
+fn is_about_account(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::ChangePassword { .. }
+            | Command::Sessions
+            | Command::EndSession { .. }
+            | Command::DeleteAccount { .. }
+    )
+}
+
+/// Tells whether this answers such a command, as far as an event says.
+fn is_answer_about_account(event: &Event) -> bool {
+    let answer = matches!(
+        event,
+        Event::PasswordChanged
+            | Event::Sessions { .. }
+            | Event::SessionEnded { .. }
+            | Event::AccountDeleted
+    );
+    // an error about a message or a peer is none
+    let refusal = matches!(event, Event::Error { about, .. } if *about == About::default());
+    answer || refusal
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
     use std::sync::mpsc as sync;
 
-    use client_link::api::{About, COMMANDS_MAX, ErrorCode};
+    use client_link::api::{COMMANDS_MAX, ErrorCode};
     use serde_json::{Value, json};
     use tokio::time::timeout;
     use wire::ids::MessageId;
@@ -543,6 +591,32 @@ mod tests {
             world.tell(Event::Ended { ok: true });
             let (ok, _, rest) = world.end();
             assert!(ok && rest.contains(r#""number":1,"#), "{rest}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_input_waits_for_answers_about_the_account() {
+        let answers: [fn() -> Event; 2] =
+            [|| Event::Sessions { sessions: vec![] }, || error(ErrorCode::WrongCredentials)];
+        for answer in answers {
+            let mut world = World::signed_in(Setup { linger: false, ..PLAIN });
+            world.do_this(json!({"do": "sessions"}));
+            world.do_this(json!({"do": "password", "old": "a", "new": "b"}));
+            world.stdin = None;
+            assert!(world.command() == Command::Sessions);
+            assert!(matches!(world.command(), Command::ChangePassword { .. }));
+            let about = About { peer: Some("bob".into()), label: None };
+            let elsewhere =
+                Event::Error { code: ErrorCode::UnknownPeer, text: String::new(), about };
+            for event in [answer(), elsewhere, round(1)] {
+                world.tell(event);
+                world.line();
+            }
+            assert!(world.commands.try_recv().is_err(), "left before the password is changed");
+            world.tell(Event::PasswordChanged);
+            assert!(world.command() == Command::Drain { linger: false });
+            world.tell(Event::Ended { ok: true });
+            assert!(world.end().0);
         }
     }
 
