@@ -1,7 +1,9 @@
 //! The demo: real programs, real rounds, a server that is killed in the middle.
 
+mod calls;
 mod screen;
 mod show;
+mod stage;
 mod texts;
 mod windowed;
 
@@ -11,7 +13,7 @@ use clap::Parser;
 
 use crate::processes::{Place, Profile, Programs, build, watch_interrupts};
 use screen::Screen;
-use show::Show;
+use stage::Stage;
 use windowed::Windowed;
 
 /// Shows iirs at work, with windows where there is a display, and without them elsewhere.
@@ -24,16 +26,23 @@ use windowed::Windowed;
 /// other and send 20 messages each way, all at once. When half of them have arrived the server is killed
 /// with SIGKILL, and started again on the same directory; the chat goes on by itself. Takes about
 /// 2 minutes and nothing but this machine: no display, no network, no root.
+///
+/// With --headless --call the transcript has a third person: ann calls bob, who expects nobody and accepts;
+/// while they talk cid calls bob, who accepts, too, and all three go on, across a kill of the server. Rounds
+/// last 1 second, all of it a bit more than one minute.
 #[derive(Parser)]
 #[command(name = "demo", bin_name = "cargo demo")]
 #[command(after_help = "What the transcript shows while it runs:
-  round    number of the round that was answered last; each takes 2 seconds
+  round    number of the round that was answered last; each takes 2 seconds, with --call 1
   seats    people in that round; an observer sees that they are there, not whether they talk
   covered  this person takes part in the rounds; not covered: the server is away, which they are told
   arrived  messages that the receiver printed, compared byte for byte with what was typed
   known    messages of which the sender knows that they are on the receiver's disk
+  rings    with --call: the rounds from a call to its ringing, and to the answer. A call goes out in a dial
+           round, every fifth, and rings in the same or the next one
 
-Its last line is `delivered 40 of 40, lost 0, doubled 0, restarts 1, rounds N`; the exit code is 0 only
+Its last line is `delivered 40 of 40, lost 0, doubled 0, restarts 1, rounds N`, with --call
+`delivered 24 of 24, lost 0, doubled 0, calls 2, restarts 1, rounds N`; the exit code is 0 only
 if it says exactly that, and every message came in order. Otherwise it is 1, with the true numbers, and
 the directory with data and logs stays to be looked at. 2 is for wrong arguments.
 
@@ -42,11 +51,15 @@ struct Arguments {
     /// Without windows, display or not: the transcript on standard output
     #[arg(long)]
     headless: bool,
+
+    /// A third person calls one of two who are talking; needs --headless
+    #[arg(long, requires = "headless")]
+    call: bool,
 }
 
 /// Runs the whole program, from arguments to exit code: 0 as promised, 1 not so, 2 usage.
 pub fn main() -> ExitCode {
-    let Arguments { headless } = match Arguments::try_parse() {
+    let Arguments { headless, call } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(usage) => {
             // nothing can be said if the terminal is gone
@@ -54,7 +67,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };
-    let played = if headless || !has_display() { play() } else { open_windows().map(|()| true) };
+    let played =
+        if headless || !has_display() { play(call) } else { open_windows().map(|()| true) };
     match played {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -91,7 +105,7 @@ fn open_windows() -> anyhow::Result<()> {
 }
 
 /// Builds, plays, and tells the outcome; returns whether it is the promised one.
-fn play() -> anyhow::Result<bool> {
+fn play(call: bool) -> anyhow::Result<bool> {
     let mut screen = Screen::new();
     screen
         .heading("Building the two programs", "the demo runs what you would run, not parts of it");
@@ -99,9 +113,10 @@ fn play() -> anyhow::Result<bool> {
     let programs = Programs { server, headless };
     let interrupted = watch_interrupts()?;
     let mut place = Place::new("demo")?;
-    let mut show = Show::new(programs, &place, screen, interrupted);
-    let played = show.play();
-    let outcome = show.end();
+    let promise = if call { calls::PROMISE } else { show::PROMISE };
+    let mut stage = Stage::new(promise, programs, &place, screen, interrupted);
+    let played = if call { calls::play(&mut stage) } else { show::play(&mut stage) };
+    let outcome = stage.end();
     let as_promised = played.is_ok() && outcome.is_as_promised();
     if !as_promised {
         let logs = place.keep();

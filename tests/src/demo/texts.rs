@@ -1,4 +1,4 @@
-//! What ann and bob say.
+//! What ann, bob and cid say.
 
 /// Bytes of the one long message.
 const LONG_BYTES: usize = 5000;
@@ -13,6 +13,17 @@ pub(super) fn of_ann() -> Vec<String> {
 /// Returns bob's messages; the one in Japanese is among them.
 pub(super) fn of_bob() -> Vec<String> {
     BOB.map(str::to_owned).into()
+}
+
+/// Returns what ann and bob say while cid calls: six messages each, ann's first.
+pub(super) fn of_ann_and_bob() -> (Vec<String>, Vec<String>) {
+    let six = |texts: &[&str]| texts[6..12].iter().map(|&text| text.to_owned()).collect();
+    (six(&ANN), six(&BOB))
+}
+
+/// Returns what cid and bob say: six messages each, cid's first.
+pub(super) fn of_cid_and_bob() -> (Vec<String>, Vec<String>) {
+    (CID.map(str::to_owned).into(), BOB_TO_CID.map(str::to_owned).into())
 }
 
 /// A story that goes on until it has exactly the length that was promised.
@@ -77,6 +88,24 @@ const BOB: [&str; 20] = [
     "Good night, and mind the step.",
 ];
 
+const CID: [&str; 6] = [
+    "bob? It is cid, from the boat. I hope I do not disturb you.",
+    "I heard of Sunday. Is there a place left?",
+    "J'apporte du pain et du fromage. Et mon accordéon, si tu veux. 🪗",
+    "Shall I come by the old pier or by the new one?",
+    "Три часа? Я буду в два, чтобы помочь.",
+    "Then until Sunday! 👋",
+];
+
+const BOB_TO_CID: [&str; 6] = [
+    "cid! No, not at all, I am only talking with ann.",
+    "For you always. You are number seven.",
+    "Un accordéon et une guitare désaccordée: ça promet.",
+    "The old one, by the bench with the missing plank.",
+    "Two is perfect. You know where the pot is.",
+    "Until Sunday, and greet the boat.",
+];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -89,5 +118,13 @@ mod tests {
         assert_eq!((of_ann().len(), of_bob().len()), (20, 20));
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 40);
         assert_eq!(all.iter().filter(|text| text.len() == LONG_BYTES).count(), 1);
+    }
+
+    #[test]
+    fn six_in_each_direction_of_the_calls_all_different() {
+        let ((ann, bob), (cid, bob_to_cid)) = (of_ann_and_bob(), of_cid_and_bob());
+        let all = [ann, bob, cid, bob_to_cid];
+        assert!(all.iter().all(|texts| texts.len() == 6));
+        assert_eq!(all.concat().iter().collect::<BTreeSet<_>>().len(), 24);
     }
 }

@@ -67,6 +67,16 @@ impl Client {
         self.process.write_line(&json!({"do": "open", "peer": peer}).to_string())
     }
 
+    /// Calls somebody.
+    pub fn call(&mut self, peer: &str) -> anyhow::Result<()> {
+        self.process.write_line(&json!({"do": "call", "peer": peer}).to_string())
+    }
+
+    /// Accepts somebody's call.
+    pub fn accept(&mut self, peer: &str) -> anyhow::Result<()> {
+        self.process.write_line(&json!({"do": "accept", "peer": peer}).to_string())
+    }
+
     /// Sends a message.
     pub fn send(&mut self, peer: &str, text: &str, id: &str) -> anyhow::Result<()> {
         let line = json!({"do": "send", "peer": peer, "text": text, "id": id});

@@ -76,7 +76,20 @@ impl Ledger {
             | Said::Directory { .. }
             | Said::Status { .. }
             | Said::Connection { .. }
-            | Said::Error { .. } => (),
+            | Said::Error { .. }
+            | Said::Request { .. }
+            | Said::Calling { .. }
+            | Said::Answered { .. }
+            | Said::KeyChanged { .. }
+            | Said::Contact(_)
+            | Said::Forgotten { .. }
+            | Said::Contacts { .. }
+            | Said::SafetyNumber { .. }
+            | Said::VaultStored { .. }
+            | Said::Sessions { .. }
+            | Said::SessionEnded { .. }
+            | Said::PasswordChanged
+            | Said::AccountDeleted => (),
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub use interrupt::watch_interrupts;
 pub use ledger::{Ledger, Verdict};
 pub use place::Place;
 pub use process::Process;
-pub use said::{MessageState, Said, Talk};
+pub use said::{Contact, MessageState, Said, Session, Talk};
 pub use server::Server;
 pub use told::Told;
 

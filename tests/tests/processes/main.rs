@@ -1,5 +1,7 @@
 //! The real programs as processes: chats across kills, and the rules that scripts may rely on.
 
+mod account;
+mod calls;
 mod chat;
 mod rules;
 mod stopping;
@@ -80,6 +82,22 @@ impl Scene {
         taken
     }
 
+    /// Writes a line to a client.
+    fn tell(&mut self, who: &str, line: &str) -> anyhow::Result<()> {
+        self.hall.client(who)?.write_line(line)
+    }
+
+    /// Waits until a client says what is wanted.
+    fn said_by(&mut self, who: &str, wanted: impl Fn(&Said) -> bool) -> anyhow::Result<()> {
+        self.listen(PATIENCE, |_, speaker, said| speaker == who && wanted(said))
+    }
+
+    /// Waits for this error to be the answer to a line.
+    fn refused(&mut self, who: &str, line: &str, wanted: &str) -> anyhow::Result<()> {
+        self.tell(who, line)?;
+        self.said_by(who, |said| matches!(said, Said::Error { code, .. } if code == wanted))
+    }
+
     /// Listens until all messages have arrived and their senders have nothing left to send, and some
     /// rounds more, in which a doubled one would show.
     fn hear_all(&mut self, messages: usize, within: Duration) -> anyhow::Result<()> {
@@ -121,12 +139,21 @@ impl Scene {
 
 /// Plays a test in a scene of its own; if it fails, the logs of all processes are shown.
 fn play(name: &str, act: impl FnOnce(&mut Scene) -> anyhow::Result<()>) {
+    play_in_rounds_of(ROUND_MS, name, act);
+}
+
+/// The same with rounds of another length.
+fn play_in_rounds_of(
+    round_ms: u32,
+    name: &str,
+    act: impl FnOnce(&mut Scene) -> anyhow::Result<()>,
+) {
     let programs = Programs {
         server: env!("CARGO_BIN_EXE_server-under-test").into(),
         headless: env!("CARGO_BIN_EXE_headless-under-test").into(),
     };
     let place = Place::new(name).expect("the tests need a directory for temporary files");
-    let server = match Server::start(&programs.server, &place, ROUND_MS) {
+    let server = match Server::start(&programs.server, &place, round_ms) {
         Ok(server) => server,
         Err(error) => panic!("{error:#}"),
     };

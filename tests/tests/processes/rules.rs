@@ -63,6 +63,7 @@ fn refusals(
         ("user-empty", "name-invalid", new()?.user("")),
         ("link-http", "link-invalid", new()?.link("http://example.org/")),
         ("link-dash", "link-invalid", new()?.link("-")),
+        ("invite", "invite-invalid", new()?.and("--invite").and("none")),
         ("wrong-pin", "wrong-pin", new()?.link(&wrong_pin)),
         ("empty-password", "password-invalid", with_password("empty", b"\n")?),
         ("long-password", "password-invalid", with_password("long", &[b'x'; 5000])?),
