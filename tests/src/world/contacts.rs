@@ -75,10 +75,9 @@ impl Person {
     /// Waits until somebody stands so.
     pub async fn sees(&mut self, from: usize, wanted: &str, standing: Standing, verified: bool) {
         let stands = |event: &Event| match event {
-            Event::Contact(it) => {
-                (it.peer == wanted && (it.standing, it.verified) == (standing, verified))
-                    .then_some(())
-            }
+            Event::Contact(it) => (it.peer == wanted
+                && (it.standing, it.verified) == (standing, verified))
+                .then_some(()),
             _ => None,
         };
         let what = format!("{wanted} to be {} (verified: {verified})", standing.as_str());
