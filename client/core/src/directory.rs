@@ -134,6 +134,12 @@ impl Directory {
         Some((index, record))
     }
 
+    /// Tells whether the account that had a name last is gone.
+    pub fn is_deleted(&self, name: &Name) -> bool {
+        let newest = self.records.find(name).and_then(|index| self.records.record(index));
+        newest.is_some_and(|record| record.is_deletion())
+    }
+
     /// Returns the record at a place, be it a deletion or one that a newer one replaced.
     pub fn at(&self, index: u32) -> Option<Record> {
         self.records.record(index)

@@ -72,6 +72,22 @@ pub(crate) fn invite(
     Ok((SealedInvitation::new(&key, &sealed, &padding), root))
 }
 
+/// Makes a genuine invitation of an account at this place of the directory, whose head right after it is this, for
+/// tests that call without a client.
+///
+/// # Errors
+/// [`NotOnCurve`] if the key of the person called is not a point.
+#[cfg(feature = "test")]
+pub fn invitation_of(
+    own: &Identity,
+    (index, head): (AccountIndex, Head),
+    peer: &Record,
+    first: Round,
+    rng: &mut impl CryptoRngCore,
+) -> Result<SealedInvitation, NotOnCurve> {
+    invite(&Caller { own, index, head }, peer, first, rng).map(|(invitation, _)| invitation)
+}
+
 /// An invitation that opened; who sent it is not checked yet.
 pub(crate) struct Opened {
     /// What it says.

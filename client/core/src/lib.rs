@@ -21,3 +21,6 @@ mod sending;
 mod theft;
 pub mod vault;
 mod wheel;
+
+#[cfg(feature = "test")]
+pub use invitation::invitation_of;

@@ -132,7 +132,8 @@ pub struct ServerClock {
 }
 
 impl Change {
-    /// Tells whether somebody waits for it to be durable; what nobody waits for goes with the next that is.
+    /// Tells whether somebody waits for it to be durable; what nobody waits for goes with the next that is. The vault's
+    /// version may not be forgotten in a crash, or the server could put back the one before.
     pub fn is_urgent(&self) -> bool {
         match self {
             Self::Contact(_)
@@ -145,12 +146,9 @@ impl Change {
             | Self::Delivered(..)
             | Self::Received(_)
             | Self::Token(_)
-            | Self::Clock(_) => true,
-            Self::Sent(..)
-            | Self::Mark(_)
-            | Self::Directory(..)
-            | Self::Vault(..)
-            | Self::Listed(..) => false,
+            | Self::Clock(_)
+            | Self::Vault(..) => true,
+            Self::Sent(..) | Self::Mark(_) | Self::Directory(..) | Self::Listed(..) => false,
         }
     }
 }

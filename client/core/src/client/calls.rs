@@ -5,7 +5,7 @@ use wire::ids::{AccountIndex, IdentityHash, Name, Round};
 
 use super::commands::about;
 use super::{Client, Open, Parked};
-use crate::api::{ContactStatus, ErrorCode, Event, Standing};
+use crate::api::{About, ContactStatus, ErrorCode, Event, Standing};
 use crate::conversation::Conversation;
 use crate::record::{Change, Contact};
 use crate::vault::VAULT_ENTRIES_MAX;
@@ -80,7 +80,7 @@ impl Client {
             return self.accept(peer);
         }
         if self.changed.contains(&name) {
-            return self.stands_still(peer);
+            return self.stands_still(peer, about(peer));
         }
         match self.look_up(&name) {
             Some((index, record)) => self.call_to(index, record),
@@ -161,7 +161,9 @@ impl Client {
     pub(super) fn unblock(&mut self, peer: &str) {
         match self.find_contact(peer) {
             Some(who) if self.contacts.get(&who).is_some_and(|it| it.blocked) => {
-                self.drop_contact(who)
+                // a call that still goes on is a stranger's now, and is told
+                self.invitations.retain(|_, (_, caller)| *caller != who);
+                self.drop_contact(who);
             }
             Some(_) | None => self.no_contact(peer),
         }
@@ -182,7 +184,7 @@ impl Client {
             return self.no_contact(peer);
         };
         if self.changed.contains(&contact.record.name) {
-            return self.stands_still(peer);
+            return self.stands_still(peer, about(peer));
         }
         let contact = Contact { verified, unsaved: true, ..contact.clone() };
         self.put_contact(contact);
@@ -195,8 +197,7 @@ impl Client {
             return self.error(ErrorCode::NotAContact, text, about(peer));
         }
         let Some((index, record)) = self.directory.find(&name) else {
-            let text = format!("{name} is not in the directory any more; forget this contact");
-            return self.error(ErrorCode::AccountGone, text, about(peer));
+            return self.stands_still(peer, about(peer));
         };
         if record.verify().is_err() {
             return self.forged(peer);
@@ -270,6 +271,7 @@ impl Client {
         let contact = contact.clone();
         self.keeping.touched(&peer);
         self.changed.remove(&name);
+        self.gone.remove(&name);
         self.keep(vec![Change::Contact(Box::new(contact))], Vec::new());
         self.event(Event::Forgotten { peer: name.to_string() });
     }
@@ -294,7 +296,7 @@ impl Client {
         self.tell_contact(&peer);
     }
 
-    /// Takes the mark off a contact whose key changed.
+    /// Takes the mark off a contact whose key changed, or is gone.
     pub(super) fn unverify(&mut self, name: &Name) {
         let Some(peer) = self.known.get(name).map(Record::identity) else { return };
         let Some(contact) = self.contacts.get(&peer).filter(|it| !it.forgotten) else { return };
@@ -386,11 +388,18 @@ impl Client {
         self.error(ErrorCode::TooManyContacts, text, about(peer));
     }
 
-    pub(super) fn stands_still(&mut self, peer: &str) {
+    /// Tells why nothing goes to a contact.
+    pub(super) fn stands_still(&mut self, peer: &str, about: About) {
+        if peer.parse().is_ok_and(|name| self.gone.contains(&name)) {
+            let text = format!(
+                "{peer} deleted the account, and nothing reaches {peer} here any more; forget this contact"
+            );
+            return self.error(ErrorCode::AccountGone, text, about);
+        }
         let text = format!(
             "the key of {peer} changed: ask {peer} and the server's operator, by another way, what happened; then \
              accept the key, forget or block {peer}"
         );
-        self.error(ErrorCode::KeyChanged, text, about(peer));
+        self.error(ErrorCode::KeyChanged, text, about);
     }
 }

@@ -139,6 +139,9 @@ impl Client {
         if name == *self.own.name() {
             return self.himself(peer);
         }
+        if self.gone.contains(&name) {
+            return self.stands_still(peer, about(peer));
+        }
         match self.look_up(&name) {
             Some((_, record)) => self.begin(record),
             None => self.resolve_later(name, false),
@@ -223,9 +226,7 @@ impl Client {
         };
         let Some(open) = self.conversations.get_mut(&identity) else { return };
         if self.changed.contains(&open.conversation.peer().name) {
-            let text =
-                format!("the key of {peer} changed; nothing is sent until that is cleared up");
-            return self.error(ErrorCode::KeyChanged, text, about_message(peer, &label));
+            return self.stands_still(peer, about_message(peer, &label));
         }
         if open.conversation.undelivered() + open.unkept >= QUEUE_MAX {
             return self.queue_full(peer, &label);
@@ -280,6 +281,9 @@ impl Client {
         let Ok(name) = peer.parse::<Name>() else { return self.unknown(peer) };
         if name == *self.own.name() {
             return self.himself(peer);
+        }
+        if self.gone.contains(&name) {
+            return self.stands_still(peer, about(peer));
         }
         if self.changed.contains(&name) {
             let text = format!(

@@ -235,7 +235,8 @@ impl Client {
     fn invited(&mut self, round: Round, opened: invitation::Opened) {
         let said = opened.invitation;
         let key = opened.key.0;
-        self.invitations.retain(|_, first| round.0.saturating_sub(first.0) <= INVITATION_ROUNDS);
+        let is_young = |first: Round| round.0.saturating_sub(first.0) <= INVITATION_ROUNDS;
+        self.invitations.retain(|_, (first, _)| is_young(*first));
         if self.invitations.contains_key(&key) {
             return self.invited_again(round, said.caller, said.first);
         }
@@ -251,7 +252,7 @@ impl Client {
             return self.refuse_call();
         }
         let Some(root) = opened.verify(&self.own, &record) else { return self.refuse_call() };
-        self.invitations.insert(key, said.first);
+        self.invitations.insert(key, (said.first, said.caller));
         // the caller is genuine, and says what directory he was shown
         if self.directory.head_at(said.index.0 + 1) != Some(said.head) {
             self.refuse_call();

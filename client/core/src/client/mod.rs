@@ -108,8 +108,11 @@ pub struct Client {
     last_opened: Option<Duration>,
     /// Who each name belonged to when its conversation was opened first.
     known: BTreeMap<Name, Record>,
-    /// Names that the directory shows with other keys now: their conversations stand still.
+    /// Names that the directory shows with other keys now, or contacts whose accounts are gone: their conversations
+    /// stand still.
     changed: BTreeSet<Name>,
+    /// Those of them whose accounts are gone, and whose names nobody has taken since.
+    gone: BTreeSet<Name>,
     /// Directories that peers claim and that are longer than ours, to compare later.
     ahead: BTreeMap<IdentityHash, DirectoryMark>,
     /// Contacts and blocked people, and those whom the vault at the server still has.
@@ -118,8 +121,8 @@ pub struct Client {
     requests: BTreeMap<IdentityHash, Request>,
     /// Callers who are not told before a round.
     declined: BTreeMap<IdentityHash, Round>,
-    /// First rounds of the invitations that came lately, by their ephemeral keys.
-    invitations: BTreeMap<[u8; PUBLIC_KEY], Round>,
+    /// First rounds and callers of the invitations that came lately, by their ephemeral keys.
+    invitations: BTreeMap<[u8; PUBLIC_KEY], (Round, IdentityHash)>,
     /// Invitations that were replayed, stale, forged, or of people who are not heard.
     refused_calls: u64,
     keeping: Keeping,
@@ -192,6 +195,7 @@ impl Client {
             last_opened: None,
             known,
             changed: BTreeSet::new(),
+            gone: BTreeSet::new(),
             ahead: BTreeMap::new(),
             contacts: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -225,7 +229,8 @@ impl Client {
         client
     }
 
-    /// Takes the contacts up again, each on its root; whose root is not here is called anew.
+    /// Takes the contacts up again, each on its root; whose root is not here is called anew, and whom we called and who
+    /// was not heard yet is called on.
     fn restore_contacts(&mut self, contacts: Vec<Contact>, roots: Vec<(IdentityHash, SavedRoot)>) {
         let mut roots: BTreeMap<_, _> = roots.into_iter().collect();
         let (gone, here): (Vec<_>, Vec<_>) = contacts.into_iter().partition(|it| it.forgotten);
@@ -237,10 +242,14 @@ impl Client {
             self.contacts.insert(peer, contact);
             if is_contact {
                 let saved = roots.remove(&peer).map(Root::restore);
-                let is_lost = saved.is_none();
+                let own = self.own.hash();
+                let rings = |root: &Root| {
+                    !root.is_heard() && root.call().is_some_and(|call| call.caller == own)
+                };
+                let is_called = saved.as_ref().is_none_or(rings);
                 let root = saved.unwrap_or_else(|| Root::none(&mut self.rng));
                 self.take_up(record, Some(root));
-                if let Some(open) = self.conversations.get_mut(&peer).filter(|_| is_lost) {
+                if let Some(open) = self.conversations.get_mut(&peer).filter(|_| is_called) {
                     open.finder.want();
                 }
             }
@@ -384,8 +393,8 @@ impl Client {
 
     fn page_in_rounds(&mut self, now: Now, page: &Page) -> Result<(), PageError> {
         let before = self.directory.mark().length;
-        let Appended { new, changed, .. } = self.take_page(page)?;
-        self.compare_keys([new, changed].concat());
+        let Appended { new, changed, deleted } = self.take_page(page)?;
+        self.compare_keys([new, changed, deleted].concat());
         let mark = self.directory.mark();
         if mark.length > before {
             self.keep(vec![Change::Directory(mark.length, mark.head)], Vec::new());
@@ -479,13 +488,15 @@ impl Client {
         Ok(appended)
     }
 
-    /// Stops the conversations of those names that the directory shows with other keys than are known.
+    /// Stops the conversations of those names that the directory shows with other keys than are known, and of contacts
+    /// whose accounts are gone.
     fn compare_keys(&mut self, names: Vec<Name>) {
         for name in names {
-            let known = self.known.get(&name).map(Record::identity);
-            let shown = self.directory.find(&name).map(|(_, record)| record.identity());
-            if known.zip(shown).is_some_and(|(known, shown)| known != shown) {
-                self.key_changed(name);
+            let Some(known) = self.known.get(&name).map(Record::identity) else { continue };
+            match self.directory.find(&name).map(|(_, record)| record.identity()) {
+                Some(shown) if shown != known => self.key_changed(name),
+                None if self.directory.is_deleted(&name) => self.account_gone(name, known),
+                Some(_) | None => (),
             }
         }
     }
@@ -508,7 +519,7 @@ impl Client {
 
     /// Stops a conversation whose name the directory shows with other keys, and tells so once.
     fn key_changed(&mut self, name: Name) {
-        if self.changed.insert(name) {
+        if self.changed.insert(name) || self.gone.remove(&name) {
             let text = format!(
                 "the server shows another key for {name} than before: somebody may be posing as {name}; \
                  the conversation stands still; ask {name} and the server's operator, by another way, \
@@ -516,6 +527,15 @@ impl Client {
             );
             let about = About { peer: Some(name.to_string()), label: None };
             self.error(ErrorCode::KeyChanged, text, about);
+            self.unverify(&name);
+        }
+    }
+
+    /// Stops the conversation of a contact who deleted the account, and tells so once.
+    fn account_gone(&mut self, name: Name, peer: IdentityHash) {
+        if self.is_contact(&peer) && self.changed.insert(name) {
+            self.gone.insert(name);
+            self.stands_still(name.as_str(), commands::about(name.as_str()));
             self.unverify(&name);
         }
     }
