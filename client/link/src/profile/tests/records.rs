@@ -129,21 +129,7 @@ fn a_damaged_directory_is_told_and_makes_place_for_another() {
         let (dir, mut profile) = created();
         profile.apply(&[Change::Listed(0, all.clone()), Change::Mark(Round(5))]).unwrap();
         drop(profile);
-        let database = redb::Database::open(dir.path().join("data.redb")).unwrap();
-        let transaction = database.begin_write().unwrap();
-        {
-            let mut table = transaction.open_table(Table::Records.definition()).unwrap();
-            let rows = table.iter().unwrap().map(Result::unwrap);
-            let mut rows: Entries =
-                rows.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).collect();
-            damage(&mut rows);
-            table.retain(|_, _| false).unwrap();
-            for (key, value) in rows {
-                table.insert(key.as_slice(), value.as_slice()).unwrap();
-            }
-        }
-        transaction.commit().unwrap();
-        drop(database);
+        change_rows(dir.path(), damage);
         let Unlocked { mut profile, saved, .. } = unlock(dir.path()).ok().unwrap();
         assert_eq!(saved.mark, Round(5), "the rest of the profile is whole");
         assert!(matches!(profile.records().err(), Some(ProfileError::Damaged("directory"))));
@@ -163,4 +149,39 @@ fn a_record_that_cannot_be_read_any_more_is_told() {
     assert!(!profile.data.is_unlisted());
     profile.drop_records().unwrap();
     assert!(records.record(3).is_none() && profile.data.is_unlisted());
+}
+
+#[test]
+fn a_block_of_another_directory_that_was_here_before_is_damage() {
+    let (dir, mut profile) = created();
+    profile.apply(&[Change::Listed(0, chain(0, 60, Head::EMPTY))]).unwrap();
+    drop(profile);
+    let mut before = Entries::new();
+    change_rows(dir.path(), |rows| before.clone_from(rows));
+    let mut profile = unlock(dir.path()).ok().unwrap().profile;
+    profile.drop_records().unwrap();
+    profile.apply(&[Change::Listed(0, chain(0, 60, Head::EMPTY))]).unwrap();
+    assert!(profile.records().is_ok());
+    drop(profile);
+    change_rows(dir.path(), |rows| rows[1] = before[1].clone());
+    let profile = unlock(dir.path()).ok().unwrap().profile;
+    assert!(matches!(profile.records().err(), Some(ProfileError::Damaged("directory"))));
+}
+
+/// Changes the blocks behind the profile's back, with good checksums.
+fn change_rows(dir: &Path, change: impl FnOnce(&mut Entries)) {
+    let database = redb::Database::open(dir.join("data.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut table = transaction.open_table(Table::Records.definition()).unwrap();
+        let rows = table.iter().unwrap().map(Result::unwrap);
+        let mut rows: Entries =
+            rows.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).collect();
+        change(&mut rows);
+        table.retain(|_, _| false).unwrap();
+        for (key, value) in rows {
+            table.insert(key.as_slice(), value.as_slice()).unwrap();
+        }
+    }
+    transaction.commit().unwrap();
 }

@@ -35,3 +35,32 @@ fn median_of_one_received_message() {
     assert!(unlock(dir.path()).is_ok());
     println!("data file of {bytes} bytes opened in {:?}", start.elapsed());
 }
+
+/// Run with `--ignored --nocapture`.
+#[test]
+#[ignore = "measures this disk"]
+fn a_directory_of_100_000() {
+    let (dir, mut profile) = created();
+    let all = chain(0, 100_000, Head::EMPTY);
+    let empty = dir.path().join("data.redb").metadata().unwrap().len();
+    let start = Instant::now();
+    // as many pages as go into one transaction
+    for (from, pages) in (0..).step_by(320).zip(all.chunks(320)) {
+        profile.apply(&[Change::Listed(from, pages.to_vec())]).unwrap();
+    }
+    println!("written in {:?}", start.elapsed());
+    drop(profile);
+    let bytes = dir.path().join("data.redb").metadata().unwrap().len() - empty;
+    println!("{} bytes a record", bytes / 100_000);
+    let start = Instant::now();
+    let Unlocked { profile, .. } = unlock(dir.path()).ok().unwrap();
+    println!("profile opened in {:?}", start.elapsed());
+    let start = Instant::now();
+    let records = profile.records().unwrap();
+    println!("directory opened in {:?}", start.elapsed());
+    let start = Instant::now();
+    for (record, _) in all.iter().step_by(97) {
+        assert!(records.find(&record.name).is_some());
+    }
+    println!("a name looked up in {:?}", start.elapsed() / 1031);
+}
