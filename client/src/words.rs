@@ -1,9 +1,12 @@
 //! Every word that the window shows, by screen.
 
+pub mod main;
+
 /// The program's name.
 pub const PROGRAM: &str = "iirs";
 
-/// Names the window of somebody who has signed in, with the number of messages that were not looked at.
+/// Names the window of somebody who has signed in, with the number of messages that were not looked at and calls that
+/// were not answered.
 pub fn title(user: &str, unread: u32) -> String {
     match unread {
         0 => format!("{user} – {PROGRAM}"),
@@ -250,10 +253,10 @@ pub mod failure {
             | ErrorCode::ServerProtocol
             | ErrorCode::RoundRefused
             | ErrorCode::KeyChanged
-            | ErrorCode::UnknownPeer
-            | ErrorCode::NotOpen
             | ErrorCode::SelfConversation
             | ErrorCode::TooManyConversations
+            | ErrorCode::UnknownPeer
+            | ErrorCode::NotOpen
             | ErrorCode::NoRequest
             | ErrorCode::Blocked
             | ErrorCode::NotAContact
@@ -268,9 +271,49 @@ pub mod failure {
             | ErrorCode::TextEmpty
             | ErrorCode::TextTooLong
             | ErrorCode::LabelTooLong
-            | ErrorCode::QueueFull => return sentence(text),
+            | ErrorCode::QueueFull => {
+                return contacts(code).map_or_else(|| sentence(text), str::to_owned);
+            }
         };
         known.into()
+    }
+
+    /// What happened with somebody, with the list of contacts, or with an invitation; none for all else.
+    fn contacts(code: ErrorCode) -> Option<&'static str> {
+        Some(match code {
+            ErrorCode::UnknownPeer => {
+                "Nobody here has this name. Perhaps the account was deleted, or is so new that it is not listed yet."
+            }
+            ErrorCode::NoRequest => "This call is over already. You can call back.",
+            ErrorCode::Blocked => "You blocked this person. Unblock first.",
+            ErrorCode::NotOpen | ErrorCode::NotAContact => {
+                "This person is not among your contacts. Call first, then try again."
+            }
+            ErrorCode::TooManyContacts => {
+                "There is no room for another contact. Forget or unblock somebody first."
+            }
+            ErrorCode::AccountGone => {
+                "This account was deleted, and nobody has the name now. You can forget this contact."
+            }
+            ErrorCode::VaultDamaged => {
+                "The list of your contacts that the server keeps for you cannot be opened. What this computer knows stays \
+                 in use. Tell whoever runs the server."
+            }
+            ErrorCode::VaultRolledBack => {
+                "The server showed an older list of your contacts than before: it was restored from an old copy, or holds \
+                 the newer one back. What this computer knows stays, and is stored again. Ask whoever runs the server."
+            }
+            ErrorCode::RegistrationClosed => {
+                "This group takes no new accounts now. Ask whoever runs the server."
+            }
+            ErrorCode::InviteNeeded => {
+                "This group takes new accounts only with an invitation code. Ask whoever runs the server for one."
+            }
+            ErrorCode::InviteInvalid => {
+                "This invitation code is wrong, used already, or too old. Check it, or ask for a new one."
+            }
+            _ => return None,
+        })
     }
 
     /// Makes a sentence of what the engine said: a capital letter first, a full stop last.
@@ -281,112 +324,6 @@ pub mod failure {
         let Some(first) = rest.next() else { return SILENT.into() };
         let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
         format!("{}{}{stop}", first.to_uppercase(), rest.as_str())
-    }
-}
-
-/// Words of the main screen.
-pub mod main {
-    /// Ends the session.
-    pub const SIGN_OUT: &str = "Sign out";
-    /// While that is under way.
-    pub const SIGNING_OUT: &str = "Signing out …";
-    /// Placeholder of the search field.
-    pub const SEARCH: &str = "Find a person";
-    /// Above the open conversations.
-    pub const CONVERSATIONS: &str = "Conversations";
-    /// Above everyone else.
-    pub const EVERYONE: &str = "Everyone here";
-    /// The directory shows nobody but this account.
-    pub const NOBODY_ELSE: &str = "Nobody else has an account here yet. Give your group's link to somebody; new people appear by themselves.";
-    /// The search finds nobody.
-    pub const NOBODY_FOUND: &str =
-        "Nobody here is called that. Names that are made now appear within a few rounds.";
-    /// Nobody is chosen.
-    pub const CHOOSE: &str = "Choose a person";
-    /// What happens then.
-    pub const CHOOSE_HINT: &str = "You can write once you have opened each other: agree on it by another way for now. \
-         On the network you look the same whether you talk or not.";
-    /// The conversation flows.
-    pub const LIVE: &str = "You have opened each other; messages go through.";
-    /// The client is out of the rounds.
-    pub const AWAY: &str = "You are not in the rounds; messages wait here until you are.";
-    /// Shows the safety number.
-    pub const SAFETY_NUMBER: &str = "Safety number";
-    /// Shows the messages again.
-    pub const BACK: &str = "Back";
-    /// What equal numbers mean, and what others do.
-    pub const SAFETY_EQUAL: &str = "If both of you see the same, nobody sits in between you, the server included; if not, \
-         write nothing here that others may not read, and ask whoever runs the server.";
-    /// That nothing remembers the comparison, and what the code is for.
-    pub const SAFETY_UNMARKED: &str = "iirs does not remember that you compared them. The code says the same digits to a phone's camera.";
-    /// Closes the conversation.
-    pub const CLOSE: &str = "Close";
-    /// There are no messages.
-    pub const EMPTY: &str = "No messages yet.";
-    /// History is on its way.
-    pub const LOADING: &str = "Loading earlier messages …";
-    /// Loads more of it.
-    pub const OLDER: &str = "Show earlier messages";
-    /// Placeholder of the field that messages are written in.
-    pub const WRITE: &str = "Write a message";
-    /// Sends it.
-    pub const SEND: &str = "Send";
-    /// Which keys do what.
-    pub const KEYS: &str = "Enter sends, Shift+Enter breaks the line";
-    /// Puts a refused message back into the field.
-    pub const AGAIN: &str = "Edit and try again";
-    /// The client is out of the rounds.
-    pub const LOST: &str = "You are not covered: the server cannot be reached. What you write is kept and goes out later.";
-    /// Tries at once.
-    pub const RETRY: &str = "Try now";
-    /// Shows more of a long message.
-    pub const MORE: &str = "Show more";
-    /// In place of a message that leaves nothing to be seen.
-    pub const INVISIBLE: &str = "(nothing that can be seen)";
-    /// Puts a notice away.
-    pub const READ: &str = "OK";
-    /// A draft would become too long.
-    pub const TOO_MUCH: &str = "That is far more than fits into one message (16 KB). It is still in your clipboard; paste it in parts.";
-    /// Too many lines are pasted.
-    pub const TOO_MANY_LINES: &str = "That has more than 1,000 lines, which are too many to paste at once. They are still in your clipboard; paste them in parts.";
-    /// A message is too long.
-    pub const TOO_LONG: &str = "This message is longer than 16,384 bytes. Shorten it, or send it in parts; it is still in the field.";
-    /// The engine takes no command.
-    pub const BUSY: &str =
-        "iirs is busy and did not take that. Nothing is lost; try again in a moment.";
-
-    /// Above the safety number.
-    pub fn safety_title(peer: &str) -> String {
-        format!("Your safety number with {peer}")
-    }
-
-    /// What is to be done with it.
-    pub fn safety_compare(peer: &str) -> String {
-        format!(
-            "Compare these digits with those that {peer} sees, by another way: in person, for instance, or by phone."
-        )
-    }
-
-    /// Both have not opened each other, or the peer is away.
-    pub fn waiting(peer: &str) -> String {
-        format!("Waiting for {peer} to be here and to open you. What you write is kept until then.")
-    }
-
-    /// Something was written and not sent, and the window is to close.
-    pub fn drafts(peers: &str) -> String {
-        format!(
-            "What you wrote to {peers} is not sent, and goes with this window. Send it first, or close the window once more."
-        )
-    }
-
-    /// More notices than are shown.
-    pub fn more_notices(number: usize) -> String {
-        format!("and {number} more behind these")
-    }
-
-    /// More people than are shown.
-    pub fn more(number: usize) -> String {
-        format!("{number} more; type a part of a name to find them.")
     }
 }
 

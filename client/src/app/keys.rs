@@ -27,8 +27,14 @@ pub enum Shortcut {
     NewAccount,
     /// Ctrl+K: a person is to be found.
     Find,
-    /// Ctrl+W: the conversation is to be closed.
+    /// Ctrl+W: the conversation is to be put away.
     Close,
+    /// Ctrl+Y: yes to what is asked, or to the call that is shown.
+    Yes,
+    /// Ctrl+D: no to what is asked, or to the call that is shown.
+    No,
+    /// Ctrl+B: the one who is shown is to be blocked.
+    Block,
     /// Ctrl+R: the client is to come back now.
     Retry,
 }
@@ -56,6 +62,9 @@ pub(super) fn message(event: Event, status: Status, _: window::Id) -> Option<Mes
         Key::Character("k") if modifiers == Modifiers::CTRL => Shortcut::Find,
         Key::Character("w") if modifiers == Modifiers::CTRL => Shortcut::Close,
         Key::Character("r") if modifiers == Modifiers::CTRL => Shortcut::Retry,
+        Key::Character("y") if modifiers == Modifiers::CTRL => Shortcut::Yes,
+        Key::Character("d") if modifiers == Modifiers::CTRL => Shortcut::No,
+        Key::Character("b") if modifiers == Modifiers::CTRL => Shortcut::Block,
         Key::Named(_) | Key::Character(_) | Key::Unidentified => return None,
     };
     Some(Message::Pressed(shortcut))
@@ -101,7 +110,7 @@ impl App {
 
     /// Does what a key means on the screen that is shown.
     pub(super) fn pressed(&mut self, shortcut: Shortcut) -> Task<Message> {
-        use Shortcut::{Close, Enter, Escape, Find, NewAccount, Retry};
+        use Shortcut::{Block, Close, Enter, Escape, Find, NewAccount, No, Retry, Yes};
         match (&self.screen, shortcut) {
             (Screen::Connect(_), NewAccount) => self.connect(connect::Message::RegisterChosen),
             (Screen::SignIn(screen), Escape) if screen.is_busy() => {
@@ -118,10 +127,19 @@ impl App {
             (Screen::Main(_), Find) => operation::focus(main::SEARCH),
             (Screen::Main(_), Close) => self.main(main::Message::ClosePressed),
             (Screen::Main(_), Retry) => self.main(main::Message::RetryPressed),
-            (Screen::Connect(_), Enter | Escape | Find | Close | Retry)
-            | (Screen::SignIn(_) | Screen::Register(_), Enter | Find | Close | Retry)
+            (Screen::Main(_), Yes) => self.main(main::Message::YesPressed),
+            (Screen::Main(_), No) => self.main(main::Message::NoPressed),
+            (Screen::Main(_), Block) => self.main(main::Message::BlockShownPressed),
+            (
+                Screen::Connect(_) | Screen::SignIn(_) | Screen::Register(_),
+                Enter | Find | Close | Retry | Yes | No | Block,
+            )
+            | (Screen::Connect(_), Escape)
             | (Screen::Register(_), NewAccount)
-            | (Screen::Stopped(..), Escape | NewAccount | Find | Close | Retry)
+            | (
+                Screen::Stopped(..),
+                Escape | NewAccount | Find | Close | Retry | Yes | No | Block,
+            )
             | (Screen::Main(_), Enter | NewAccount) => Task::none(),
         }
     }

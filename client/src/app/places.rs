@@ -6,10 +6,9 @@ use iced::widget::Id;
 use iced::widget::selector::{Candidate, find_all};
 
 use super::{App, Message, Screen};
-use crate::screen::main;
 
 /// Everything that has a fixed name, on whatever screen.
-const PLACES: [&str; 24] = [
+const PLACES: [&str; 39] = [
     "link",
     "to-sign-in",
     "to-register",
@@ -31,6 +30,21 @@ const PLACES: [&str; 24] = [
     "safety-number",
     "close",
     "older",
+    "call",
+    "accept",
+    "decline",
+    "block",
+    "unblock",
+    "forget",
+    "accept-key",
+    "menu",
+    "keep",
+    "confirm",
+    "verify",
+    "unverify",
+    "blocked",
+    "meaning",
+    "meaning-read",
     "more",
     "again",
     "quit",
@@ -74,7 +88,6 @@ impl App {
                 Vec::new()
             }
         };
-        let rows = rows.iter().map(|name| main::person_id(name));
         let names: Vec<_> = PLACES.iter().map(|&name| name.to_owned()).chain(rows).collect();
         let ids: Vec<_> = names.into_iter().map(|name| (Id::from(name.clone()), name)).collect();
         let find = move |candidate: Candidate<'_>| {

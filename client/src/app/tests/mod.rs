@@ -1,11 +1,13 @@
 //! The whole window on a scripted engine: what is clicked, typed and told, and what comes of it.
 
+mod calls;
 mod chat;
 mod ending;
 mod entry;
 
 use client_link::api::{
-    About, Command, ConnectionState, ConversationStatus, ErrorCode, Event, MessageState, Status,
+    About, Command, ConnectionState, ContactStatus, ConversationStatus, ErrorCode, Event,
+    MessageState, Standing, Status,
 };
 use wire::ids::MessageId;
 
@@ -14,7 +16,7 @@ use crate::fake::{Window, link};
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// A window in which ann has signed in, and the directory has more people.
+/// A window in which ann has signed in, bob is a contact, and the directory has more people.
 fn signed_in() -> Window {
     let mut window = at_sign_in();
     window.type_into("name", "ann");
@@ -23,6 +25,7 @@ fn signed_in() -> Window {
     window.tell(Event::SignedIn { user: "ann".into() });
     let names = ["ann", "bob", "cid", "zoe"].map(str::to_owned).to_vec();
     window.tell(Event::Listed { names });
+    window.tell(contact("bob", Standing::Contact, false));
     window.tell(Event::Connection(ConnectionState::Connected));
     window.tell(Event::RoundOpen { number: 8, closes_ms: 2000, round_ms: 2000 });
     assert!(window.commands() == [Command::Status]);
@@ -62,7 +65,12 @@ fn status(peers: &[(&str, bool)]) -> Event {
         seats: 3,
         missed: 0,
         conversations: peers.iter().map(conversation).collect(),
+        refused_calls: 0,
     })
+}
+
+fn contact(peer: &str, standing: Standing, verified: bool) -> Event {
+    Event::Contact(ContactStatus { peer: peer.into(), standing, verified })
 }
 
 /// Opens the conversation with bob and answers for its history.
@@ -79,6 +87,7 @@ fn sign_in_again(window: &mut Window, password: &str) {
     window.click("sign-in");
     window.tell(Event::SignedIn { user: "ann".into() });
     window.tell(Event::Listed { names: vec!["bob".into()] });
+    window.tell(contact("bob", Standing::Contact, false));
     let _ = window.commands();
     open_bob(window);
 }

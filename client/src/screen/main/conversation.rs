@@ -77,7 +77,7 @@ pub struct Conversation {
     pub draft: text_editor::Content,
     /// Messages that came while it was not shown.
     pub unread: u32,
-    /// Whether the engine has it open.
+    /// Whether the engine has it.
     pub is_open: bool,
     /// Whether text can flow: both sides agreed on keys.
     pub is_live: bool,
@@ -91,8 +91,8 @@ pub struct Conversation {
 
 /// What stands in the way of a conversation, as the engine said.
 pub struct Problem {
-    /// Whether that is for good; all else may be gone when it is tried again.
-    pub stays: bool,
+    /// Whether the peer has another key than before; all else may be gone when it is tried again.
+    pub is_other_key: bool,
     /// In words.
     pub words: String,
 }
@@ -185,7 +185,6 @@ impl Conversation {
 
     /// Something stands in the way of opening it or of reading its history.
     pub fn hindered(&mut self, problem: Problem) {
-        self.is_open &= problem.stays;
         if self.older == Older::Asked {
             self.older = Older::Unasked;
         }
@@ -195,7 +194,12 @@ impl Conversation {
 
     /// It is to be tried again: what may be gone counts no more.
     pub fn retried(&mut self) {
-        self.problem.take_if(|problem| !problem.stays);
+        self.problem.take_if(|problem| !problem.is_other_key);
+    }
+
+    /// Tells whether the engine said that the peer has another key than before.
+    pub fn has_other_key(&self) -> bool {
+        self.problem.as_ref().is_some_and(|problem| problem.is_other_key)
     }
 
     /// Shows more of a long message.

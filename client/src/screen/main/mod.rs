@@ -1,9 +1,14 @@
 //! The main screen: people beside a conversation, the privacy bar below.
 
+mod calls;
+pub mod contacts;
 pub mod conversation;
+mod list;
+mod message;
 pub mod people;
 pub mod privacy;
 mod safety;
+mod standing;
 mod view;
 
 use std::collections::BTreeMap;
@@ -18,12 +23,15 @@ use crate::clock::Now;
 use crate::connection::Connection;
 use crate::event_log::EventLog;
 use crate::words::{failure, main as words};
+use contacts::{Bond, Contacts};
 use conversation::{Conversation, Older, PAGE, Problem};
 use people::People;
 use privacy::Privacy;
 use safety::Safety;
 
-pub use view::{COMPOSER, MESSAGES, SEARCH, person_id};
+pub use list::SEARCH;
+pub use message::{Action, Ask, Message};
+pub use view::{COMPOSER, MESSAGES};
 
 /// Longest draft in bytes: what does not fit into a message can be shortened, what is far longer is refused.
 const DRAFT_MAX: usize = 4 * TEXT_MAX;
@@ -38,9 +46,18 @@ const PASTED_LINES_MAX: usize = 1000;
 pub struct Main {
     user: String,
     people: People,
+    contacts: Contacts,
+    /// Whether the group of blocked people is unfolded.
+    shows_blocked: bool,
     conversations: BTreeMap<String, Conversation>,
     shown: Option<String>,
+    /// What is asked about before it is done to the one who is shown.
+    asked: Option<Ask>,
+    /// Whether it is shown what else can be done to him.
+    shows_menu: bool,
     privacy: Privacy,
+    /// Whether it is shown what the privacy bar means.
+    shows_meaning: bool,
     notices: Vec<Notice>,
     noticed: u64,
     signing_out: bool,
@@ -55,84 +72,20 @@ struct Notice {
     words: String,
 }
 
-/// What happens on the screen.
-#[derive(Clone)]
-pub enum Message {
-    /// The search field was typed in.
-    SearchTyped(String),
-    /// Enter was pressed in it.
-    SearchSubmitted,
-    /// A person's row was pressed.
-    PersonPressed(String),
-    /// The draft was changed, or its cursor moved.
-    DraftEdited(text_editor::Action),
-    /// The message is to be sent.
-    SendPressed,
-    /// A refused message is to be written again.
-    AgainPressed(String),
-    /// More of the message of this number is to be shown.
-    MorePressed(u64),
-    /// Older messages are to be shown.
-    OlderPressed,
-    /// The safety number is to be shown.
-    SafetyNumberPressed,
-    /// The messages are to be shown again.
-    SafetyNumberRead,
-    /// The conversation is to be closed.
-    ClosePressed,
-    /// The client is to come back now.
-    RetryPressed,
-    /// The notice of this number was read.
-    NoticeRead(u64),
-    /// Escape: a notice is read, else the safety number goes, else nobody is searched for any more.
-    EscapePressed,
-    /// The account is to be signed out.
-    SignOutPressed,
-}
-
-/// Says what happened and nothing of what was written, and to whom.
-impl std::fmt::Debug for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::SearchTyped(_) => "SearchTyped",
-            Self::SearchSubmitted => "SearchSubmitted",
-            Self::PersonPressed(_) => "PersonPressed",
-            Self::DraftEdited(_) => "DraftEdited",
-            Self::SendPressed => "SendPressed",
-            Self::AgainPressed(_) => "AgainPressed",
-            Self::MorePressed(_) => "MorePressed",
-            Self::OlderPressed => "OlderPressed",
-            Self::SafetyNumberPressed => "SafetyNumberPressed",
-            Self::SafetyNumberRead => "SafetyNumberRead",
-            Self::ClosePressed => "ClosePressed",
-            Self::RetryPressed => "RetryPressed",
-            Self::NoticeRead(_) => "NoticeRead",
-            Self::EscapePressed => "EscapePressed",
-            Self::SignOutPressed => "SignOutPressed",
-        })
-    }
-}
-
-/// What the app is to do.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing.
-    None,
-    /// Give the focus to a field.
-    Focus(&'static str),
-    /// Show the end of the conversation and give its draft the focus.
-    ToEnd,
-}
-
 impl Main {
     /// Begins when the engine has signed in; what was drafted in an earlier sitting is taken up.
     pub fn new(user: String, drafts: BTreeMap<String, String>, engine: &Connection) -> Self {
         let mut main = Self {
             user,
             people: People::default(),
+            contacts: Contacts::default(),
+            shows_blocked: false,
             conversations: BTreeMap::new(),
             shown: None,
+            asked: None,
+            shows_menu: false,
             privacy: Privacy::default(),
+            shows_meaning: false,
             notices: Vec::new(),
             noticed: 0,
             signing_out: false,
@@ -161,14 +114,10 @@ impl Main {
         self.shown.as_deref()
     }
 
-    /// Returns how many messages were not looked at.
+    /// Returns how many messages were not looked at, and calls not answered.
     pub fn unread(&self) -> u32 {
-        self.conversations.values().fold(0, |sum, it| sum.saturating_add(it.unread))
-    }
-
-    /// Returns the names of people that may have a row.
-    pub fn rows(&self) -> Vec<String> {
-        self.conversations.keys().chain(&self.people.found().names).cloned().collect()
+        let calls = u32::try_from(self.contacts.requests().len()).unwrap_or(u32::MAX);
+        self.conversations.values().fold(calls, |sum, it| sum.saturating_add(it.unread))
     }
 
     /// Returns what was written and is not in the engine's hands, by person.
@@ -204,6 +153,7 @@ impl Main {
                 };
             }
             Message::PersonPressed(peer) => return self.open(peer, engine),
+            Message::BlockedPressed => self.shows_blocked = !self.shows_blocked,
             Message::DraftEdited(action) => self.edit(action),
             Message::SendPressed => return self.send(engine, now),
             Message::AgainPressed(label) => return self.again(&label),
@@ -213,19 +163,26 @@ impl Main {
                 }
             }
             Message::OlderPressed => self.load_older(engine),
+            Message::CallPressed => self.call(engine),
+            Message::AcceptPressed(peer) => return self.accept(peer, engine),
+            Message::DeclinePressed(peer) => self.decline(peer, engine),
+            Message::BlockPressed(peer) => self.block(peer, engine),
+            Message::UnblockPressed => self.unblock(engine),
+            Message::MenuPressed => self.shows_menu = !self.shows_menu,
+            Message::AskPressed(ask) => self.ask(ask),
+            Message::AskConfirmed => self.confirm(engine),
+            Message::AskDropped => self.asked = None,
             Message::SafetyNumberPressed => self.ask_safety_number(engine),
             Message::SafetyNumberRead => return self.hide_safety_number(),
-            Message::ClosePressed => self.close(engine),
+            Message::VerifyPressed(verified) => self.verify(verified, engine),
+            Message::ClosePressed => self.close(),
+            Message::YesPressed => return self.say_yes(engine),
+            Message::NoPressed => self.say_no(engine),
+            Message::BlockShownPressed => self.block_shown(engine),
             Message::RetryPressed => self.tell(engine, Command::Retry),
+            Message::MeaningPressed => self.shows_meaning = !self.shows_meaning,
             Message::NoticeRead(number) => self.notices.retain(|notice| notice.number != number),
-            Message::EscapePressed if self.notices.is_empty() && self.shows_safety() => {
-                return self.hide_safety_number();
-            }
-            Message::EscapePressed if self.notices.is_empty() => {
-                self.people.search_for(String::new());
-                return self.shown.as_ref().map_or(Action::None, |_| Action::Focus(COMPOSER));
-            }
-            Message::EscapePressed => drop(self.notices.remove(0)),
+            Message::EscapePressed => return self.escape(),
             Message::SignOutPressed if self.signing_out => (),
             Message::SignOutPressed => {
                 self.signing_out = engine.send(Command::SignOut).is_ok();
@@ -237,6 +194,7 @@ impl Main {
     /// Takes in what the engine tells.
     pub fn hear(&mut self, event: Event, engine: &Connection, now: Now, log: &mut EventLog) {
         self.privacy.hear(&event, now.at);
+        self.contacts.hear(&event);
         match event {
             Event::Round { .. } => self.tell(engine, Command::Status),
             Event::Status(status) => self.stand(&status.conversations),
@@ -263,15 +221,14 @@ impl Main {
             Event::SafetyNumber { peer, digits } => {
                 self.conversation(&peer).safety.answered(digits);
             }
+            Event::Contact(status) => self.bound(status),
+            Event::Forgotten { peer } => self.unbound(&peer),
             Event::Error { code, text, about } => self.trouble(code, text, about),
+            // a contact's event comes with each of the three that follow, and says more
+            Event::Calling { .. } | Event::Answered { .. } | Event::KeyChanged { .. } => (),
             Event::Progress(_)
             | Event::Registered { .. }
             | Event::Request { .. }
-            | Event::Calling { .. }
-            | Event::Answered { .. }
-            | Event::KeyChanged { .. }
-            | Event::Contact(_)
-            | Event::Forgotten { .. }
             | Event::Contacts { .. }
             | Event::VaultStored { .. }
             | Event::Sessions { .. }
@@ -291,35 +248,52 @@ impl Main {
     /// one. Anybody can have a name made that begins like another, and is not to be opened in its place.
     fn first(&self) -> Option<String> {
         let found = &self.people.found().names;
-        let is_open = |name: &&String| self.conversations.get(*name).is_some_and(|it| it.is_open);
         let exact = found.iter().find(|name| *name == &self.people.sought());
         let only = found.first().filter(|_| found.len() == 1);
-        let first = found.iter().find(is_open).or(exact).or(only);
+        let first = found.iter().find(|name| self.is_known(name)).or(exact).or(only);
         first.filter(|_| self.people.is_searching()).cloned()
     }
 
-    /// Shows a conversation, and has the engine open it.
+    /// Shows a conversation; a contact is woken, so that what is written goes at once.
     fn open(&mut self, peer: String, engine: &Connection) -> Action {
         let conversation = self.conversation(&peer);
         conversation.retried();
         conversation.unread = 0;
         conversation.more_pages = 0;
         conversation.safety = Safety::Hidden;
-        let was_open = std::mem::replace(&mut conversation.is_open, true);
         let is_unasked = conversation.older == Older::Unasked;
         if is_unasked {
             conversation.older = Older::Asked;
         }
-        if !was_open {
+        if matches!(self.bond(&peer), Bond::Calling | Bond::Contact) {
             self.tell(engine, Command::Open { peer: peer.clone() });
         }
         if is_unasked {
             let history = Command::History { peer: peer.clone(), before: None, max: PAGE };
             self.tell(engine, history);
         }
+        self.asked = None;
+        self.shows_menu = false;
         self.shown = Some(peer);
         self.people.search_for(String::new());
         Action::ToEnd
+    }
+
+    /// Puts away what lies on top.
+    fn escape(&mut self) -> Action {
+        if !self.notices.is_empty() {
+            drop(self.notices.remove(0));
+        } else if self.asked.take().is_some() {
+            return Action::Focus(COMPOSER);
+        } else if self.shows_menu || self.shows_meaning {
+            (self.shows_menu, self.shows_meaning) = (false, false);
+        } else if self.shows_safety() {
+            return self.hide_safety_number();
+        } else {
+            self.people.search_for(String::new());
+            return self.shown.as_ref().map_or(Action::None, |_| Action::Focus(COMPOSER));
+        }
+        Action::None
     }
 
     /// Edits the draft, unless it would become far longer than a message.
@@ -342,11 +316,15 @@ impl Main {
         conversation.draft.perform(action);
     }
 
-    /// Hands the draft to the engine; it stays in the field if that takes nothing now.
+    /// Hands the draft to the engine; it stays in the field if that takes nothing now. Who is no contact is called first.
     fn send(&mut self, engine: &Connection, now: Now) -> Action {
         let Some(peer) = self.shown.clone().filter(|_| !self.signing_out) else {
             return Action::None;
         };
+        let bond = self.bond(&peer);
+        if !bond.is_written_to() {
+            return Action::None;
+        }
         let written = self.conversation(&peer).draft.text();
         let text = written.trim_end();
         if text.trim_start().is_empty() {
@@ -354,6 +332,11 @@ impl Main {
         }
         if text.len() > TEXT_MAX {
             self.notice(words::TOO_LONG.into());
+            return Action::None;
+        }
+        let is_contact = matches!(bond, Bond::Calling | Bond::Contact);
+        if !is_contact && engine.send(Command::Call { peer: peer.clone() }).is_err() {
+            self.notice(words::BUSY.into());
             return Action::None;
         }
         let label = format!("{:016x}-{}", self.sitting, self.written);
@@ -415,19 +398,17 @@ impl Main {
         shown.is_some_and(|it| !it.safety.is_hidden())
     }
 
-    /// Closes the conversation that is shown; what it holds stays.
-    fn close(&mut self, engine: &Connection) {
-        let Some(peer) = self.shown.take() else { return };
-        self.conversation(&peer).is_open = false;
-        self.tell(engine, Command::Close { peer });
+    /// Puts the conversation away that is shown; what it holds stays, and what waits in it still goes out.
+    fn close(&mut self) {
+        self.shown = None;
+        self.asked = None;
+        self.shows_menu = false;
     }
 
     /// Takes in how the engine's conversations stand.
     fn stand(&mut self, statuses: &[ConversationStatus]) {
-        for (peer, conversation) in &mut self.conversations {
-            // one that is shown may wait for the directory, and is not among them until then
-            let waits = conversation.problem.is_none() && self.shown.as_ref() == Some(peer);
-            conversation.is_open &= waits;
+        for conversation in self.conversations.values_mut() {
+            conversation.is_open = false;
             conversation.is_live = false;
         }
         for status in statuses {
@@ -440,13 +421,17 @@ impl Main {
 
     /// Shows what went wrong where it belongs.
     fn trouble(&mut self, code: ErrorCode, text: String, about: About) {
+        if code == ErrorCode::NotAContact && about.label.is_none() {
+            // the second press of two: the conversation's head says it already
+            return;
+        }
         let text = failure::words(code, &text);
         let known = about.peer.filter(|peer| self.conversations.contains_key(peer));
         match (known, about.label) {
             (Some(peer), Some(label)) => self.conversation(&peer).refused(&label, text),
             (Some(peer), None) => {
-                let stays = code == ErrorCode::KeyChanged;
-                self.conversation(&peer).hindered(Problem { stays, words: text });
+                let is_other_key = code == ErrorCode::KeyChanged;
+                self.conversation(&peer).hindered(Problem { is_other_key, words: text });
             }
             (None, _) => self.notice(text),
         }

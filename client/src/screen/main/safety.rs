@@ -4,8 +4,9 @@ use iced::widget::{Column, Row, column, container, qr_code, row, text};
 use iced::{Background, Center, Color, Element, Fill};
 
 use super::Message;
+use super::standing::Mark;
 use crate::present;
-use crate::theme::{size, space};
+use crate::theme::{self, size, space};
 use crate::widget;
 use crate::words::main as words;
 
@@ -57,18 +58,19 @@ impl Safety {
 
 impl SafetyNumber {
     /// Shows it, with what it is good for and the way back.
-    pub fn view<'a>(&'a self, peer: &'a str) -> Element<'a, Message> {
+    pub fn view<'a>(&'a self, peer: &'a str, mark: Mark) -> Element<'a, Message> {
         let title = text(words::safety_title(peer)).size(size::LARGE).width(Fill);
         let back = widget::secondary("back", words::BACK, Some(Message::SafetyNumberRead));
         let head = row![title, back].spacing(space::INNER).align_y(Center);
         let compare = text(words::safety_compare(peer)).size(size::BODY);
         let words = column![compare, text(words::SAFETY_EQUAL).size(size::BODY)];
-        let words = words.push(widget::hint(words::SAFETY_UNMARKED)).spacing(space::SMALL);
+        let words = words.push(widget::hint(words::SAFETY_CODE)).spacing(space::SMALL);
         let both = row![self.digits_view()].push(self.code_view()).spacing(space::OUTER);
         let content = column![words.max_width(TEXT_WIDTH), both.align_y(Center).wrap()];
         let content = content.spacing(space::WIDE).padding([space::INNER, space::WIDE]).width(Fill);
         let head = container(head).padding([space::INNER, space::WIDE]);
-        column![head, widget::scroll(content).height(Fill)].height(Fill).into()
+        let mark = container(mark_view(mark)).padding([space::SMALL, space::WIDE]);
+        column![head, widget::scroll(content).height(Fill), mark].height(Fill).into()
     }
 
     fn digits_view(&self) -> Element<'_, Message> {
@@ -86,6 +88,23 @@ impl SafetyNumber {
         let frame = frame.style(|_| container::background(Background::Color(Color::WHITE)));
         Some(widget::place("safety-code", frame))
     }
+}
+
+/// Whether they were compared, and what sets or takes back that mark.
+fn mark_view<'a>(mark: Mark) -> Element<'a, Message> {
+    let set = |verified| Some(Message::VerifyPressed(verified));
+    let content = match mark {
+        Mark::None => column![widget::hint(words::SAFETY_NO_CONTACT)],
+        Mark::Open => column![
+            widget::primary("verify", words::SAFETY_SAME, set(true)),
+            widget::hint(words::SAFETY_OPEN),
+        ],
+        Mark::Verified => column![
+            text(words::SAFETY_VERIFIED).size(size::BODY).style(theme::good),
+            widget::secondary("unverify", words::SAFETY_TAKE_BACK, set(false)),
+        ],
+    };
+    content.spacing(space::SMALL).max_width(TEXT_WIDTH).into()
 }
 
 /// What the code says, so that whoever reads it knows what it is (docs/wire.md).

@@ -1,13 +1,13 @@
 //! What the main screen looks like.
 
 use iced::keyboard::key::Named;
+use iced::widget::text_editor;
 use iced::widget::text_editor::{Binding, KeyPress};
-use iced::widget::{Column, button, column, container, keyed_column, row, space as blank, text};
-use iced::widget::{text_editor, text_input};
+use iced::widget::{Column, column, container, keyed_column, row, space as blank, text};
 use iced::{Center, Element, Fill, Right, Shrink};
 
 use super::conversation::{By, Conversation, Older, Shown};
-use super::privacy::Cover;
+use super::privacy::{self, Cover};
 use super::safety::Safety;
 use super::{Main, Message, Notice};
 use crate::clock::Now;
@@ -16,17 +16,11 @@ use crate::theme::{self, size, space};
 use crate::widget;
 use crate::words::main as words;
 
-/// The search field.
-pub const SEARCH: &str = "search";
-
 /// The field that messages are written in.
 pub const COMPOSER: &str = "composer";
 
 /// What shows the messages.
 pub const MESSAGES: &str = "messages";
-
-/// Width of the list of people, in pixels.
-const PEOPLE_WIDTH: f32 = 260.0;
 
 /// Widest bubble, in pixels.
 const BUBBLE_WIDTH: f32 = 560.0;
@@ -37,15 +31,9 @@ const NOTICES_SHOWN: usize = 3;
 /// Highest field for a draft, in pixels; a longer one scrolls.
 const COMPOSER_HEIGHT: f32 = 160.0;
 
-/// Returns the id of a person's row.
-pub fn person_id(name: &str) -> String {
-    format!("person-{name}")
-}
-
 impl Main {
     /// Shows all of it.
     pub fn view(&self, now: Now, here: &Here) -> Element<'_, Message> {
-        let people = container(self.people()).width(PEOPLE_WIDTH).height(Fill).style(theme::panel);
         let conversation =
             match self.shown.as_ref().and_then(|it| self.conversations.get_key_value(it)) {
                 Some((peer, conversation)) => self.conversation_view(peer, conversation, here),
@@ -53,7 +41,7 @@ impl Main {
             };
         let conversation = container(conversation).width(Fill).height(Fill);
         let upright = container(blank().width(1).height(Fill)).style(theme::line);
-        let middle = row![people, upright, conversation].height(Fill);
+        let middle = row![self.list(), upright, conversation].height(Fill);
         let banner = self.privacy.is_lost().then(|| self.banner(now));
         let notices = self.notices.iter().take(NOTICES_SHOWN).map(notice);
         let hidden = self.notices.len().saturating_sub(NOTICES_SHOWN);
@@ -62,72 +50,8 @@ impl Main {
             container(more).padding(space::SMALL).width(Fill).style(theme::banner)
         });
         let top = Column::new().push(banner).extend(notices).push(hidden);
-        column![top, middle, widget::rule(), self.privacy_bar(now)].into()
-    }
-
-    /// The list of people: conversations first, then everyone else.
-    fn people(&self) -> Element<'_, Message> {
-        let own = text(&self.user).size(size::LARGE);
-        let sign_out = if self.signing_out { words::SIGNING_OUT } else { words::SIGN_OUT };
-        let sign_out = widget::quiet(
-            "sign-out",
-            sign_out,
-            (!self.signing_out).then_some(Message::SignOutPressed),
-        );
-        let head = container(widget::ends(own, sign_out));
-        let search: text_input::TextInput<'_, Message> =
-            widget::input(SEARCH, words::SEARCH, self.people.search());
-        let search = search.on_input(Message::SearchTyped).on_submit(Message::SearchSubmitted);
-        let is_open = |name: &str| self.conversations.get(name).is_some_and(|it| it.is_listed());
-        let searching = self.people.is_searching();
-        let open = self.conversations.iter().filter(|(_, it)| it.is_listed() && !searching);
-        let open: Vec<_> = open.map(|(name, it)| self.person(name, Some(it))).collect();
-        let found = self.people.found();
-        let others = found.names.iter().filter(|name| searching || !is_open(name));
-        let (known, others): (Vec<_>, Vec<_>) = others.partition(|name| is_open(name));
-        let others = known.into_iter().chain(others);
-        let others: Vec<_> =
-            others.map(|name| self.person(name, self.conversations.get(name))).collect();
-        let mut list = Column::new().spacing(2).width(Fill);
-        if !open.is_empty() {
-            list = list.push(heading(words::CONVERSATIONS)).extend(open);
-        }
-        if !others.is_empty() {
-            list = list.push(heading(words::EVERYONE)).extend(others);
-        }
-        list = list.push(self.people_hint(found.names.len(), found.more));
-        let list = widget::scroll(list.padding(space::SMALL)).height(Fill);
-        let top = column![head, search].spacing(space::SMALL).padding(space::INNER);
-        column![top, list].into()
-    }
-
-    /// Words under the list, if it needs any.
-    fn people_hint(&self, shown: usize, more: usize) -> Option<Element<'_, Message>> {
-        let words = match (shown, more) {
-            (0, _) if self.people.is_empty() => words::NOBODY_ELSE.to_owned(),
-            (0, _) if !self.people.search().is_empty() => words::NOBODY_FOUND.to_owned(),
-            (_, 0) => return None,
-            (_, more) => words::more(more),
-        };
-        Some(container(widget::hint(words)).padding(space::SMALL).into())
-    }
-
-    fn person<'a>(
-        &'a self,
-        name: &'a str,
-        conversation: Option<&'a Conversation>,
-    ) -> Element<'a, Message> {
-        let unread = conversation.map_or(0, |it| it.unread);
-        let badge = (unread > 0).then(|| {
-            let number = text(if unread > 99 { "99+".into() } else { unread.to_string() });
-            container(number.size(size::SMALL)).padding([1.0, space::SMALL]).style(theme::badge)
-        });
-        let name_text = text(name).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
-        let label = row![container(name_text).width(Fill)].push(badge).align_y(Center);
-        let is_shown = self.shown.as_deref() == Some(name);
-        let row = button(label.spacing(space::SMALL)).width(Fill).padding(space::SMALL);
-        let row = row.style(theme::row(is_shown)).on_press(Message::PersonPressed(name.into()));
-        widget::place(person_id(name), row)
+        let meaning = self.shows_meaning.then(privacy::meaning);
+        column![top, middle, widget::rule()].push(meaning).push(self.privacy_bar(now)).into()
     }
 
     /// What is shown while nobody is chosen.
@@ -146,27 +70,17 @@ impl Main {
         conversation: &'a Conversation,
         here: &Here,
     ) -> Element<'a, Message> {
-        let covered = self.privacy.is_covered();
-        let state = match (&conversation.problem, conversation.is_live) {
-            (Some(problem), _) => text(&problem.words).style(theme::bad),
-            (None, _) if !covered => text(words::AWAY).style(theme::faint),
-            (None, true) => text(words::LIVE).style(theme::faint),
-            (None, false) => text(words::waiting(peer)).style(theme::faint),
-        };
-        let name = text(peer).size(size::LARGE).wrapping(text::Wrapping::WordOrGlyph).width(Fill);
-        let safety = conversation.safety.is_hidden().then_some(Message::SafetyNumberPressed);
-        let safety = widget::quiet("safety-number", words::SAFETY_NUMBER, safety);
-        let close = widget::quiet("close", words::CLOSE, Some(Message::ClosePressed));
-        let top = row![name, safety, close].spacing(space::SMALL).align_y(Center);
-        let head = column![top, state.size(size::SMALL)].padding(space::INNER);
         let middle = match &conversation.safety {
-            Safety::Shown(number) => number.view(peer),
+            Safety::Shown(number) => number.view(peer, self.mark(peer)),
             Safety::Hidden | Safety::Asked => messages(conversation, here),
         };
-        column![head, widget::rule(), middle, self.composer(conversation)].into()
+        let head = self.head(peer, conversation);
+        let strip = self.strip(peer);
+        let composer = self.composer(peer, conversation);
+        column![head, widget::rule()].push(strip).push(middle).push(composer).into()
     }
 
-    fn composer<'a>(&self, conversation: &'a Conversation) -> Element<'a, Message> {
+    fn composer<'a>(&self, peer: &str, conversation: &'a Conversation) -> Element<'a, Message> {
         let draft = &conversation.draft;
         let editor = text_editor(draft).id(COMPOSER).placeholder(words::WRITE).size(size::BODY);
         let editor = editor.padding(space::INNER).height(Shrink).max_height(COMPOSER_HEIGHT);
@@ -174,7 +88,8 @@ impl Main {
             editor.on_action(Message::DraftEdited).key_binding(binding).style(theme::editor);
         let written = draft.text();
         let length = written.trim_end().len();
-        let can_send = !written.trim().is_empty() && !self.signing_out;
+        let is_written_to = self.bond(peer).is_written_to();
+        let can_send = !written.trim().is_empty() && !self.signing_out && is_written_to;
         let can_send = can_send.then_some(Message::SendPressed);
         let send = widget::primary("send", words::SEND, can_send);
         let field = row![container(editor).width(Fill), send].spacing(space::SMALL).align_y(Center);
@@ -204,15 +119,10 @@ impl Main {
             Cover::Good => theme::good,
         });
         let details = text(words.details.join("  ·  ")).size(size::SMALL).style(theme::faint);
-        let bar = row![cover, details].spacing(space::INNER);
-        container(bar).padding([space::SMALL, space::INNER]).width(Fill).style(theme::panel).into()
-    }
-}
-
-impl Conversation {
-    /// Tells whether it stands among the conversations.
-    fn is_listed(&self) -> bool {
-        self.is_open || self.unread > 0
+        let bar = row![cover, container(details).width(Fill)].spacing(space::INNER);
+        let meaning = widget::quiet("meaning", words::MEANING, Some(Message::MeaningPressed));
+        let bar = row![bar, meaning].spacing(space::INNER).align_y(Center);
+        container(bar).padding([space::TIGHT, space::INNER]).width(Fill).style(theme::panel).into()
     }
 }
 
@@ -224,10 +134,6 @@ fn binding(press: KeyPress) -> Option<Binding<Message>> {
         return Some(Binding::Custom(Message::SendPressed));
     }
     Binding::from_key_press(press)
-}
-
-fn heading<'a>(words: &'a str) -> Element<'a, Message> {
-    container(widget::hint(words)).padding([space::TIGHT, space::SMALL]).into()
 }
 
 fn notice(notice: &Notice) -> Element<'_, Message> {

@@ -1,0 +1,171 @@
+//! The head of a conversation: how the peer stands, and what can be done about it.
+
+use iced::widget::{Row, column, container, row, text};
+use iced::{Center, Element, Fill};
+
+use super::contacts::Bond;
+use super::conversation::Conversation;
+use super::{Ask, Main, Message};
+use crate::theme::{self, size, space};
+use crate::widget;
+use crate::words::main as words;
+
+/// Whether the safety numbers were compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing is remembered of somebody who is no contact.
+    None,
+    /// They were not.
+    Open,
+    /// They were, and found the same.
+    Verified,
+}
+
+impl Main {
+    /// Returns what is remembered of comparing somebody's safety number.
+    pub(super) fn mark(&self, peer: &str) -> Mark {
+        match self.bond(peer) {
+            Bond::Calling | Bond::Contact if self.contacts.is_verified(peer) => Mark::Verified,
+            Bond::Calling | Bond::Contact => Mark::Open,
+            Bond::Stranger | Bond::Caller { .. } | Bond::KeyChanged | Bond::Blocked => Mark::None,
+        }
+    }
+
+    /// The name, how the peer stands, and what is always at hand.
+    pub(super) fn head<'a>(
+        &'a self,
+        peer: &'a str,
+        conversation: &'a Conversation,
+    ) -> Element<'a, Message> {
+        let bond = self.bond(peer);
+        let name = text(peer).size(size::LARGE).wrapping(text::Wrapping::WordOrGlyph);
+        let verified = (self.mark(peer) == Mark::Verified)
+            .then(|| text(words::TAG_VERIFIED).size(size::SMALL).style(theme::good));
+        let name = row![name].push(verified).spacing(space::SMALL).align_y(Center);
+        let has_number = conversation.safety.is_hidden() && bond != Bond::KeyChanged;
+        let safety = has_number.then_some(Message::SafetyNumberPressed);
+        let safety = widget::quiet("safety-number", words::SAFETY_NUMBER, safety);
+        let has_menu = matches!(bond, Bond::Stranger | Bond::Calling | Bond::Contact);
+        let menu = has_menu.then(|| widget::quiet("menu", words::MENU, Some(Message::MenuPressed)));
+        let close = widget::quiet("close", words::CLOSE, Some(Message::ClosePressed));
+        let top = row![container(name).width(Fill), safety].push(menu).push(close);
+        let top = top.spacing(space::TIGHT).align_y(Center);
+        let state = self.state(peer, bond, conversation).size(size::SMALL);
+        let menu = (has_menu && self.shows_menu).then(|| self.menu(peer));
+        column![top, state].push(menu).padding(space::INNER).into()
+    }
+
+    /// What has to be read or decided before anything is written, if anything has.
+    pub(super) fn strip<'a>(&'a self, peer: &'a str) -> Option<Element<'a, Message>> {
+        if let Some(asked) = self.asked {
+            return Some(question(asked, peer));
+        }
+        let name = || peer.to_owned();
+        Some(match self.bond(peer) {
+            Bond::Calling | Bond::Contact => return None,
+            Bond::Stranger => {
+                let call = widget::primary("call", words::CALL, Some(Message::CallPressed));
+                strip(words::will_be_called(peer), [call], None, theme::panel)
+            }
+            Bond::Caller { is_answered } => {
+                let unless = |message: Message| (!is_answered).then_some(message);
+                let answers = [
+                    widget::primary(
+                        "accept",
+                        words::ACCEPT,
+                        unless(Message::AcceptPressed(name())),
+                    ),
+                    widget::secondary(
+                        "decline",
+                        words::DECLINE,
+                        unless(Message::DeclinePressed(name())),
+                    ),
+                    widget::secondary("block", words::BLOCK, unless(Message::BlockPressed(name()))),
+                ];
+                strip(words::calls_you(peer), answers, Some(words::CALL_KEYS), theme::panel)
+            }
+            Bond::KeyChanged => {
+                let ask =
+                    |id, words, ask| widget::secondary(id, words, Some(Message::AskPressed(ask)));
+                let forget = self.contacts.has(peer);
+                let ways = [ask("accept-key", words::ACCEPT_KEY, Ask::AcceptKey)]
+                    .into_iter()
+                    .chain(forget.then(|| ask("forget", words::FORGET, Ask::Forget)))
+                    .chain([ask("block", words::BLOCK, Ask::Block)]);
+                strip(words::key_changed(peer), ways, None, theme::banner)
+            }
+            Bond::Blocked => {
+                let unblock =
+                    widget::secondary("unblock", words::UNBLOCK, Some(Message::UnblockPressed));
+                strip(words::is_blocked(peer), [unblock], None, theme::panel)
+            }
+        })
+    }
+
+    fn state<'a>(
+        &self,
+        peer: &str,
+        bond: Bond,
+        conversation: &'a Conversation,
+    ) -> text::Text<'a, iced::Theme> {
+        let problem = conversation.problem.as_ref().filter(|problem| !problem.is_other_key);
+        if let Some(problem) = problem {
+            return text(&problem.words).style(theme::bad);
+        }
+        if bond == Bond::KeyChanged {
+            return text(words::KEY_CHANGED).style(theme::bad);
+        }
+        let words = match bond {
+            Bond::Blocked => words::BLOCKED.to_owned(),
+            Bond::Stranger => words::STRANGER.to_owned(),
+            Bond::Caller { .. } => words::CALLER.to_owned(),
+            _ if !self.privacy.is_covered() => words::AWAY.to_owned(),
+            Bond::Calling => words::calling(peer),
+            Bond::Contact if conversation.is_live => words::LIVE.to_owned(),
+            Bond::Contact | Bond::KeyChanged => words::waiting(peer),
+        };
+        text(words).style(theme::faint)
+    }
+
+    /// What else can be done.
+    fn menu<'a>(&self, peer: &str) -> Element<'a, Message> {
+        let ways = if self.contacts.has(peer) {
+            row![
+                widget::secondary("forget", words::FORGET, Some(Message::AskPressed(Ask::Forget))),
+                widget::secondary("block", words::BLOCK, Some(Message::AskPressed(Ask::Block))),
+            ]
+        } else {
+            let block = Message::BlockPressed(peer.to_owned());
+            row![widget::secondary("block", words::BLOCK, Some(block))]
+        };
+        container(ways.spacing(space::SMALL)).align_right(Fill).into()
+    }
+}
+
+/// What is asked before it is done, with no on the left and yes on the right: the second press of two on what led here
+/// hits neither.
+fn question<'a>(asked: Ask, peer: &str) -> Element<'a, Message> {
+    let (words, yes) = match asked {
+        Ask::AcceptKey => (words::ask_accept_key(peer), words::ACCEPT_KEY),
+        Ask::Forget => (words::ask_forget(peer), words::FORGET),
+        Ask::Block => (words::ask_block(peer), words::BLOCK),
+    };
+    let no = widget::secondary("keep", words::KEEP, Some(Message::AskDropped));
+    let yes = widget::primary("confirm", yes, Some(Message::AskConfirmed));
+    let words = text(words).size(size::BODY).width(Fill);
+    let keys = widget::hint(words::ASK_KEYS);
+    let content = column![words, widget::ends(no, yes), keys].spacing(space::SMALL);
+    container(content).padding(space::INNER).width(Fill).style(theme::panel).into()
+}
+
+fn strip<'a>(
+    words: String,
+    ways: impl IntoIterator<Item = Element<'a, Message>>,
+    keys: Option<&'a str>,
+    style: fn(&iced::Theme) -> container::Style,
+) -> Element<'a, Message> {
+    let words = text(words).size(size::BODY).width(Fill);
+    let ways = Row::with_children(ways).spacing(space::SMALL);
+    let content = column![words, ways].push(keys.map(widget::hint)).spacing(space::SMALL);
+    container(content).padding(space::INNER).width(Fill).style(style).into()
+}

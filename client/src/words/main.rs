@@ -1,0 +1,242 @@
+//! Words of the main screen.
+
+/// Ends the session.
+pub const SIGN_OUT: &str = "Sign out";
+/// While that is under way.
+pub const SIGNING_OUT: &str = "Signing out …";
+/// Placeholder of the search field.
+pub const SEARCH: &str = "Find a person";
+/// Above the calls that wait for an answer.
+pub const CALLS: &str = "Calls";
+/// Above those whom this account talks to.
+pub const CONTACTS: &str = "Contacts";
+/// Above everyone else.
+pub const EVERYONE: &str = "Everyone here";
+/// The directory shows nobody but this account.
+pub const NOBODY_ELSE: &str = "Nobody else has an account here yet. Give your group's link to somebody; new people appear by themselves.";
+/// The search finds nobody.
+pub const NOBODY_FOUND: &str =
+    "Nobody here is called that. Names that are made now appear within a few rounds.";
+/// Nobody is chosen.
+pub const CHOOSE: &str = "Choose a person";
+/// What happens then.
+pub const CHOOSE_HINT: &str = "Write to anybody here: your first message calls them, and waits until they answer. \
+     On the network you look the same whether you talk or not.";
+/// Beside a contact whose safety number was compared.
+pub const TAG_VERIFIED: &str = "verified";
+/// Beside a contact who has not answered yet.
+pub const TAG_CALLING: &str = "calling …";
+/// Beside a contact who has another key.
+pub const TAG_KEY_CHANGED: &str = "key changed";
+/// Beside somebody who is blocked.
+pub const TAG_BLOCKED: &str = "blocked";
+/// Calls somebody.
+pub const CALL: &str = "Call";
+/// Accepts a call.
+pub const ACCEPT: &str = "Accept";
+/// Declines a call.
+pub const DECLINE: &str = "Decline";
+/// Blocks somebody.
+pub const BLOCK: &str = "Block";
+/// Takes a block back.
+pub const UNBLOCK: &str = "Unblock";
+/// Forgets a contact.
+pub const FORGET: &str = "Forget";
+/// Takes a new key for the right one.
+pub const ACCEPT_KEY: &str = "Accept the new key";
+/// Does nothing of what was asked about.
+pub const KEEP: &str = "Cancel";
+/// Shows what else can be done.
+pub const MENU: &str = "More";
+/// Which keys answer a call.
+pub const CALL_KEYS: &str =
+    "Ctrl+Y accepts, Ctrl+D declines, Ctrl+B blocks. Who is declined or blocked is not told.";
+/// Which keys answer a question.
+pub const ASK_KEYS: &str = "Ctrl+Y does it, Escape does not";
+/// The conversation flows.
+pub const LIVE: &str = "You have found each other; messages go through.";
+/// There is nothing to the peer yet.
+pub const STRANGER: &str = "Not among your contacts.";
+/// The peer calls.
+pub const CALLER: &str = "Calls you, and waits for your answer.";
+/// The peer has another key.
+pub const KEY_CHANGED: &str = "The key changed. Nothing goes through until you decide.";
+/// The peer is blocked.
+pub const BLOCKED: &str = "Blocked. You hear nothing from there.";
+/// The client is out of the rounds.
+pub const AWAY: &str = "You are not in the rounds; messages wait here until you are.";
+/// Shows the safety number.
+pub const SAFETY_NUMBER: &str = "Safety number";
+/// Shows the messages again.
+pub const BACK: &str = "Back";
+/// What equal numbers mean, and what others do.
+pub const SAFETY_EQUAL: &str = "If both of you see the same, nobody sits in between you, the server included; if not, \
+     write nothing here that others may not read, and ask whoever runs the server.";
+/// What the code is for.
+pub const SAFETY_CODE: &str = "The code says the same digits to a phone's camera.";
+/// The numbers were compared and are the same.
+pub const SAFETY_SAME: &str = "The numbers are the same";
+/// What pressing that does.
+pub const SAFETY_OPEN: &str = "Press it only when you have compared them: this contact is marked as verified then. The mark goes \
+     by itself if the key ever changes.";
+/// They were found the same before.
+pub const SAFETY_VERIFIED: &str = "You compared these numbers and found them the same.";
+/// Takes that back.
+pub const SAFETY_TAKE_BACK: &str = "Take the mark back";
+/// Nothing is remembered of strangers.
+pub const SAFETY_NO_CONTACT: &str = "Only contacts can be marked as verified. Call first.";
+/// Puts the conversation away.
+pub const CLOSE: &str = "Close";
+/// There are no messages.
+pub const EMPTY: &str = "No messages yet.";
+/// History is on its way.
+pub const LOADING: &str = "Loading earlier messages …";
+/// Loads more of it.
+pub const OLDER: &str = "Show earlier messages";
+/// Placeholder of the field that messages are written in.
+pub const WRITE: &str = "Write a message";
+/// Sends it.
+pub const SEND: &str = "Send";
+/// Which keys do what.
+pub const KEYS: &str = "Enter sends, Shift+Enter breaks the line";
+/// Puts a refused message back into the field.
+pub const AGAIN: &str = "Edit and try again";
+/// The client is out of the rounds.
+pub const LOST: &str =
+    "You are not covered: the server cannot be reached. What you write is kept and goes out later.";
+/// Tries at once.
+pub const RETRY: &str = "Try now";
+/// Shows more of a long message.
+pub const MORE: &str = "Show more";
+/// In place of a message that leaves nothing to be seen.
+pub const INVISIBLE: &str = "(nothing that can be seen)";
+/// Shows what the privacy bar means.
+pub const MEANING: &str = "What this means";
+/// Above that.
+pub const MEANING_TITLE: &str = "What is hidden, and what is not";
+/// What it means, by paragraphs.
+pub const MEANING_TEXT: [&str; 5] = [
+    "Everybody in the rounds sends and receives the same amount at the same times, whether they talk or not. So nobody who \
+     watches the network can tell who talks, calls or is called. The more people are in a round, the better that hides you.",
+    "What you write is locked on your computer and opens only on the other person's. Whoever runs the server cannot read it, \
+     as long as nobody put false keys between you: that is what the safety number is for.",
+    "Whoever runs your group's server sees more. While your group has a single server, its operator can find out \
+     who calls whom, who talks to whom, and when. Only what is said stays hidden.",
+    "Whom you call learns that you call. Whom you decline, block or forget is not told.",
+    "That you are here, covered or not, is never hidden: the server knows it, and so does whoever watches your network.",
+];
+/// Puts a notice away.
+pub const READ: &str = "OK";
+/// A draft would become too long.
+pub const TOO_MUCH: &str = "That is far more than fits into one message (16 KB). It is still in your clipboard; paste it in parts.";
+/// Too many lines are pasted.
+pub const TOO_MANY_LINES: &str = "That has more than 1,000 lines, which are too many to paste at once. They are still in your clipboard; paste them in parts.";
+/// A message is too long.
+pub const TOO_LONG: &str = "This message is longer than 16,384 bytes. Shorten it, or send it in parts; it is still in the field.";
+/// The engine takes no command.
+pub const BUSY: &str =
+    "iirs is busy and did not take that. Nothing is lost; try again in a moment.";
+
+/// Above the safety number.
+pub fn safety_title(peer: &str) -> String {
+    format!("Your safety number with {peer}")
+}
+
+/// What is to be done with it.
+pub fn safety_compare(peer: &str) -> String {
+    format!(
+        "Compare these digits with those that {peer} sees, by another way: in person, for instance, or by phone."
+    )
+}
+
+/// Somebody calls, in the list.
+pub fn calls(peer: &str) -> String {
+    format!("{peer} calls")
+}
+
+/// The blocked people, folded or not.
+pub fn blocked_people(number: usize, shown: bool) -> String {
+    if shown { format!("Blocked ({number}): hide") } else { format!("Blocked ({number}): show") }
+}
+
+/// What the first message does.
+pub fn will_be_called(peer: &str) -> String {
+    format!(
+        "{peer} is called when you send the first message, and need not be there: what you write waits for the answer."
+    )
+}
+
+/// Somebody calls, above the conversation.
+pub fn calls_you(peer: &str) -> String {
+    format!(
+        "{peer} calls you. If you accept, or just write something, {peer} becomes a contact and messages go both ways."
+    )
+}
+
+/// Somebody was called and has not answered.
+pub fn calling(peer: &str) -> String {
+    format!(
+        "Calling {peer}, who need not be there: it goes on until there is an answer. What you write waits for that."
+    )
+}
+
+/// The peer is away.
+pub fn waiting(peer: &str) -> String {
+    format!("Waiting for {peer} to be here. What you write is kept until then.")
+}
+
+/// The peer has another key than before.
+pub fn key_changed(peer: &str) -> String {
+    format!(
+        "The server shows another key for {peer} than before, or none any more. Either {peer} made a new account under the \
+         old name, or somebody poses as {peer}. Ask {peer} by another way, in person or by phone, before you go on."
+    )
+}
+
+/// Somebody is blocked.
+pub fn is_blocked(peer: &str) -> String {
+    format!(
+        "You blocked {peer}, who is not told. If you unblock, {peer} can call you again, and you {peer}."
+    )
+}
+
+/// Whether the new key is to be accepted.
+pub fn ask_accept_key(peer: &str) -> String {
+    format!(
+        "Accept the new key of {peer}? Do so only if {peer} told you, by another way, that it is right. This cannot be undone: \
+         messages that {peer} has not got yet are not sent to the new key, and you compare safety numbers anew."
+    )
+}
+
+/// Whether a contact is to be forgotten.
+pub fn ask_forget(peer: &str) -> String {
+    format!(
+        "Forget {peer}? The conversation ends, and the verified mark is gone. What you wrote each other stays on this \
+         computer. You can call again later."
+    )
+}
+
+/// Whether a contact is to be blocked.
+pub fn ask_block(peer: &str) -> String {
+    format!(
+        "Block {peer}? The conversation ends, the verified mark is gone, and you hear no call of {peer} any more. \
+         {peer} is not told."
+    )
+}
+
+/// Something was written and not sent, and the window is to close.
+pub fn drafts(peers: &str) -> String {
+    format!(
+        "What you wrote to {peers} is not sent, and goes with this window. Send it first, or close the window once more."
+    )
+}
+
+/// More notices than are shown.
+pub fn more_notices(number: usize) -> String {
+    format!("and {number} more behind these")
+}
+
+/// More people than are shown.
+pub fn more(number: usize) -> String {
+    format!("{number} more; type a part of a name to find them.")
+}
