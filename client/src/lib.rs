@@ -155,7 +155,7 @@ fn at_once(args: &Args, file: &Path) -> anyhow::Result<AtOnce> {
     let user = user.trim().parse().context("--user is no name")?;
     let password = Password::from_file(file)
         .with_context(|| format!("cannot take the password in {}", file.display()))?;
-    let attempt = Attempt { user, password, remember: false };
+    let attempt = Attempt { user, password, invite: None, remember: false };
     Ok(AtOnce { link, attempt, register: args.register })
 }
 

@@ -106,6 +106,8 @@ pub mod entry {
 
 /// Words of the screen that makes an account.
 pub mod register {
+    use wire::account::InviteError;
+
     /// Title.
     pub const TITLE: &str = "Create an account";
     /// The rules of names.
@@ -130,8 +132,26 @@ pub mod register {
     pub const REPEAT_DIFFERS: &str = "The two passwords are not the same.";
     /// The two passwords are the same.
     pub const REPEAT_SAME: &str = "The same";
+    /// The field of the invitation code.
+    pub const INVITE: &str = "Invitation code";
+    /// What such a code looks like.
+    pub const INVITE_SHAPE: &str =
+        "Four groups of four letters and digits, from whoever runs the server.";
+    /// No code was typed.
+    pub const INVITE_EMPTY: &str = "Type your invitation code here first.";
     /// What a good password is, before one is typed.
     pub const ADVICE: &str = "Four or more uncommon words are a good password.";
+
+    /// What is wrong with an invitation code.
+    pub fn invite(error: InviteError) -> &'static str {
+        match error {
+            InviteError::Length => "A code has 16 letters and digits. Copy the whole code.",
+            InviteError::Character => {
+                "A code is made of digits and letters, without U. Copy it once more."
+            }
+            InviteError::Zeros => "This is no code. Ask whoever runs the server for one.",
+        }
+    }
 }
 
 /// Words of the screen that signs in.

@@ -8,13 +8,14 @@ use iced::widget::selector::{Candidate, find_all};
 use super::{App, Message, Screen};
 
 /// Everything that has a fixed name, on whatever screen.
-const PLACES: [&str; 39] = [
+const PLACES: [&str; 40] = [
     "link",
     "to-sign-in",
     "to-register",
     "name",
     "password",
     "repeat",
+    "invite",
     "register",
     "sign-in",
     "back",

@@ -56,10 +56,10 @@ impl App {
         let Some(link) = self.link.clone().filter(|_| self.session.is_none()) else {
             return Task::none();
         };
-        let Attempt { user, password, .. } = attempt;
+        let Attempt { user, password, invite, .. } = attempt;
         let profile = self.dir.join(Profile::directory_name(&link, &user));
         let stretching = self.stretching;
-        let options = Options { link, user, password, register, invite: None, profile, stretching };
+        let options = Options { link, user, password, register, invite, profile, stretching };
         self.sessions += 1;
         let connection = Connection::new(self.sessions, (self.starter)(options));
         let (registered, cancelled, failure) = (false, false, None);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use client_link::api::Password;
+use client_link::api::{Invite, Password};
 use wire::ids::Name;
 
 use crate::words::entry as words;
@@ -16,6 +16,8 @@ pub struct Attempt {
     pub user: Name,
     /// Its password, 1 to [`PASSWORD_MAX`](client_link::api::PASSWORD_MAX) bytes.
     pub password: Password,
+    /// The invitation code for a new account, if the server wants one.
+    pub invite: Option<Invite>,
     /// Whether the name is to be filled in the next time.
     pub remember: bool,
 }
@@ -70,7 +72,8 @@ mod tests {
     #[test]
     fn debug_shows_neither_name_nor_password() {
         let password = Password::new("hunter2".into());
-        let attempt = Attempt { user: "ann".parse().unwrap(), password, remember: true };
+        let attempt =
+            Attempt { user: "ann".parse().unwrap(), password, invite: None, remember: true };
         assert_eq!(format!("{attempt:?}"), "Attempt(remember: true)");
     }
 }

@@ -1,8 +1,9 @@
 //! The screen that makes an account.
 
-use client_link::api::{Event, PASSWORD_MAX};
+use client_link::api::{ErrorCode, Event, Invite, PASSWORD_MAX};
 use iced::Element;
 use iced::widget::{column, row};
+use wire::account::InviteError;
 use wire::ids::{Name, NameError};
 use wire::link::Link;
 
@@ -14,12 +15,17 @@ use crate::theme::space;
 use crate::widget;
 use crate::words::{entry, register as words};
 
+/// Longest text that is taken as an invitation code, in bytes: a code has 19 characters with its dashes.
+const INVITE_TYPED_MAX: usize = 64;
+
 /// What is on the screen.
 pub struct Register {
     link: Link,
     user: String,
     password: Typed,
     repeat: Typed,
+    /// The invitation code, once the server asked for one.
+    invite: Option<Typed>,
     is_shown: bool,
     remember: bool,
     gauge: Gauge,
@@ -35,6 +41,7 @@ enum Field {
     Name,
     Password,
     Repeat,
+    Invite,
 }
 
 /// What happened on the screen.
@@ -46,6 +53,8 @@ pub enum Message {
     PasswordTyped(Typed),
     /// The repeated password is another.
     RepeatTyped(Typed),
+    /// The invitation code is another.
+    InviteTyped(Typed),
     /// It is known how hard a password is to guess.
     StrengthKnown(u64, Measured),
     /// The password is to be shown, or hidden again.
@@ -95,6 +104,7 @@ impl Field {
             Self::Name => "name",
             Self::Password => "password",
             Self::Repeat => "repeat",
+            Self::Invite => "invite",
         }
     }
 }
@@ -108,6 +118,7 @@ impl Register {
             user,
             password: Typed::default(),
             repeat: Typed::default(),
+            invite: None,
             is_shown: false,
             remember: false,
             gauge: Gauge::default(),
@@ -128,6 +139,8 @@ impl Register {
             Message::NameTyped(format!("{}{text}", self.user))
         } else if field == Field::Password.id() {
             Message::PasswordTyped(self.password.with(text))
+        } else if let Some(invite) = self.invite.as_ref().filter(|_| field == Field::Invite.id()) {
+            Message::InviteTyped(invite.with(text))
         } else {
             Message::RepeatTyped(self.repeat.with(text))
         }
@@ -141,6 +154,10 @@ impl Register {
     /// Takes in what the engine tells.
     pub fn hear(&mut self, event: &Event) {
         self.progress.hear(event);
+        let wanted = [ErrorCode::InviteNeeded, ErrorCode::InviteInvalid];
+        if matches!(event, Event::Error { code, .. } if wanted.contains(code)) {
+            self.invite.get_or_insert_default();
+        }
     }
 
     /// Takes in what happened.
@@ -155,6 +172,7 @@ impl Register {
             Message::NameTyped(text) => return self.name_typed(text),
             Message::PasswordTyped(typed) => return self.password_typed(typed),
             Message::RepeatTyped(typed) => self.repeat_typed(typed),
+            Message::InviteTyped(typed) => self.invite_typed(typed),
             Message::ShownToggled(is_shown) => self.is_shown = is_shown,
             Message::RememberToggled(remember) => self.remember = remember,
             Message::Pressed => return self.press(),
@@ -194,6 +212,15 @@ impl Register {
         }
     }
 
+    fn invite_typed(&mut self, typed: Typed) {
+        self.typed();
+        if typed.expose().len() > INVITE_TYPED_MAX {
+            self.complaint = Some((Field::Invite, words::invite(InviteError::Length)));
+        } else if let Some(invite) = &mut self.invite {
+            *invite = typed;
+        }
+    }
+
     fn typed(&mut self) {
         self.complaint = None;
         self.is_pressed = false;
@@ -225,8 +252,8 @@ impl Register {
 
     fn press(&mut self) -> Action {
         self.is_pressed = false;
-        let user = match self.check() {
-            Ok(user) => user,
+        let (user, invite) = match self.check() {
+            Ok(filled_in) => filled_in,
             Err((field, words)) => {
                 self.complaint = Some((field, words));
                 return Action::Focus(field.id());
@@ -239,10 +266,10 @@ impl Register {
         self.complaint = None;
         self.progress.begin();
         let password = self.password.to_password();
-        Action::Start(Attempt { user, password, remember: self.remember })
+        Action::Start(Attempt { user, password, invite, remember: self.remember })
     }
 
-    fn check(&self) -> Result<Name, (Field, &'static str)> {
+    fn check(&self) -> Result<(Name, Option<Invite>), (Field, &'static str)> {
         let user = read_name(&self.user).map_err(|words| (Field::Name, words))?;
         if self.password.is_empty() {
             return Err((Field::Password, words::PASSWORD_EMPTY));
@@ -256,7 +283,15 @@ impl Register {
         if self.repeat != self.password {
             return Err((Field::Repeat, words::REPEAT_DIFFERS));
         }
-        Ok(user)
+        Ok((user, self.read_invite().map_err(|words| (Field::Invite, words))?))
+    }
+
+    fn read_invite(&self) -> Result<Option<Invite>, &'static str> {
+        let Some(typed) = &self.invite else { return Ok(None) };
+        match typed.expose().trim() {
+            "" => Err(words::INVITE_EMPTY),
+            code => code.parse().map(Some).map_err(words::invite),
+        }
     }
 
     /// Shows the screen.
@@ -271,14 +306,14 @@ impl Register {
         widget::form(
             words::TITLE,
             Some(widget::hint(entry::server(&self.link.host))),
-            [
-                self.name(),
-                self.password(),
-                self.repeat(),
-                widget::warning(words::NO_RESET),
-                remember,
-                column![self.progress.view(), self.buttons()].spacing(space::INNER).into(),
-            ],
+            [self.name(), self.password(), self.repeat()]
+                .into_iter()
+                .chain(self.invite.as_ref().map(|it| self.invite(it)))
+                .chain([
+                    widget::warning(words::NO_RESET),
+                    remember,
+                    column![self.progress.view(), self.buttons()].spacing(space::INNER).into(),
+                ]),
         )
     }
 
@@ -325,6 +360,16 @@ impl Register {
         column![field, complaint].spacing(space::TIGHT).into()
     }
 
+    fn invite<'a>(&'a self, invite: &'a Typed) -> Element<'a, Message> {
+        let typed = (!self.is_busy()).then_some(|text| Message::InviteTyped(Typed::new(text)));
+        let label = widget::label(words::INVITE);
+        let (id, value) = (Field::Invite.id(), invite.expose());
+        let field = widget::field(id, label, value, typed, Message::Pressed);
+        let problem = widget::error(self.complaint_of(Field::Invite));
+        let below = problem.unwrap_or_else(|| widget::hint(words::INVITE_SHAPE));
+        column![field, below].spacing(space::TIGHT).into()
+    }
+
     fn buttons(&self) -> Element<'_, Message> {
         let is_free = !self.is_busy();
         let press =
@@ -346,7 +391,7 @@ impl Register {
 
 #[cfg(test)]
 mod tests {
-    use client_link::api::{About, ErrorCode, Step};
+    use client_link::api::{About, Step};
     use iced::widget::selector::id;
     use iced_test::core::keyboard::key::Named;
     use iced_test::simulator::Simulator;
@@ -552,6 +597,36 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_wants_an_invitation_code_gets_one() {
+        let mut screen = ready();
+        let refuse = |screen: &mut Register, code| {
+            screen.hear(&Event::Error { code, text: String::new(), about: About::default() });
+            screen.hear(&Event::Ended { ok: false });
+        };
+        let Action::Start(attempt) = tell(&mut screen, Message::Pressed) else { panic!() };
+        assert!(attempt.invite.is_none() && !shows(&screen, words::INVITE));
+        refuse(&mut screen, ErrorCode::InviteNeeded);
+        assert!(shows(&screen, words::INVITE) && screen.focus() == "invite");
+        for (typed, problem) in [
+            ("", words::INVITE_EMPTY),
+            ("7K3M", words::invite(InviteError::Length)),
+            ("7K3M-7K3M-7K3M-7K3U", words::invite(InviteError::Character)),
+        ] {
+            tell(&mut screen, Message::InviteTyped(Typed::new(typed.into())));
+            assert!(matches!(tell(&mut screen, Message::Pressed), Action::Focus("invite")));
+            assert!(shows(&screen, problem));
+        }
+        tell(&mut screen, Message::InviteTyped(Typed::default()));
+        type_into(&mut screen, "invite", " 7k3m 7k3m-7k3m-7k3m");
+        let Action::Start(attempt) = tell(&mut screen, Message::Pressed) else { panic!() };
+        assert!(attempt.invite == "7K3M-7K3M-7K3M-7K3M".parse().ok() && attempt.invite.is_some());
+        refuse(&mut screen, ErrorCode::InviteInvalid);
+        assert!(shows(&screen, "[ 7k3m 7k3m-7k3m-7k3m]"), "it can be mended");
+        tell(&mut screen, Message::InviteTyped(Typed::new("x".repeat(1_000_000))));
+        assert!(shows(&screen, "[ 7k3m 7k3m-7k3m-7k3m]"));
+    }
+
+    #[test]
     fn while_busy_only_cancel_does_anything_and_only_once() {
         let mut screen = ready();
         screen.update(Message::Pressed);
@@ -637,7 +712,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_password() {
-        for message in [Message::PasswordTyped, Message::RepeatTyped] {
+        for message in [Message::PasswordTyped, Message::RepeatTyped, Message::InviteTyped] {
             let message = message(Typed::new("hunter2".into()));
             assert!(!format!("{message:?}").contains("hunter2"));
         }

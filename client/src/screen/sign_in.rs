@@ -166,7 +166,7 @@ impl SignIn {
                 self.note = None;
                 self.progress.begin();
                 let password = self.password.to_password();
-                Action::Start(Attempt { user, password, remember: self.remember })
+                Action::Start(Attempt { user, password, invite: None, remember: self.remember })
             }
             Err((field, words)) => {
                 self.complaint = Some((field, words));

@@ -80,7 +80,8 @@ fn another_link_than_the_last_is_shown_first_and_a_bad_one_with_what_is_wrong() 
 fn an_attempt_at_once_needs_nobody() {
     let mut window = Window::open_with(TempDir::new().unwrap(), |setup| {
         let password = client_link::api::Password::new(PASSWORD.into());
-        let attempt = Attempt { user: "ann".parse().unwrap(), password, remember: false };
+        let attempt =
+            Attempt { user: "ann".parse().unwrap(), password, invite: None, remember: false };
         setup.at_once = Some(AtOnce { link: link(), attempt, register: true });
     });
     assert!(window.engine(|engine| engine.options.register));
