@@ -29,7 +29,7 @@ use windowed::Windowed;
 ///
 /// With --headless --call the transcript has a third person: ann calls bob, who expects nobody and accepts;
 /// while they talk cid calls bob, who accepts, too, and all three go on, across a kill of the server. Rounds
-/// last 1 second, all of it a bit more than one minute.
+/// last 1 second, all of it about one minute.
 #[derive(Parser)]
 #[command(name = "demo", bin_name = "cargo demo")]
 #[command(after_help = "What the transcript shows while it runs:
