@@ -231,7 +231,7 @@ async fn come_again(
             if own.expose().expose() != master.expose().expose() {
                 return Err(Failure::from(ProfileError::OtherMaster).into());
             }
-            profile = keep_token(profile, session.token.duplicate()).await?;
+            profile = begin_session(profile, &mut saved, session.token.duplicate()).await?;
             (session, identity)
         }
         Err(trouble) => return Err(trouble),
@@ -256,13 +256,20 @@ async fn come_with_master(
     let unlock = move || Profile::unlock_with_master(&dir, key, password.expose(), stretching);
     let unlocked = blocking(unlock).await?.map_err(Failure::from)?;
     refuse_other(&unlocked, &account)?;
-    let Unlocked { profile, saved, .. } = unlocked;
-    let profile = keep_token(profile, session.token.duplicate()).await?;
+    let Unlocked { profile, mut saved, .. } = unlocked;
+    let profile = begin_session(profile, &mut saved, session.token.duplicate()).await?;
     Ok(Opened { gate, session, master, identity, profile, saved })
 }
 
-async fn keep_token(mut profile: Profile, token: Token) -> Result<Profile, Failure> {
-    let keep = move || profile.apply(&[Change::Token(Some(token))]).map(|()| profile);
+/// Keeps the token of a new sign-in; the contacts are called anew, since another machine may have done so meanwhile
+/// and nobody is there on the roots of before.
+async fn begin_session(
+    mut profile: Profile,
+    saved: &mut Saved,
+    token: Token,
+) -> Result<Profile, Failure> {
+    saved.roots.clear();
+    let keep = move || profile.begin_session(token).map(|()| profile);
     Ok(blocking(keep).await??)
 }
 

@@ -46,7 +46,7 @@ use etcetera::BaseStrategy as _;
 use rand_core::OsRng;
 use wire::account::Stretching;
 use wire::codec::Wire;
-use wire::ids::{IdentityHash, Name};
+use wire::ids::{IdentityHash, Name, Token};
 use wire::kdf::{Label, Secret, hash};
 use wire::link::Link;
 use wire::login::stretch_locally;
@@ -254,6 +254,20 @@ impl Profile {
         self.failed = false;
         self.lazy_batches = if durable { 0 } else { self.lazy_batches + 1 };
         Ok(())
+    }
+
+    /// Keeps the token of a new sign-in, and no root from before it: since the last session the account may have been on
+    /// another machine, which called its contacts anew, and the newest call counts.
+    ///
+    /// # Errors
+    /// [`ProfileError`], as [`Self::apply`].
+    pub fn begin_session(&mut self, token: Token) -> Result<(), ProfileError> {
+        guarded(|| {
+            let rows = self.data.write(true)?;
+            rows.clear(Table::Roots)?;
+            rows.commit()
+        })?;
+        self.apply(&[Change::Token(Some(token))])
     }
 
     /// Returns messages exchanged with a peer, the newest first, at most `max` and at most

@@ -226,6 +226,24 @@ fn what_is_too_long_is_refused_with_its_whole_batch() {
 }
 
 #[test]
+fn a_new_session_begins_without_the_roots_of_before() {
+    let (dir, mut profile) = created();
+    let bob = record("bob");
+    profile
+        .apply(&[
+            Change::Contact(Box::new(contact(bob))),
+            Change::Rooted(bob.identity(), root(bob.identity(), 0xa0)),
+        ])
+        .unwrap();
+    let Unlocked { mut profile, saved, .. } = reopened(dir.path(), profile);
+    assert_eq!(saved.roots.len(), 1);
+    profile.begin_session(Token::new(TOKEN)).unwrap();
+    let saved = reopened(dir.path(), profile).saved;
+    assert_eq!((saved.contacts.len(), saved.roots.len()), (1, 0));
+    assert_eq!(saved.token.unwrap().expose(), &TOKEN);
+}
+
+#[test]
 fn nothing_readable_is_on_disk() {
     let (dir, mut profile) = created();
     let bob = record("bob.the.builder");
