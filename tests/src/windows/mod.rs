@@ -27,16 +27,16 @@ use story::Figures;
 /// Plays a story in two real windows of iirs, with a real server, and measures what the window costs.
 ///
 /// Builds `iirs-server` and `iirs` in release, starts an X server that nobody sees (Xvfb) with a window
-/// manager (openbox), and lets xdotool type and click: two people register, find each other and chat,
+/// manager (openbox), and lets xdotool type and click: two people register, one calls the other and they chat,
 /// the server is killed with SIGKILL and started again, one signs out and in, both close their windows;
 /// then the same screens in dark. It waits for what the windows tell in their event logs, never for a
-/// time to pass. Takes under 2 minutes after the build; no display, no network, no root.
+/// time to pass. Takes under 3 minutes after the build; no display, no network, no root.
 #[derive(Parser)]
 #[command(name = "windows", bin_name = "cargo windows")]
 #[command(
     after_help = "Screenshots of all screens go to screenshots/ in the repository, which git ignores; those of the run
 before are removed. At the end it prints the figures with their bounds: `ok`, or `over`. The last line is
-`windows: 17 messages delivered of 17, restarts 1, screenshots 18 in screenshots/`.
+`windows: 17 messages delivered of 17, restarts 1, screenshots 22 in screenshots/`.
 
 The exit code is 0 if everything in the story happened and no figure is more than twice its bound. Otherwise
 it is 1: the step that failed is named, the last screenshot is screenshots/NN-failed.png, and the directory with

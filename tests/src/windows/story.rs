@@ -1,4 +1,4 @@
-//! The story: two people come together, chat, lose the server, and go on.
+//! The story: one calls the other, they chat, lose the server, and go on.
 
 use anyhow::{Context as _, bail};
 
@@ -64,18 +64,16 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Figures> {
     register(stage, &mut ann, "light")?;
     stage.step("bob goes to sign in first, and registers from there");
     register_from_sign_in(stage, &mut bob)?;
-    stage.step("they open each other");
-    open_each_other(stage, &mut ann, &mut bob)?;
+    call_and_accept(stage, &mut ann, &mut bob)?;
     stage.step("they write each other");
-    for (of_ann, of_bob) in ANN.into_iter().zip(BOB) {
+    stage.say(&mut bob, "ann", BOB[0])?;
+    for (of_ann, of_bob) in ANN.into_iter().zip(BOB).skip(1) {
         stage.say(&mut ann, "bob", of_ann)?;
         stage.say(&mut bob, "ann", of_bob)?;
-        // the first two wait until both have opened each other; the others follow each other closely
-        if of_ann == ANN[0] {
-            stage.hear([&mut ann, &mut bob])?;
-        }
     }
     stage.hear([&mut ann, &mut bob])?;
+    stage.step("ann compares the safety number, and marks it");
+    verify(stage, &mut ann)?;
     ann.shoot(&mut stage.desk, "chat-ann-light")?;
     bob.shoot(&mut stage.desk, "chat-bob-light")?;
     stage.step("nobody touches them for a while");
@@ -103,7 +101,7 @@ fn play_dark(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     for (name, theme) in [("cid", "light"), ("dan", "dark")] {
         meet_impostor(stage, name, theme)?;
     }
-    stage.step("dark: both open again, signed in at once");
+    stage.step("dark: both open again, signed in at once, and are contacts still");
     let mut ann = open_signed_in(stage, "ann", LEFT)?;
     let mut bob = open_signed_in(stage, "bob", RIGHT)?;
     open_each_other(stage, &mut ann, &mut bob)?;
@@ -175,6 +173,46 @@ fn register_from_sign_in(stage: &mut Stage<'_>, window: &mut Window) -> anyhow::
     window.await_screen("main", SIGN_IN_MAX)
 }
 
+/// One writes to the other, who is called by that and accepts.
+fn call_and_accept(
+    stage: &mut Stage<'_>,
+    ann: &mut Window,
+    bob: &mut Window,
+) -> anyhow::Result<()> {
+    stage.step("ann finds bob and writes: that calls him");
+    ann.until("bob in the list", ROUNDS_MAX, |seen| seen.places.contains_key("person-bob"))?;
+    find(stage, ann, "bo", "bob")?;
+    ann.shoot(&mut stage.desk, "stranger-light")?;
+    stage.say(ann, "bob", ANN[0])?;
+    ann.shoot(&mut stage.desk, "calling-light")?;
+    stage.step("bob accepts the call");
+    bob.until("a call", ROUNDS_MAX, |seen| seen.places.contains_key("accept-ann"))?;
+    bob.shoot(&mut stage.desk, "called-light")?;
+    bob.click(&stage.desk, "accept-ann")?;
+    bob.until("ann’s conversation", CLICK_MAX, |seen| {
+        seen.opened.last().is_some_and(|it| it == "ann")
+    })?;
+    stage.hear([ann, bob])
+}
+
+/// Looks at the safety number, sets the mark, and goes back to the messages.
+fn verify(stage: &mut Stage<'_>, window: &mut Window) -> anyhow::Result<()> {
+    window.click(&stage.desk, "safety-number")?;
+    window.click(&stage.desk, "verify")?;
+    window.until("the mark", CLICK_MAX, |seen| seen.places.contains_key("unverify"))?;
+    window.shoot(&mut stage.desk, "safety-number-light")?;
+    window.press(&stage.desk, "Escape")
+}
+
+/// Searches for somebody, and opens the one who is found.
+fn find(stage: &Stage<'_>, window: &mut Window, search: &str, peer: &str) -> anyhow::Result<()> {
+    window.fill(&stage.desk, "search", search)?;
+    window.press(&stage.desk, "Return")?;
+    window.until(&format!("{peer}’s conversation"), CLICK_MAX, |seen| {
+        seen.opened.last().is_some_and(|it| it == peer)
+    })
+}
+
 /// One finds the other by the search field, the other by a click on the list.
 fn open_each_other(
     stage: &mut Stage<'_>,
@@ -189,11 +227,7 @@ fn open_each_other(
             seen.places.contains_key(&row)
         })?;
     }
-    ann.fill(&stage.desk, "search", "bo")?;
-    ann.press(&stage.desk, "Return")?;
-    ann.until("bob’s conversation", CLICK_MAX, |seen| {
-        seen.opened.last().is_some_and(|it| it == "bob")
-    })?;
+    find(stage, ann, "bo", "bob")?;
     bob.click(&stage.desk, "person-ann")?;
     bob.until("ann’s conversation", CLICK_MAX, |seen| {
         seen.opened.last().is_some_and(|it| it == "ann")
