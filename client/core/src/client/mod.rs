@@ -132,7 +132,7 @@ pub struct Client {
     requests_out: VecDeque<ClientControl>,
     /// Records of the directory whose names were told.
     listed: u32,
-    /// The directory as it was seen before this process started.
+    /// The directory as it was seen before this session.
     seen_before: Option<DirectoryMark>,
     /// What numbers the server's rounds, since one of them opened that agreed with this machine's clock.
     clock: Option<ServerClock>,
@@ -304,7 +304,7 @@ impl Client {
     pub fn handle_directory_synced(&mut self, now: Now, length: u32, head: Head) {
         self.compare_directory(DirectoryMark { length, head });
         if let Some(before) = self.seen_before.take() {
-            if before.length > self.directory.mark().length {
+            if before.length > length {
                 self.forked();
             }
             self.compare_directory(before);
@@ -336,6 +336,8 @@ impl Client {
     pub fn handle_lost(&mut self) {
         self.keeping.lost();
         self.requests_out.clear();
+        let mark = self.directory.mark();
+        self.seen_before.get_or_insert(mark);
         if self.rounds.take().is_some() {
             self.set_connection(ConnectionState::Lost);
         }
