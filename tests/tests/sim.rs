@@ -478,7 +478,7 @@ fn told_if(change: fn(&mut Vec<Record>)) -> Vec<Vec<ErrorCode>> {
     world.run_rounds(8);
     world.say(1, 0, "we still talk");
     world.run_until_delivered(20);
-    world.people.into_iter().map(|person| person.told).collect()
+    world.people.into_iter().map(|person| person.heard.errors).collect()
 }
 
 /// Somebody else's keys for a name.

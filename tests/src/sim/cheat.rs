@@ -1,14 +1,20 @@
 //! People with an account and a valid layer who send what no honest client sends.
 
+use std::collections::VecDeque;
+
+use client_core::identity::Identity;
+use client_core::invitation_of;
 use rand_chacha::ChaCha20Rng;
 use rand_core::RngCore;
 use wire::codec::Wire;
 use wire::control::{ClientControl, Resume, ServerControl};
-use wire::ids::{Round, Token};
+use wire::dial::{Dial, DialReply, SealedInvitation};
+use wire::directory::Record;
+use wire::ids::{AccountIndex, Round, Token};
 use wire::layer::{Direction, Layer, Place};
 use wire::public_key::AgreementKey;
 use wire::round::{Join, ServerHeader, deposit_frame, deposit_slots_mut};
-use wire::size::{DEPOSIT, DROP_ID, TOKEN, round_frame};
+use wire::size::{CELL, DEPOSIT, DROP_ID, REPLY_SLOT, TOKEN, round_frame};
 
 use super::network::{Channel, ConnId};
 use super::world::{Happening, World, millis, seeded};
@@ -42,6 +48,24 @@ pub enum Cheat {
         /// Whose dead drops.
         at: usize,
     },
+    /// Calls in every dial round, with invitations that nobody opens.
+    FloodNoise,
+    /// Calls a victim in every dial round, each time with a new and genuine invitation.
+    FloodCalls(usize),
+    /// Calls with the invitations that it saw in the replies of its bucket.
+    ReplayInvitations,
+    /// Leaves in dial slots what cannot be said there.
+    MalformedDials,
+}
+
+impl Cheat {
+    /// Tells whether it says anything in dial slots.
+    fn dials(self) -> bool {
+        matches!(
+            self,
+            Self::FloodNoise | Self::FloodCalls(_) | Self::ReplayInvitations | Self::MalformedDials
+        )
+    }
 }
 
 /// What a cheat knows of a victim's deposit: more than it could in truth.
@@ -64,6 +88,11 @@ impl Spied {
         let slots = opened.collect();
         Self { round, frame: frame.to_vec(), slots }
     }
+
+    /// Tells whether the last slot, that of a dial round, calls or wakes somebody.
+    pub fn dials(&self) -> bool {
+        self.slots.last().is_some_and(|slot| Dial::decode(slot) != Ok(Dial::Cover))
+    }
 }
 
 /// One cheat.
@@ -72,9 +101,15 @@ pub struct Cheater {
     pub cheat: Cheat,
     /// Deposits that it sent.
     pub sent: u64,
+    /// What the server knows its account by.
+    pub(super) account: usize,
     rng: ChaCha20Rng,
     conn: Option<ConnId>,
     joined: Option<Joined>,
+    /// The account's keys, if it has some in the directory.
+    identity: Option<Identity>,
+    /// Invitations that were in its replies.
+    seen: VecDeque<SealedInvitation>,
 }
 
 struct Joined {
@@ -84,8 +119,43 @@ struct Joined {
 
 impl Cheater {
     /// Makes a cheat.
-    pub fn new(cheat: Cheat, rng: ChaCha20Rng) -> Self {
-        Self { cheat, sent: 0, rng, conn: None, joined: None }
+    pub fn new(cheat: Cheat, account: usize, rng: ChaCha20Rng) -> Self {
+        let (identity, seen) = (None, VecDeque::new());
+        Self { cheat, sent: 0, account, rng, conn: None, joined: None, identity, seen }
+    }
+
+    /// Remembers the invitation of a reply.
+    fn read(&mut self, round: Round, slots: u8, replies: &[u8]) {
+        let Some(joined) = self.joined.as_ref().filter(|_| round.has_dial()) else { return };
+        let place = Place { direction: Direction::Reply, slot: slots - 1, slots };
+        let last = replies.len() - REPLY_SLOT;
+        let mut cell = [0; CELL];
+        joined.layer.open(round, place, &replies[last..], &mut cell).expect("the reply is its own");
+        let reply = DialReply::decode(&cell).expect("every reply of a dial slot is one");
+        if !self.seen.contains(&reply.invitation) {
+            self.seen.push_back(reply.invitation);
+        }
+    }
+
+    /// Says what it leaves in the dial slot.
+    fn dial(&mut self, round: Round, victim: Option<&Record>) -> Vec<u8> {
+        let (bucket, rng) = (0, &mut self.rng);
+        let invitation = match self.cheat {
+            Cheat::FloodCalls(_) => {
+                let own = self.identity.as_ref().expect("it has an account");
+                let index = AccountIndex(u32::try_from(self.account).expect("few accounts"));
+                let victim = victim.expect("it has a victim");
+                invitation_of(own, index, victim, round, rng).expect("the key is a point")
+            }
+            Cheat::ReplayInvitations => {
+                let Some(seen) = self.seen.pop_front() else { return Dial::Cover.encode() };
+                self.seen.push_back(seen);
+                seen
+            }
+            _ => SealedInvitation::noise(rng),
+        };
+        let bucket = if self.cheat == Cheat::MalformedDials { 1 } else { bucket };
+        Dial::Invitation { bucket, invitation }.encode()
     }
 }
 
@@ -119,8 +189,12 @@ impl World {
             cheater.joined = Some(Joined { layer, open: None });
             return self.send_up(conn, Channel::Round, Join { key: own.public() }.encode(slots));
         };
-        let Ok((header, _)) = ServerHeader::decode(bytes, slots) else { return };
-        if joined.open.replace(header.open).is_some() {
+        let Ok((header, replies)) = ServerHeader::decode(bytes, slots) else { return };
+        let last = joined.open.replace(header.open);
+        if let Some(last) = last {
+            cheater.read(last, slots, replies);
+        }
+        if let Some(joined) = cheater.joined.as_mut().filter(|_| last.is_some()) {
             joined.layer.step();
         }
         let late = self.service.period * 85 / 100;
@@ -131,14 +205,31 @@ impl World {
     pub(super) fn cheats(&mut self, who: usize, conn: ConnId) {
         let slots = self.service.slots;
         let cheater = &mut self.cheats[who - CHEATS_FROM];
+        let Some(Joined { open: Some(open), .. }) = cheater.joined else { return };
         if cheater.conn != Some(conn) {
             return;
         }
-        let Some(Joined { layer, open: Some(open) }) = &cheater.joined else { return };
-        let (open, rng) = (*open, &mut cheater.rng);
-        let random = noise(slots, rng);
+        let mut random = noise(slots, &mut cheater.rng);
+        if open.has_dial() && cheater.cheat.dials() {
+            let victim = match cheater.cheat {
+                Cheat::FloodCalls(victim) => Some(self.people[victim].identity()),
+                _ => None,
+            };
+            let dial = cheater.dial(open, victim.as_ref().map(Identity::record));
+            let last = random.last_mut().expect("every deposit has slots");
+            // every other malformed dial is noise
+            if cheater.cheat != Cheat::MalformedDials || open.0.is_multiple_of(2) {
+                last.copy_from_slice(&dial);
+            }
+        }
+        let Some(Joined { layer, .. }) = &cheater.joined else { return };
+        let rng = &mut cheater.rng;
         let frames = match cheater.cheat {
             Cheat::Silent => vec![],
+            Cheat::FloodNoise
+            | Cheat::FloodCalls(_)
+            | Cheat::ReplayInvitations
+            | Cheat::MalformedDials => vec![sealed(layer, open, slots, &random)],
             Cheat::Doubled => vec![sealed(layer, open, slots, &random); 2],
             Cheat::Old => vec![sealed(layer, Round(open.0 - 1), slots, &random)],
             Cheat::Future => vec![sealed(layer, open.next(), slots, &random)],
@@ -182,7 +273,14 @@ impl World {
     pub fn add_cheat(&mut self, cheat: Cheat) -> usize {
         let place = self.cheats.len();
         let rng = seeded(self.seed, "cheat", &[place as u64]);
-        self.cheats.push(Cheater::new(cheat, rng));
+        let mut cheater = Cheater::new(cheat, CHEATS_FROM + place, rng);
+        if let Cheat::FloodCalls(_) = cheat {
+            let name = format!("cheat-{place}").parse().expect("it is a name");
+            let identity = Identity::random(name, &mut cheater.rng);
+            cheater.account = self.service.register(*identity.record());
+            cheater.identity = Some(identity);
+        }
+        self.cheats.push(cheater);
         let who = CHEATS_FROM + place;
         self.happens(millis(0), Happening::Dial { who, incarnation: 0 });
         place

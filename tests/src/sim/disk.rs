@@ -7,7 +7,7 @@ use client_core::record::{
     Change, Contact, Outgoing, RECEIVED_IDS_MAX, Saved, SavedRoot, ServerClock,
 };
 use wire::directory::{Head, Record};
-use wire::ids::{IdentityHash, MessageId, Round};
+use wire::ids::{AccountIndex, IdentityHash, MessageId, Round};
 
 /// What one person's machine keeps.
 #[derive(Default)]
@@ -23,6 +23,7 @@ pub struct Disk {
     roots: BTreeMap<IdentityHash, SavedRoot>,
     declined: BTreeMap<IdentityHash, Round>,
     vault: u64,
+    vault_used: u64,
     /// Written without a flush: durable with the next change that somebody waits for.
     unflushed: Vec<Change>,
     /// Handed over.
@@ -40,6 +41,22 @@ pub enum Durable {
 }
 
 impl Disk {
+    /// Puts a contact there, with the root of a call of long ago.
+    pub fn befriend(&mut self, record: Record, index: AccountIndex, root: SavedRoot) {
+        let peer = record.identity();
+        let contact = Contact {
+            record,
+            index,
+            verified: false,
+            blocked: false,
+            forgotten: false,
+            unsaved: false,
+        };
+        self.open.push(record);
+        self.contacts.insert(peer, contact);
+        self.roots.insert(peer, root);
+    }
+
     /// Takes changes over.
     pub fn keep(&mut self, batch: u64, changes: Vec<Change>) {
         self.batches.push_back((batch, changes));
@@ -83,6 +100,7 @@ impl Disk {
             roots: self.roots.iter().map(|(peer, root)| (*peer, root.duplicate())).collect(),
             declined: self.declined.iter().map(|(peer, until)| (*peer, *until)).collect(),
             vault: self.vault,
+            vault_used: self.vault_used,
         }
     }
 
@@ -137,6 +155,7 @@ impl Disk {
             Change::Declined(peer, until) => {
                 self.declined.insert(peer, until);
             }
+            Change::VaultUsed(version) => self.vault_used = version,
             Change::Vault(version, saved) => {
                 self.vault = version;
                 for peer in saved {

@@ -24,6 +24,7 @@ pub mod network;
 pub mod observer;
 pub mod person;
 pub mod service;
+pub mod telling;
 pub mod texts;
 pub mod world;
 

@@ -41,6 +41,20 @@ struct Written {
     label: String,
     text: String,
     state: Option<MessageState>,
+    times: Times,
+}
+
+/// The rounds that were open when a message came so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// It was written.
+    pub written: Round,
+    /// The writer was told that it went out for the first time.
+    pub sent: Option<Round>,
+    /// It was on the reader's disk.
+    pub kept: Option<Round>,
+    /// The writer was told that it is delivered.
+    pub delivered: Option<Round>,
 }
 
 impl Model {
@@ -57,31 +71,40 @@ impl Model {
         let same = asked.is_some_and(|asked| asked.0 == label && asked.1 == text);
         assert!(same, "{from} keeps a message to {to} that nobody wrote, or out of order: {label}");
         let (label, text) = (label.to_owned(), text.to_owned());
-        thread.written.push(Written { label, text, state: None });
+        let times = Times { written: self.opened, sent: None, kept: None, delivered: None };
+        thread.written.push(Written { label, text, state: None, times });
     }
 
     /// A message became durable at the reader's: from now on it is in the history.
     pub fn kept(&mut self, from: usize, to: usize, text: &str) {
         let thread = self.threads.entry((from, to)).or_default();
-        let Some(next) = thread.written.get(thread.kept) else {
+        let Some(next) = thread.written.get_mut(thread.kept) else {
             panic!("{to} keeps a message from {from} that nobody wrote, or one twice: {text:?}");
         };
         assert_eq!(next.text, text, "{to} keeps a message from {from} changed or out of order");
+        next.times.kept = Some(self.opened);
         thread.kept += 1;
     }
 
-    /// A message is told to the reader's program.
-    pub fn told(&mut self, from: usize, to: usize, text: &str) {
-        let thread = self.threads.entry((from, to)).or_default();
-        assert!(thread.told < thread.kept, "{to} is told what is not on disk, or twice: {text:?}");
-        assert_eq!(thread.written[thread.told].text, text, "{to} is told something else");
+    /// A message of somebody is told to the reader's program; the programs know writers by a name, which several
+    /// may have had.
+    pub fn told(&mut self, writers: &[usize], to: usize, text: &str) {
+        let waits =
+            |it: &Thread| it.written[it.told..it.kept].first().is_some_and(|it| it.text == text);
+        let threads = self.threads.iter_mut();
+        let mut threads = threads.filter(|((from, it), _)| *it == to && writers.contains(from));
+        let Some((_, thread)) = threads.find(|(_, thread)| waits(thread)) else {
+            panic!("{to} is told something else than what is next on disk, or twice: {text:?}");
+        };
         thread.told += 1;
     }
 
     /// A state is told to the writer's program.
-    pub fn state(&mut self, from: usize, to: usize, label: &str, state: MessageState) {
-        let thread = self.threads.entry((from, to)).or_default();
-        let Some(place) = thread.written.iter().position(|it| it.label == label) else {
+    pub fn state(&mut self, from: usize, label: &str, state: MessageState) {
+        let place = |it: &Thread| it.written.iter().position(|it| it.label == label);
+        let mut threads = self.threads.iter_mut().filter(|((it, _), _)| *it == from);
+        let found = threads.find_map(|((_, to), thread)| Some((to, place(thread)?, thread)));
+        let Some((to, place, thread)) = found else {
             panic!("{from} is told {} of {label}, which is not durable", state.as_str());
         };
         let written = &mut thread.written[place];
@@ -91,6 +114,11 @@ impl Model {
         if state == MessageState::Delivered {
             assert!(place < thread.kept, "{label} is told delivered, but is not on {to}'s disk");
             assert!(place < thread.delivered, "{label} is told delivered before it is durable");
+        }
+        match state {
+            MessageState::Queued => (),
+            MessageState::Sent => written.times.sent = written.times.sent.or(Some(self.opened)),
+            MessageState::Delivered => written.times.delivered = Some(self.opened),
         }
         written.state = Some(state);
     }
@@ -136,6 +164,11 @@ impl Model {
     /// Forgets the round that is open: the server was put back to an old copy on purpose.
     pub fn forget_rounds(&mut self) {
         self.opened = Round::NONE;
+    }
+
+    /// Returns when each message came how far.
+    pub fn times(&self) -> impl Iterator<Item = Times> {
+        self.threads.values().flat_map(|thread| thread.written.iter().map(|it| it.times))
     }
 
     /// Counts what was written and is durable.

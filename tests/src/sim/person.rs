@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use client_core::api::{Command, ErrorCode, Event};
+use client_core::api::Command;
 use client_core::client::{Client, Output};
 use client_core::directory::MemoryRecords;
 use client_core::identity::{Identity, MasterKey};
@@ -13,15 +13,16 @@ use wire::codec::Wire;
 use wire::control::{
     ClientControl, Page, Pull, Resume, ServerControl, Session, VaultGet, VaultPart,
 };
-use wire::ids::{Name, Round, Token};
+use wire::ids::{Name, Token};
 use wire::layer::Layer;
 use wire::public_key::AgreementKey;
 use wire::round::{ClientFrame, Join};
-use wire::size::{CONTROL_BODY, TOKEN, VAULT_PARTS};
+use wire::size::TOKEN;
 
 use super::cheat::Spied;
 use super::disk::{Disk, Durable};
 use super::network::{Channel, ConnId, Way};
+use super::telling::Heard;
 use super::world::{Happening, World, millis, seeded};
 
 /// How long a client waits before it dials again.
@@ -34,6 +35,10 @@ pub enum Leak {
     LateDeposit,
     /// It sends one more control frame.
     ExtraControl,
+    /// Its deposit leaves 1 ms later when it calls or wakes somebody.
+    LateDial,
+    /// It sends one more control frame when its contacts have changed.
+    EagerVault,
 }
 
 /// One honest person.
@@ -52,10 +57,13 @@ pub struct Person {
     pub answered: u64,
     /// Frames of the server that the client refused.
     pub refused: u64,
-    /// Errors that this person was told.
-    pub told: Vec<ErrorCode>,
+    /// What this person was told.
+    pub heard: Heard,
+    /// Number of the person who has the account first; another one for a second machine of the account.
+    pub owner: usize,
+    /// Place of the account's record in the directory, which is what the server knows the account by.
+    pub(super) account: usize,
     seed: u64,
-    index: usize,
     incarnation: u64,
     written_until: Duration,
 }
@@ -79,7 +87,7 @@ enum Line {
     SigningIn(ConnId),
     Pulling(ConnId, Box<Session>, u8),
     /// Fetches the vault, of which these parts are here.
-    Unsealing(ConnId, Box<Session>, Vec<[u8; CONTROL_BODY]>),
+    Unsealing(ConnId, Box<Session>, Vec<VaultPart>),
     Joined(Joined),
 }
 
@@ -103,8 +111,8 @@ impl Line {
 }
 
 impl Person {
-    /// Makes a person who has an account and no process yet.
-    pub fn new(seed: u64, index: usize, name: Name) -> Self {
+    /// Makes a person who has an account and no process yet, or a further machine of an owner's account.
+    pub fn new(seed: u64, owner: usize, name: Name) -> Self {
         Self {
             name,
             disk: Disk::default(),
@@ -113,9 +121,10 @@ impl Person {
             opens: BTreeSet::new(),
             answered: 0,
             refused: 0,
-            told: Vec::new(),
+            heard: Heard::default(),
+            owner,
+            account: 0,
             seed,
-            index,
             incarnation: 0,
             written_until: Duration::ZERO,
         }
@@ -123,12 +132,12 @@ impl Person {
 
     /// Returns the account's keys, the same each time.
     pub fn identity(&self) -> Identity {
-        Identity::random(self.name, &mut seeded(self.seed, "identity", &[self.index as u64]))
+        Identity::random(self.name, &mut seeded(self.seed, "identity", &[self.owner as u64]))
     }
 
     /// Returns the key of the account's vault, the same each time.
-    fn vault_key(&self) -> VaultKey {
-        let mut rng = seeded(self.seed, "master", &[self.index as u64]);
+    pub fn vault_key(&self) -> VaultKey {
+        let mut rng = seeded(self.seed, "master", &[self.owner as u64]);
         VaultKey::of(&MasterKey::random(&mut rng))
     }
 
@@ -154,6 +163,7 @@ impl World {
         let person = &mut self.people[who];
         assert!(person.process.is_none(), "a client runs once");
         person.incarnation += 1;
+        person.heard.started();
         let generator = |purpose| seeded(person.seed, purpose, &[who as u64, person.incarnation]);
         let contents = Box::new(generator("contents"));
         let schedule = generator("schedule");
@@ -188,7 +198,7 @@ impl World {
             return;
         }
         person.disk.kill();
-        self.model.killed(who);
+        self.model.killed(self.people[who].owner);
         conn.into_iter().for_each(|conn| self.cut(conn));
     }
 
@@ -210,7 +220,9 @@ impl World {
         let Some(process) = &mut self.people[who].process else { return };
         process.line = Line::SigningIn(conn);
         self.observer.saw(self.at, who, Way::Up, 0);
-        let resume = ClientControl::Resume(Resume { token: Token::new([0; TOKEN]) });
+        let mut token = [0; TOKEN];
+        token[..8].copy_from_slice(&(who as u64).to_le_bytes());
+        let resume = ClientControl::Resume(Resume { token: Token::new(token) });
         self.send_up(conn, Channel::Control, resume.encode());
     }
 
@@ -240,19 +252,20 @@ impl World {
     }
 
     pub(super) fn written(&mut self, who: usize, batch: u64) {
+        let owner = self.people[who].owner;
         for durable in self.people[who].disk.write(batch) {
             match durable {
                 Durable::Ours(outgoing) => {
                     let to = self.whose(&outgoing.peer);
-                    self.model.written(who, to, &outgoing.label, &outgoing.text);
+                    self.model.written(owner, to, &outgoing.label, &outgoing.text);
                 }
                 Durable::Theirs(from, text) => {
                     let from = self.whose(&from);
-                    self.model.kept(from, who, &text);
+                    self.model.kept(from, owner, &text);
                 }
                 Durable::Delivered(outgoing) => {
                     let to = self.whose(&outgoing.peer);
-                    self.model.delivered(who, to, &outgoing.label);
+                    self.model.delivered(owner, to, &outgoing.label);
                 }
             }
         }
@@ -309,7 +322,7 @@ impl World {
                 }
             }
             (Line::Unsealing(_, session, parts), ServerControl::VaultPart(part)) => {
-                self.unseal(who, conn, session, parts, &part);
+                self.unseal(who, conn, session, parts, *part);
             }
             (line @ Line::Joined(_), control) => {
                 process.line = line;
@@ -349,16 +362,22 @@ impl World {
         who: usize,
         conn: ConnId,
         session: Box<Session>,
-        mut parts: Vec<[u8; CONTROL_BODY]>,
-        part: &VaultPart,
+        mut parts: Vec<VaultPart>,
+        part: VaultPart,
     ) {
-        parts.push(part.bytes);
-        let Some(process) = &mut self.people[who].process else { return };
-        if let Ok(parts) = <&[_; VAULT_PARTS as usize]>::try_from(&parts[..]) {
-            let sealed = SealedVault::from_parts(parts);
-            return self.join(who, conn, &session, part.version, &sealed);
+        let version = part.version;
+        if parts.first().is_some_and(|first| first.version != version) {
+            // another session stored one meanwhile: from the beginning
+            parts.clear();
+        } else {
+            parts.push(part);
         }
-        let next = VaultGet { part: part.part + 1 };
+        let Some(process) = &mut self.people[who].process else { return };
+        if let [first, second, third] = &parts[..] {
+            let sealed = SealedVault::from_parts(&[first.bytes, second.bytes, third.bytes]);
+            return self.join(who, conn, &session, version, &sealed);
+        }
+        let next = VaultGet { part: u8::try_from(parts.len()).expect("three parts") };
         process.line = Line::Unsealing(conn, session, parts);
         self.send_up(conn, Channel::Control, ClientControl::VaultGet(next).encode());
     }
@@ -436,70 +455,32 @@ impl World {
             panic!("a client sends a deposit that is none");
         };
         self.model.deposited(who, deposit.round);
+        let person = &self.people[who];
         let conn = joined.conn;
         if !self.cheats.is_empty() {
             let spied = Spied::new(&joined.spy, slots, deposit.round, &frame);
             self.spied.entry(who).or_default().push(spied);
         }
-        let leak = person.leak.filter(|_| person.has_content());
+        let dials = || {
+            let spied = Spied::new(&joined.spy, slots, deposit.round, &frame);
+            deposit.round.has_dial() && spied.dials()
+        };
+        let leak = person.leak.filter(|leak| match leak {
+            Leak::LateDeposit | Leak::ExtraControl => person.has_content(),
+            Leak::LateDial => dials(),
+            Leak::EagerVault => person.heard.has_news,
+        });
+        self.people[who].heard.has_news = false;
         match leak {
             None => self.send_up(conn, Channel::Round, frame),
-            Some(Leak::LateDeposit) => {
+            Some(Leak::LateDeposit | Leak::LateDial) => {
                 let late = Happening::Leaves { conn, channel: Channel::Round, bytes: frame };
                 self.happens(millis(1), late);
             }
-            Some(Leak::ExtraControl) => {
+            Some(Leak::ExtraControl | Leak::EagerVault) => {
                 self.send_up(conn, Channel::Round, frame);
                 self.send_up(conn, Channel::Control, ClientControl::Idle.encode());
             }
-        }
-    }
-
-    fn event(&mut self, who: usize, event: Event) {
-        match event {
-            Event::State { label, peer, state, .. } => {
-                let to = self.called(&peer);
-                self.model.state(who, to, &label, state);
-            }
-            Event::Message { peer, text, .. } => {
-                let from = self.called(&peer);
-                self.model.told(from, who, &text);
-            }
-            Event::Round { number, missed, .. } => {
-                assert!(Round(number) <= self.round, "an answer to a round that is not over");
-                let person = &mut self.people[who];
-                person.answered += 1;
-                let process = person.process.as_mut().expect("only a running client tells");
-                process.missed = missed;
-            }
-            Event::Error { code, text, .. } => {
-                assert!(self.expected.contains(&code), "{who} is told {}: {text}", code.as_str());
-                self.people[who].told.push(code);
-            }
-            Event::Progress(_)
-            | Event::Registered { .. }
-            | Event::Request { .. }
-            | Event::Calling { .. }
-            | Event::Answered { .. }
-            | Event::KeyChanged { .. }
-            | Event::Contact(_)
-            | Event::Forgotten { .. }
-            | Event::Contacts { .. }
-            | Event::VaultStored { .. }
-            | Event::Sessions { .. }
-            | Event::SessionEnded { .. }
-            | Event::PasswordChanged
-            | Event::AccountDeleted
-            | Event::SignedIn { .. }
-            | Event::RoundOpen { .. }
-            | Event::Directory { .. }
-            | Event::Listed { .. }
-            | Event::History { .. }
-            | Event::SafetyNumber { .. }
-            | Event::RetryIn { .. }
-            | Event::Status(_)
-            | Event::Connection(_)
-            | Event::Ended { .. } => (),
         }
     }
 

@@ -12,7 +12,8 @@ use wire::account::{SealedIdentity, SealedMaster};
 use wire::close::Close;
 use wire::codec::Wire;
 use wire::control::{
-    ClientControl, Page, Pull, ServerControl, Session, VaultGet, VaultPart, VaultPut, VaultVersion,
+    ClientControl, Page, Pull, Resume, ServerControl, Session, VaultGet, VaultPart, VaultPut,
+    VaultVersion,
 };
 use wire::dial::buckets;
 use wire::directory::{Head, Record};
@@ -63,6 +64,8 @@ struct Process {
 /// What the server knows of a connection.
 struct Visit {
     account: usize,
+    /// Tells the machines of an account apart.
+    token: [u8; TOKEN],
     sign_in: u64,
     stay: Option<Stay>,
     deposits: u32,
@@ -108,9 +111,20 @@ impl Service {
         }
     }
 
-    /// Adds an account to the directory.
-    pub fn register(&mut self, record: Record) {
+    /// Adds an account, or its deletion, to the directory; returns the record's place.
+    pub fn register(&mut self, record: Record) -> usize {
         self.directory.push(record);
+        self.directory.records.len() - 1
+    }
+
+    /// Returns an account's vault with its version, if one was stored.
+    pub fn vault(&self, account: AccountIndex) -> Option<&(u64, Box<[u8; VAULT]>)> {
+        self.vaults.get(&(account.0 as usize))
+    }
+
+    /// Exchanges an account's vault, as no honest server does.
+    pub fn put_back(&mut self, account: AccountIndex, version: u64, vault: Box<[u8; VAULT]>) {
+        self.vaults.insert(account.0 as usize, (version, vault));
     }
 
     /// Shows an account a directory of its own from now on.
@@ -225,8 +239,8 @@ impl Service {
         }
         let send = |answer: &ServerControl| (conn, Channel::Control, answer.encode());
         match request {
-            ClientControl::Resume(_) => {
-                let session = self.sign_in(conn, account);
+            ClientControl::Resume(Resume { token }) => {
+                let session = self.sign_in(conn, account, *token.expose());
                 Ok(vec![send(&ServerControl::Session(Box::new(session)))])
             }
             ClientControl::Pull(Pull { from, pages }) => {
@@ -287,7 +301,7 @@ impl Service {
         };
         session.staged.clear();
         let stored = self.vaults.get(&account).map_or(0, |(version, _)| *version);
-        if put.base != stored {
+        if put.base != stored || put.version <= stored {
             return Ok(ServerControl::VaultConflict(VaultVersion { version: stored }));
         }
         self.vaults.insert(account, (put.version, vault));
@@ -302,9 +316,9 @@ impl Service {
             (ClientFrame::Join(join), None) => {
                 let layer = process.key.layer_for(&join.key).map_err(|_| Close::Protocol)?;
                 let account = u32::try_from(session.account).expect("few accounts");
-                let token = [0; 32];
                 let account = AccountIndex(account);
-                let member = Member { account, token, sign_in: session.sign_in };
+                let Visit { token, sign_in, .. } = *session;
+                let member = Member { account, token, sign_in };
                 session.stay = Some(process.room.join(member, layer));
                 Ok(())
             }
@@ -319,13 +333,14 @@ impl Service {
         }
     }
 
-    fn sign_in(&mut self, conn: ConnId, account: usize) -> Session {
+    fn sign_in(&mut self, conn: ConnId, account: usize, token: [u8; TOKEN]) -> Session {
         let log = self.log(account);
         let (directory_length, directory_head) = (log.length(), log.head(log.records.len()));
         let process = self.process.as_mut().expect("only a running server answers");
         process.sign_ins += 1;
         let session = Visit {
             account,
+            token,
             sign_in: process.sign_ins,
             stay: None,
             deposits: 0,

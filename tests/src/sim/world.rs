@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use client_core::api::{Command, ErrorCode};
 use client_core::client::Now;
+use client_core::record::SavedRoot;
 use mixer::Counts;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
-use wire::ids::{IdentityHash, Round};
-use wire::kdf::{Label, hash};
+use wire::close::Close;
+use wire::directory::Record;
+use wire::ids::{AccountIndex, IdentityHash, Name, Round};
+use wire::kdf::{Label, Secret, hash};
 
 use super::cheat::{CHEATS_FROM, Cheater, Spied};
 use super::model::Model;
@@ -128,14 +131,38 @@ impl World {
 
     /// Adds an account; returns its number.
     pub fn register(&mut self) -> usize {
+        let name = format!("person-{}", self.people.len()).parse().expect("it is a name");
+        self.register_as(name)
+    }
+
+    /// Adds an account under a name, which somebody may have had before; returns its number.
+    pub fn register_as(&mut self, name: Name) -> usize {
         let who = self.people.len();
-        let name = format!("person-{who}").parse().expect("it is a name");
-        let person = Person::new(self.seed, who, name);
+        let mut person = Person::new(self.seed, who, name);
         let record = *person.identity().record();
         self.by_identity.insert(record.identity(), who);
-        self.service.register(record);
+        person.account = self.service.register(record);
         self.people.push(person);
         who
+    }
+
+    /// Adds a machine with an empty disk to somebody's account; returns its number. Nothing may be under way, since
+    /// what a machine has on disk stays there.
+    pub fn add_machine(&mut self, owner: usize) -> usize {
+        assert_eq!(self.model.open(), Vec::<String>::new(), "everything is delivered before");
+        let who = self.people.len();
+        let Person { name, account, .. } = self.people[owner];
+        let mut machine = Person::new(self.seed, owner, name);
+        machine.account = account;
+        self.people.push(machine);
+        who
+    }
+
+    /// Deletes somebody's account; his client is gone at once.
+    pub fn delete_account(&mut self, who: usize) {
+        self.kill(who);
+        let person = &self.people[who];
+        self.service.register(Record::deletion(person.name, person.identity().signing()));
     }
 
     /// Starts everybody's client.
@@ -147,6 +174,30 @@ impl World {
     pub fn open(&mut self, one: usize, other: usize) {
         self.open_one(one, other);
         self.open_one(other, one);
+    }
+
+    /// Makes two people contacts who called each other long ago, and have the root of that call on their disks.
+    pub fn befriend(&mut self, one: usize, other: usize) {
+        let pair = [one as u64, other as u64];
+        let secret = |purpose| {
+            let mut rng = seeded(self.seed, purpose, &pair);
+            Secret::random(&mut rng)
+        };
+        let (hello, outer) = (secret("hello"), secret("outer"));
+        let records = [one, other].map(|who| *self.people[who].identity().record());
+        let first = Round(self.round.0 - 100);
+        let caller = records[0].identity();
+        for (who, peer) in [(one, 1), (other, 0)] {
+            let (hello, outer) = (hello.duplicate(), outer.duplicate());
+            let root = SavedRoot { caller, first, heard: true, hello, outer, steps: 0 };
+            let index = self.account([one, other][peer]);
+            self.people[who].disk.befriend(records[peer], index, root);
+        }
+    }
+
+    /// Returns what the server knows somebody's account by.
+    pub fn account(&self, who: usize) -> AccountIndex {
+        AccountIndex(u32::try_from(self.people[who].account).expect("few accounts"))
     }
 
     /// Has one person open another.
@@ -169,7 +220,8 @@ impl World {
         self.labels += 1;
         let (text, label) = (text.into(), format!("message-{}", self.labels));
         let peer = self.people[to].name.to_string();
-        self.model.asked(from, to, &label, &text);
+        let (from_owner, to_owner) = (self.people[from].owner, self.people[to].owner);
+        self.model.asked(from_owner, to_owner, &label, &text);
         self.command(from, Command::Send { peer, text, label });
     }
 
@@ -243,9 +295,11 @@ impl World {
         self.by_identity[identity]
     }
 
-    pub(super) fn called(&self, name: &str) -> usize {
-        let place = self.people.iter().position(|person| person.name.as_str() == name);
-        place.expect("a client tells only names of the directory")
+    /// Returns all who have, or had, an account of this name.
+    pub(super) fn called(&self, name: &str) -> impl Iterator<Item = usize> {
+        let people = self.people.iter().enumerate();
+        let owners = people.filter(|(who, person)| person.owner == *who);
+        owners.filter(move |(_, person)| person.name.as_str() == name).map(|(who, _)| who)
     }
 
     pub(super) fn happens(&mut self, after: Duration, happening: Happening) {
@@ -325,7 +379,11 @@ impl World {
             return self.cut(conn);
         }
         let peer = self.network.peer(conn);
-        match self.service.arrive(conn, peer, channel, bytes) {
+        let account = match peer {
+            cheat @ CHEATS_FROM.. => self.cheats[cheat - CHEATS_FROM].account,
+            who => self.people[who].account,
+        };
+        match self.service.arrive(conn, account, channel, bytes) {
             Ok(sent) => {
                 for (conn, channel, bytes) in sent {
                     self.send_down(conn, channel, bytes);
@@ -367,12 +425,19 @@ impl World {
         self.counts.pairs += counts.pairs;
         self.counts.lone += counts.lone;
         self.counts.crowded += counts.crowded;
+        self.counts.malformed_dials += counts.malformed_dials;
         for (conn, channel, bytes) in turned.sent {
             if self.network.is_whole(conn) {
                 self.send_down(conn, channel, bytes);
             }
         }
-        turned.ended.into_iter().for_each(|(conn, _)| self.end(conn));
+        for (conn, close) in turned.ended {
+            let peer = self.network.peer(conn);
+            self.end(conn);
+            if close == Close::TakenOver && peer < CHEATS_FROM {
+                self.kill(peer);
+            }
+        }
         self.happens(self.service.period, Happening::Turn { process });
     }
 }
