@@ -2,22 +2,22 @@
 //!
 //! ```text
 //! key 33 · sealed box (IV 16 · box 144 · tag 32) · padding 15
-//! box: version 1 · flags 1 · reserved 2 · directory index 4 · first round 8 · caller 32 · head 32 · signature 64
+//! box: version 1 · flags 1 · reserved 2 · directory index 4 · first round 8 · caller 32 · secret 32 · signature 64
 //! ```
 //!
-//! The first message of Noise's IK pattern (Perrin 2018), over P-256: the box is sealed under the agreement of the
-//! ephemeral key with the long-term one of the person called, and the caller's identity is inside.
+//! After the first message of Noise's IK pattern (Perrin 2018), over P-256: the box is sealed under the agreement of the
+//! ephemeral key with the long-term one of the person called, and the caller's identity is inside. What a call goes by is
+//! a secret in the box, not the ephemeral key: so the same call goes out again in bytes that nobody else can know again.
 
 use crate::VERSION;
 use crate::codec::{DecodeError, Reader, Wire, Writer};
 use crate::dial::SealedInvitation;
-use crate::directory::Head;
 use crate::ids::{AccountIndex, IdentityHash, Round};
+use crate::kdf::Secret;
 use crate::public_key::PublicKey;
 use crate::size::{INVITATION, INVITATION_BOX, PUBLIC_KEY, SEALED_OVERHEAD, SIGNATURE};
 
 /// What is inside the box, 144 bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Invitation {
     /// The caller's place in the directory.
     pub index: AccountIndex,
@@ -25,9 +25,9 @@ pub struct Invitation {
     pub first: Round,
     /// The caller's identity.
     pub caller: IdentityHash,
-    /// Head of the directory right after the caller's record.
-    pub head: Head,
-    /// ECDSA P-256 by the caller over everything above, the ephemeral key and the identity of the person called.
+    /// What the root of the call comes from, beside both long-term keys.
+    pub secret: Secret,
+    /// ECDSA P-256 by the caller over everything above and the identity of the person called.
     pub signature: [u8; SIGNATURE],
 }
 
@@ -47,7 +47,7 @@ impl Wire for Invitation {
         out.u32(self.index.0);
         out.u64(self.first.0);
         self.caller.write(out);
-        self.head.write(out);
+        out.bytes(self.secret.expose());
         out.bytes(&self.signature);
     }
 
@@ -61,7 +61,7 @@ impl Wire for Invitation {
             index: AccountIndex(input.u32()?),
             first: Round(input.u64()?),
             caller: IdentityHash::read(input)?,
-            head: Head::read(input)?,
+            secret: Secret::new(input.array()?),
             signature: input.array()?,
         })
     }

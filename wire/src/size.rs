@@ -52,8 +52,8 @@ pub const DEPOSIT_SLOT: usize = DEPOSIT + LAYER_TAG;
 pub const REPLY_SLOT: usize = CELL + LAYER_TAG;
 /// Invitation of a dial slot: key, sealed box of 192 bytes, random padding.
 pub const INVITATION: usize = 240;
-/// Inside of an invitation's sealed box: version, flags, reserved, index, first round, caller, head, signature.
-pub const INVITATION_BOX: usize = 1 + 1 + 2 + 4 + 8 + HASH + HASH + SIGNATURE;
+/// Inside of an invitation's sealed box: version, flags, reserved, index, first round, caller, secret, signature.
+pub const INVITATION_BOX: usize = 1 + 1 + 2 + 4 + 8 + HASH + KEY + SIGNATURE;
 /// Wake-up of a dial slot: an HMAC-SHA-256 cut short.
 pub const WAKE_UP: usize = 16;
 /// Wake-ups in the reply to a dial slot, behind one invitation.

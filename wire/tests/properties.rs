@@ -128,12 +128,12 @@ proptest! {
 
     #[test]
     fn invitations(
-        (index, first) in any::<(u32, u64)>(), caller in array(), head in array(),
+        (index, first) in any::<(u32, u64)>(), caller in array(), secret in array(),
         signature in array(), noise in noise(),
     ) {
         let (index, first) = (AccountIndex(index), Round(first));
-        let (caller, head) = (IdentityHash(caller), Head(head));
-        holds_for(&Shown(Invitation { index, first, caller, head, signature }), &noise);
+        let (caller, secret) = (IdentityHash(caller), Secret::new(secret));
+        holds_for(&Shown(Invitation { index, first, caller, secret, signature }), &noise);
     }
 
     #[test]

@@ -137,11 +137,11 @@ fn dials() {
         index: AccountIndex(0x0102_0304),
         first: Round(0x0102_0304_0506_0708),
         caller: IdentityHash([0xd4; 32]),
-        head: Head([0xd5; 32]),
+        secret: Secret::new([0xd5; 32]),
         signature: [0xd6; 64],
     };
     let bytes = check(&mut vectors, "inside of an invitation", &inside);
-    assert!(Invitation::decode(&bytes).unwrap() == inside);
+    assert!(Invitation::decode(&bytes).unwrap().encode() == bytes);
     let wake_ups = std::array::from_fn(|place| WakeUp([0xe0 + place as u8; 16]));
     let reply = DialReply { invitation: SealedInvitation([0xd3; 240]), wake_ups };
     let bytes = check(&mut vectors, "reply", &reply);

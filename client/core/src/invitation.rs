@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! es = ECDH(ephemeral, callee)      ss = ECDH(caller, callee)
-//! box key = HKDF(es)                root = HKDF(es ‖ ss), both with all that names the call
+//! box key = HKDF(es)                root = HKDF(secret of the call ‖ ss), both with all that names the call
 //! ```
+//!
+//! A call goes out again and again until it is answered, each time under another ephemeral key: nobody but the person
+//! called sees that two invitations are one call, or that one is an invitation at all.
 //!
 //! Whoever steals the callee's long-term key opens recorded invitations, and so learns callers and drops; what people
 //! write is under the epochs, which begin with fresh keys of both sides.
@@ -13,11 +16,11 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use rand_core::CryptoRngCore;
 use wire::codec::Wire;
 use wire::dial::SealedInvitation;
-use wire::directory::{Head, Record};
+use wire::directory::Record;
 use wire::ids::{AccountIndex, IdentityHash, Round};
 use wire::invitation::{Invitation, SEALED};
 use wire::kdf::{Label, Secret, hash};
-use wire::public_key::{AgreementKey, NotOnCurve, PublicKey};
+use wire::public_key::{AgreementKey, NotOnCurve};
 use wire::sealed;
 use wire::size::{INVITATION, INVITATION_BOX, PUBLIC_KEY, SIGNATURE};
 use zeroize::Zeroizing;
@@ -30,72 +33,88 @@ const BOX: Label = Label("iirs 1 invitation");
 const SIGNED: Label = Label("iirs 1 invitation signature");
 const ROOT: Label = Label("iirs 1 call root");
 
-/// Who calls, as the invitation says it.
-pub(crate) struct Caller<'a> {
-    /// The caller's keys.
-    pub(crate) own: &'a Identity,
-    /// The caller's place in the directory.
-    pub(crate) index: AccountIndex,
-    /// Head of the directory right after the caller's record.
-    pub(crate) head: Head,
-}
-
-/// Makes an invitation and the root that it stands for.
-///
-/// # Errors
-/// [`NotOnCurve`] if the key of the person called is not a point.
-pub(crate) fn invite(
-    caller: &Caller<'_>,
-    peer: &Record,
+/// A call of this account that is not answered yet.
+pub(crate) struct Calling {
     first: Round,
-    rng: &mut impl CryptoRngCore,
-) -> Result<(SealedInvitation, Root), NotOnCurve> {
-    let ephemeral = AgreementKey::random(rng);
-    let key = ephemeral.public();
-    let called = peer.identity();
-    let es = ephemeral.agree(&peer.agreement)?;
-    let ss = caller.own.agree(&peer.agreement)?;
-    let (index, head) = (caller.index, caller.head);
-    let own = caller.own.hash();
-    let invitation = Invitation { index, first, caller: own, head, signature: [0; SIGNATURE] };
-    let mut plain = Zeroizing::new([0; INVITATION_BOX]);
-    invitation.encode_into(&mut *plain);
-    let signature: Signature = caller.own.signing().sign(&digest(&key, &called, &plain));
-    plain[INVITATION_BOX - SIGNATURE..].copy_from_slice(&signature.to_bytes());
-    let mut sealed = [0; SEALED];
-    let box_key = es.derive(BOX_KEY, &[&key.0, &called.0]);
-    sealed::seal_into(&box_key, BOX, &[&key.0, &called.0], &*plain, rng, &mut sealed);
-    let mut padding = [0; INVITATION - PUBLIC_KEY - SEALED];
-    rng.fill_bytes(&mut padding);
-    let call = Call { first, caller: own };
-    let root = root(&es, &ss, call, &called, &key);
-    Ok((SealedInvitation::new(&key, &sealed, &padding), root))
+    secret: Secret,
 }
 
-/// Makes a genuine invitation of an account at this place of the directory, whose head right after it is this, for
-/// tests that call without a client.
+impl Calling {
+    /// Draws a call whose root serves from a round on.
+    pub(crate) fn random(first: Round, rng: &mut impl CryptoRngCore) -> Self {
+        Self { first, secret: Secret::random(rng) }
+    }
+
+    /// Returns the first round.
+    pub(crate) fn first(&self) -> Round {
+        self.first
+    }
+
+    /// Derives the root of the conversation with the person called.
+    ///
+    /// # Errors
+    /// [`NotOnCurve`] if his key is not a point.
+    pub(crate) fn root(&self, own: &Identity, peer: &Record) -> Result<Root, NotOnCurve> {
+        let ss = own.agree(&peer.agreement)?;
+        let call = Call { first: self.first, caller: own.hash() };
+        Ok(root(&self.secret, &ss, call, &peer.identity()))
+    }
+
+    /// Makes an invitation to this call, which looks like no other one. `index` is the caller's place in the directory.
+    ///
+    /// # Errors
+    /// [`NotOnCurve`] if the key of the person called is not a point.
+    pub(crate) fn invite(
+        &self,
+        own: &Identity,
+        index: AccountIndex,
+        peer: &Record,
+        rng: &mut impl CryptoRngCore,
+    ) -> Result<SealedInvitation, NotOnCurve> {
+        let ephemeral = AgreementKey::random(rng);
+        let key = ephemeral.public();
+        let called = peer.identity();
+        let es = ephemeral.agree(&peer.agreement)?;
+        let invitation = Invitation {
+            index,
+            first: self.first,
+            caller: own.hash(),
+            secret: self.secret.duplicate(),
+            signature: [0; SIGNATURE],
+        };
+        let mut plain = Zeroizing::new([0; INVITATION_BOX]);
+        invitation.encode_into(&mut *plain);
+        let signature: Signature = own.signing().sign(&digest(&called, &plain));
+        plain[INVITATION_BOX - SIGNATURE..].copy_from_slice(&signature.to_bytes());
+        let mut sealed = [0; SEALED];
+        let box_key = es.derive(BOX_KEY, &[&key.0, &called.0]);
+        sealed::seal_into(&box_key, BOX, &[&key.0, &called.0], &*plain, rng, &mut sealed);
+        let mut padding = [0; INVITATION - PUBLIC_KEY - SEALED];
+        rng.fill_bytes(&mut padding);
+        Ok(SealedInvitation::new(&key, &sealed, &padding))
+    }
+}
+
+/// Makes a genuine invitation of an account at this place of the directory, for tests that call without a client.
 ///
 /// # Errors
 /// [`NotOnCurve`] if the key of the person called is not a point.
 #[cfg(feature = "test")]
 pub fn invitation_of(
     own: &Identity,
-    (index, head): (AccountIndex, Head),
+    index: AccountIndex,
     peer: &Record,
     first: Round,
     rng: &mut impl CryptoRngCore,
 ) -> Result<SealedInvitation, NotOnCurve> {
-    invite(&Caller { own, index, head }, peer, first, rng).map(|(invitation, _)| invitation)
+    Calling::random(first, rng).invite(own, index, peer, rng)
 }
 
 /// An invitation that opened; who sent it is not checked yet.
 pub(crate) struct Opened {
     /// What it says.
     pub(crate) invitation: Invitation,
-    /// The ephemeral key, by which a repetition is known.
-    pub(crate) key: PublicKey,
     plain: Zeroizing<[u8; INVITATION_BOX]>,
-    es: Secret,
 }
 
 /// Opens an invitation; `None` if it is somebody else's, or noise.
@@ -107,35 +126,35 @@ pub(crate) fn open(own: &Identity, sealed: &SealedInvitation) -> Option<Opened> 
     let opened = sealed::open(&box_key, BOX, &[&key.0, &called.0], sealed).ok()?;
     let plain = Zeroizing::new(<[u8; INVITATION_BOX]>::try_from(&opened[..]).ok()?);
     let invitation = Invitation::decode(&*plain).ok()?;
-    Some(Opened { invitation, key, plain, es })
+    Some(Opened { invitation, plain })
 }
 
 impl Opened {
     /// Checks that the record's owner made the invitation, for this account, and derives the root.
-    pub(crate) fn verify(self, own: &Identity, caller: &Record) -> Option<Root> {
-        let Self { invitation, key, plain, es } = self;
-        if caller.identity() != invitation.caller || caller.verify().is_err() {
+    pub(crate) fn verify(&self, own: &Identity, caller: &Record) -> Option<Root> {
+        let Invitation { first, secret, signature, .. } = &self.invitation;
+        if caller.identity() != self.invitation.caller || caller.verify().is_err() {
             return None;
         }
         let called = own.hash();
         let verifying = VerifyingKey::from(caller.signing.parse().ok()?);
-        let signature = Signature::from_slice(&invitation.signature).ok()?;
-        verifying.verify(&digest(&key, &called, &plain), &signature).ok()?;
+        let signature = Signature::from_slice(signature).ok()?;
+        verifying.verify(&digest(&called, &self.plain), &signature).ok()?;
         let ss = own.agree(&caller.agreement).ok()?;
-        let call = Call { first: invitation.first, caller: invitation.caller };
-        Some(root(&es, &ss, call, &called, &key))
+        let call = Call { first: *first, caller: self.invitation.caller };
+        Some(root(secret, &ss, call, &called))
     }
 }
 
-/// What the caller signs: the ephemeral key, who is called, and everything in the box before the signature.
-fn digest(key: &PublicKey, called: &IdentityHash, plain: &[u8; INVITATION_BOX]) -> [u8; 32] {
-    hash(SIGNED, &[&key.0, &called.0, Invitation::signed_part(plain)])
+/// What the caller signs: who is called, and everything in the box before the signature.
+fn digest(called: &IdentityHash, plain: &[u8; INVITATION_BOX]) -> [u8; 32] {
+    hash(SIGNED, &[&called.0, Invitation::signed_part(plain)])
 }
 
-fn root(es: &Secret, ss: &Secret, call: Call, called: &IdentityHash, key: &PublicKey) -> Root {
-    let shared = Zeroizing::new([*es.expose(), *ss.expose()].concat());
+fn root(secret: &Secret, ss: &Secret, call: Call, called: &IdentityHash) -> Root {
+    let shared = Zeroizing::new([*secret.expose(), *ss.expose()].concat());
     let first = call.first.0.to_le_bytes();
-    let context: [&[u8]; 4] = [&call.caller.0, &called.0, &key.0, &first];
+    let context: [&[u8]; 3] = [&call.caller.0, &called.0, &first];
     Root::of_call(call, &Secret::extract(&[], &shared, ROOT, &context))
 }
 
@@ -163,9 +182,14 @@ mod tests {
 
     impl People {
         fn ann_calls_bob(&mut self) -> (SealedInvitation, Root) {
-            let (index, head) = (AccountIndex(0), Head([9; 32]));
-            let caller = Caller { own: &self.ann, index, head };
-            invite(&caller, self.bob.record(), Round(100), &mut self.rng).unwrap()
+            let calling = Calling::random(Round(100), &mut self.rng);
+            let root = calling.root(&self.ann, self.bob.record()).unwrap();
+            (self.invite(&calling), root)
+        }
+
+        fn invite(&mut self, calling: &Calling) -> SealedInvitation {
+            let (own, peer) = (&self.ann, self.bob.record());
+            calling.invite(own, AccountIndex(0), peer, &mut self.rng).unwrap()
         }
     }
 
@@ -196,6 +220,20 @@ mod tests {
         let (_, second) = people.ann_calls_bob();
         let People { ann, bob, .. } = &people;
         assert_ne!(drop_at(first, ann, bob), drop_at(second, ann, bob));
+    }
+
+    #[test]
+    fn a_call_goes_out_again_without_one_block_that_is_the_same() {
+        let mut people = people();
+        let calling = Calling::random(Round(100), &mut people.rng);
+        let [first, second] = [(); 2].map(|()| people.invite(&calling));
+        let blocks = |sealed: &SealedInvitation| sealed.0.chunks(16).map(<[u8]>::to_vec).collect();
+        let (first_blocks, second_blocks): (Vec<_>, Vec<_>) = (blocks(&first), blocks(&second));
+        assert!(first_blocks.iter().all(|block| !second_blocks.contains(block)));
+        let People { ann, bob, .. } = &people;
+        let root = |sealed| open(bob, sealed).unwrap().verify(bob, ann.record()).unwrap();
+        let drops = [&first, &second].map(|sealed| drop_at(root(sealed), bob, ann));
+        assert_eq!(drops[0], drops[1], "it is one call");
     }
 
     #[test]

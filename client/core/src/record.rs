@@ -98,6 +98,8 @@ pub enum Change {
     Declined(IdentityHash, Round),
     /// The vault at the server has this version and says what these contacts' rows say.
     Vault(u64, Vec<IdentityHash>),
+    /// The vault may be written with this version from now on, and with none up to it ever again.
+    VaultUsed(u64),
     /// The directory gained these records, from that place on.
     Listed(u32, Vec<(Record, Head)>),
     /// A conversation was opened.
@@ -140,6 +142,7 @@ impl Change {
             | Self::Forgotten(_)
             | Self::Rooted(..)
             | Self::Declined(..)
+            | Self::VaultUsed(_)
             | Self::Opened(_)
             | Self::Closed(_)
             | Self::Queued(_)
@@ -180,4 +183,6 @@ pub struct Saved {
     pub declined: Vec<(IdentityHash, Round)>,
     /// Highest version of the vault that was seen.
     pub vault: u64,
+    /// Highest version that the vault may have been written with.
+    pub vault_used: u64,
 }

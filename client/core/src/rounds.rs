@@ -53,6 +53,9 @@ pub enum RoundError {
     /// A round far from this machine's time.
     #[error("the server's round {0} is more than a day from this machine's clock; check the clock")]
     Clock(Round),
+    /// More or fewer buckets than the directory has: a dial would name one person, or nobody in particular.
+    #[error("the server divides the directory into {0} buckets, which does not fit its length")]
+    Buckets(u32),
     /// It answers another round than the last one.
     #[error("the server answered round {0}, which is not the last one")]
     Answer(Round),

@@ -12,7 +12,7 @@ use wire::size::CELL;
 
 use crate::conversation::{Conversation, DirectoryMark};
 use crate::identity::Identity;
-use crate::invitation::{self, Caller};
+use crate::invitation::{self, Calling};
 use crate::keys::{Direction, Ends, EpochSecret};
 use crate::receiving::Receiving;
 use crate::record::Outgoing;
@@ -51,9 +51,9 @@ impl World {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let [ann, bob] =
             ["ann", "bob"].map(|name| Identity::random(name.parse().unwrap(), &mut rng));
-        let caller = Caller { own: &ann, index: AccountIndex(0), head: Head::EMPTY };
-        let (invitation, at_ann) =
-            invitation::invite(&caller, bob.record(), FIRST, &mut rng).unwrap();
+        let calling = Calling::random(FIRST, &mut rng);
+        let at_ann = calling.root(&ann, bob.record()).unwrap();
+        let invitation = calling.invite(&ann, AccountIndex(0), bob.record(), &mut rng).unwrap();
         let opened = invitation::open(&bob, &invitation).unwrap();
         let at_bob = opened.verify(&bob, ann.record()).unwrap();
         let (of_ann, of_bob) = (*ann.record(), *bob.record());

@@ -4,7 +4,7 @@ use wire::directory::Record;
 use wire::ids::{AccountIndex, IdentityHash, Name, Round};
 
 use super::commands::about;
-use super::{Client, Open, Parked};
+use super::{Client, Kept, Open, Parked};
 use crate::api::{About, ContactStatus, ErrorCode, Event, Standing};
 use crate::conversation::Conversation;
 use crate::record::{Change, Contact};
@@ -65,10 +65,35 @@ impl Client {
             return;
         }
         if self.requests.len() >= REQUESTS_MAX {
-            return self.refuse_call();
+            self.drop_oldest_request();
         }
         self.requests.insert(peer, Request { record, index, root });
         self.event(Event::Request { peer: record.name.to_string() });
+    }
+
+    /// Makes place for a caller: the one who was heard of longest ago may call again.
+    fn drop_oldest_request(&mut self) {
+        let first = |request: &Request| request.root.call().map(|call| call.first);
+        let oldest = self.requests.iter().min_by_key(|(_, request)| first(request));
+        if let Some(oldest) = oldest.map(|(caller, _)| *caller) {
+            self.drop_request(oldest);
+        }
+    }
+
+    fn drop_request(&mut self, caller: IdentityHash) {
+        if let Some(request) = self.requests.remove(&caller) {
+            self.event(Event::Forgotten { peer: request.record.name.to_string() });
+        }
+    }
+
+    /// Drops the requests of those who do not hold their names any more.
+    pub(super) fn drop_stale_requests(&mut self) {
+        let stale = self
+            .requests
+            .iter()
+            .filter(|(caller, request)| !self.holds(&request.record.name, request.index, **caller));
+        let stale: Vec<_> = stale.map(|(caller, _)| *caller).collect();
+        stale.into_iter().for_each(|caller| self.drop_request(caller));
     }
 
     pub(super) fn call(&mut self, peer: &str) {
@@ -76,7 +101,7 @@ impl Client {
         if name == *self.own.name() {
             return self.himself(peer);
         }
-        if self.requests.values().any(|request| request.record.name == name) {
+        if self.find_request(peer).is_some() {
             return self.accept(peer);
         }
         if self.changed.contains(&name) {
@@ -102,14 +127,13 @@ impl Client {
         if record.verify().is_err() {
             return self.forged(name.as_str());
         }
-        if self.is_contact(&peer) {
-            if let Some(open) = self.conversations.get_mut(&peer) {
-                open.finder.want();
-            }
-            return;
+        if !self.is_contact(&peer) {
+            let root = Root::none(&mut self.rng);
+            self.befriend(index, record, root);
         }
-        let root = Root::none(&mut self.rng);
-        self.befriend(index, record, root);
+        if let Some(open) = self.conversations.get_mut(&peer) {
+            open.finder.ask();
+        }
     }
 
     pub(super) fn accept(&mut self, peer: &str) {
@@ -120,6 +144,9 @@ impl Client {
         let Some(Request { record, index, root }) = self.requests.remove(&caller) else { return };
         self.declined.remove(&caller);
         self.befriend(index, record, root);
+        if let Some(open) = self.conversations.get_mut(&caller) {
+            open.finder.ask();
+        }
     }
 
     pub(super) fn decline(&mut self, peer: &str) {
@@ -162,7 +189,7 @@ impl Client {
         match self.find_contact(peer) {
             Some(who) if self.contacts.get(&who).is_some_and(|it| it.blocked) => {
                 // a call that still goes on is a stranger's now, and is told
-                self.invitations.retain(|_, (_, caller)| *caller != who);
+                self.invitations.remove(&who);
                 self.drop_contact(who);
             }
             Some(_) | None => self.no_contact(peer),
@@ -232,20 +259,27 @@ impl Client {
             forgotten: false,
             unsaved: true,
         };
-        self.keep(vec![Change::Opened(Box::new(record))], Vec::new());
-        self.put_contact(contact);
+        let root = self.conversations.get(&peer).and_then(|open| open.conversation.saved_root());
+        let mut changes = vec![Change::Opened(Box::new(record))];
+        changes.extend(root.map(|root| Change::Rooted(peer, root)));
+        self.put_contact_with(contact, changes);
         self.turn_wheels(self.mark);
-        self.keep_root(peer);
     }
 
     /// Tells a contact as it is now, and keeps it.
     pub(super) fn put_contact(&mut self, contact: Contact) {
+        self.put_contact_with(contact, Vec::new());
+    }
+
+    /// Tells a contact as it is now, and keeps it together with what belongs to it.
+    fn put_contact_with(&mut self, contact: Contact, mut changes: Vec<Change>) {
         let peer = contact.record.identity();
         self.known.insert(contact.record.name, contact.record);
         self.keeping.touched(&peer);
         self.contacts.insert(peer, contact.clone());
-        self.keep(vec![Change::Contact(Box::new(contact))], Vec::new());
-        self.tell_contact(&peer);
+        let told = Kept::True(Event::Contact(self.contact_status(&contact)));
+        changes.push(Change::Contact(Box::new(contact)));
+        self.keep(changes, vec![told]);
     }
 
     /// Tells how a contact stands.
@@ -272,8 +306,8 @@ impl Client {
         self.keeping.touched(&peer);
         self.changed.remove(&name);
         self.gone.remove(&name);
-        self.keep(vec![Change::Contact(Box::new(contact))], Vec::new());
-        self.event(Event::Forgotten { peer: name.to_string() });
+        let told = Kept::True(Event::Forgotten { peer: name.to_string() });
+        self.keep(vec![Change::Contact(Box::new(contact))], vec![told]);
     }
 
     /// Ends a conversation; what was not delivered is kept.
@@ -291,9 +325,11 @@ impl Client {
     pub(super) fn answered_call(&mut self, peer: IdentityHash) {
         let Some(open) = self.conversations.get(&peer) else { return };
         let name = open.conversation.peer().name.to_string();
-        self.keep_root(peer);
-        self.event(Event::Answered { peer: name });
-        self.tell_contact(&peer);
+        let mut told = vec![Kept::True(Event::Answered { peer: name })];
+        let contact = self.contacts.get(&peer).map(|contact| self.contact_status(contact));
+        told.extend(contact.map(|status| Kept::True(Event::Contact(status))));
+        let root = open.conversation.saved_root().map(|root| Change::Rooted(peer, root));
+        self.keep(root.into_iter().collect(), told);
     }
 
     /// Takes the mark off a contact whose key changed, or is gone.
@@ -342,10 +378,14 @@ impl Client {
         self.contacts.values().filter(|contact| !contact.forgotten).count() >= VAULT_ENTRIES_MAX
     }
 
+    /// Finds who calls under a name, if he still holds it: the name alone would let another in.
     fn find_request(&self, peer: &str) -> Option<IdentityHash> {
         let name = peer.parse::<Name>().ok()?;
         let mut requests = self.requests.iter();
-        requests.find(|(_, request)| request.record.name == name).map(|(caller, _)| *caller)
+        let found = requests.find(|(caller, request)| {
+            request.record.name == name && self.holds(&name, request.index, **caller)
+        });
+        found.map(|(caller, _)| *caller)
     }
 
     fn find_contact(&self, peer: &str) -> Option<IdentityHash> {

@@ -9,13 +9,15 @@
 //!
 //! Invariant: a dial round has one dial slot whatever is in it; who is not dialled now waits for the next one.
 
-use wire::dial::{Dial, DialReply, SealedInvitation, bucket_of};
+use wire::dial::{Dial, DialReply, bucket_of};
+use wire::directory::Record;
 use wire::ids::{AccountIndex, IdentityHash, Name, Round};
+use wire::invitation::Invitation;
 
 use super::{Client, Open};
 use crate::api::Event;
 use crate::conversation::Conversation;
-use crate::invitation::{self, Caller};
+use crate::invitation::{self, Calling};
 use crate::record::Change;
 use crate::rounds::Rounds;
 use crate::wheel::{Call, Root, WheelUsedUp};
@@ -56,8 +58,10 @@ pub(super) struct Finder {
     looked_at: bool,
     /// Whether it was closed: it dials for nobody until it is used again.
     resting: bool,
-    /// The invitation that goes out until the call is answered.
-    invitation: Option<SealedInvitation>,
+    /// The call that goes out until it is answered.
+    calling: Option<Calling>,
+    /// Whether the person asked for the peer in this process.
+    asked: bool,
     /// Last round in which it dialled.
     dialled: Round,
     tries: u32,
@@ -73,6 +77,12 @@ impl Finder {
         self.heard = Round::NONE;
         self.tries = 0;
         self.next = Round::NONE;
+    }
+
+    /// Has the peer looked for since a person asked for that.
+    pub(super) fn ask(&mut self) {
+        self.want();
+        self.asked = true;
     }
 
     /// Looks for nobody, and rests until something is sent or the peer wakes it.
@@ -103,7 +113,8 @@ impl Finder {
     pub(super) fn heard(&mut self, round: Round, busy: bool) {
         self.heard = round;
         self.wanted = false;
-        self.invitation = None;
+        self.asked = false;
+        self.calling = None;
         self.tries = 0;
         self.next = Round::NONE;
         if busy {
@@ -127,6 +138,13 @@ impl Finder {
     }
 }
 
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Words,
+    Asked,
+    Background,
+}
+
 /// Returns the pause after so many tries; the last one lasts.
 fn of(pauses: &[u64], tries: u32) -> u64 {
     pauses[(tries as usize).min(pauses.len() - 1)]
@@ -146,6 +164,18 @@ impl Open {
         !self.conversation.is_by_agreement() && busy && quiet && finder.next <= round
     }
 
+    /// Orders those who want to dial: first what a person waits for, last the calls that a new machine makes by itself.
+    fn urgency(&self) -> Urgency {
+        let unsent = self.conversation.undelivered() + self.unkept > 0;
+        if unsent || self.finder.looked_at {
+            Urgency::Words
+        } else if self.finder.asked {
+            Urgency::Asked
+        } else {
+            Urgency::Background
+        }
+    }
+
     /// Tells whether the peer is to be invited, and not woken.
     fn calls(&self, own: IdentityHash) -> bool {
         let Some(call) = self.conversation.call() else { return true };
@@ -155,14 +185,15 @@ impl Open {
 }
 
 impl Client {
-    /// Chooses what the dial slot of a round carries: of those who want to dial, who dialled longest ago.
+    /// Chooses what the dial slot of a round carries: of those who want to dial the most urgent, and of equal ones
+    /// who dialled longest ago.
     pub(super) fn dial(&mut self, round: Round) -> Dial {
         if !round.has_dial() {
             return Dial::Cover;
         }
         let wanting = self.conversations.iter().filter(|(_, open)| open.wants_to_dial(round));
         let wanting = wanting.filter(|(_, open)| !self.stands(&open.conversation));
-        let next = wanting.min_by_key(|(peer, open)| (open.finder.dialled, **peer));
+        let next = wanting.min_by_key(|(peer, open)| (open.urgency(), open.finder.dialled, **peer));
         let Some(peer) = next.map(|(peer, _)| *peer) else { return Dial::Cover };
         self.dial_to(round, peer).unwrap_or(Dial::Cover)
     }
@@ -175,42 +206,39 @@ impl Client {
             open.finder.dialled(round, of(&WAKE_PAUSES, open.finder.tries));
             return Some(Dial::WakeUp { bucket, token });
         }
-        let is_young = |call: Call| round.0.saturating_sub(call.first.0) < INVITATION_ROUNDS / 2;
-        let standing =
-            open.finder.invitation.filter(|_| open.conversation.call().is_some_and(is_young));
-        let invitation = match standing {
-            Some(invitation) => invitation,
-            None => self.invite(round, peer)?,
-        };
+        let is_young =
+            |calling: &Calling| round.0.saturating_sub(calling.first().0) < INVITATION_ROUNDS / 2;
+        if !open.finder.calling.as_ref().is_some_and(is_young) {
+            self.begin_call(round, peer)?;
+        }
+        let (index, _) = self.directory.find(self.own.name())?;
         let open = self.conversations.get_mut(&peer)?;
+        let (record, calling) = (*open.conversation.peer(), open.finder.calling.as_ref()?);
+        let invited = calling.invite(&self.own, AccountIndex(index), &record, &mut self.rng);
+        let invitation = invited.ok()?;
         let pause = open.finder.call_pause();
         let is_first = open.finder.tries == 0;
         open.finder.dialled(round, pause);
-        let name = open.conversation.peer().name.to_string();
         if is_first {
-            self.event(Event::Calling { peer: name });
+            self.event(Event::Calling { peer: record.name.to_string() });
         }
         Some(Dial::Invitation { bucket, invitation })
     }
 
-    /// Makes an invitation; its root is the conversation's from now on.
-    fn invite(&mut self, round: Round, peer: IdentityHash) -> Option<SealedInvitation> {
-        let (index, _) = self.directory.find(self.own.name())?;
-        let head = self.directory.head_at(index + 1)?;
+    /// Begins a call; its root is the conversation's from now on.
+    fn begin_call(&mut self, round: Round, peer: IdentityHash) -> Option<()> {
         let open = self.conversations.get_mut(&peer)?;
-        let caller = Caller { own: &self.own, index: AccountIndex(index), head };
-        let record = *open.conversation.peer();
-        let invited = invitation::invite(&caller, &record, round, &mut self.rng);
-        let (invitation, root) = invited.ok()?;
+        let calling = Calling::random(round, &mut self.rng);
+        let root = calling.root(&self.own, open.conversation.peer()).ok()?;
         open.conversation.move_to(root, &mut self.rng);
         if open.finder.tries >= WAKE_UPS_MAX {
             open.finder.tries = 0;
         }
-        open.finder.invitation = Some(invitation);
+        open.finder.calling = Some(calling);
         // attended from the next round on
         let _ = open.conversation.turn(round);
         self.keep_root(peer);
-        Some(invitation)
+        Some(())
     }
 
     fn bucket_of(&self, peer: &IdentityHash) -> Option<u32> {
@@ -227,46 +255,40 @@ impl Client {
             }
         }
         if let Some(opened) = invitation::open(&self.own, &reply.invitation) {
-            self.invited(round, opened);
+            self.invited(round, &opened);
         }
     }
 
     /// Takes in an invitation that was made for this account's keys.
-    fn invited(&mut self, round: Round, opened: invitation::Opened) {
-        let said = opened.invitation;
-        let key = opened.key.0;
-        let is_young = |first: Round| round.0.saturating_sub(first.0) <= INVITATION_ROUNDS;
-        self.invitations.retain(|_, (first, _)| is_young(*first));
-        if self.invitations.contains_key(&key) {
-            return self.invited_again(round, said.caller, said.first);
-        }
-        let age = round.0.checked_sub(said.first.0);
-        let is_listed = self.directory.at(said.index.0).filter(|it| it.identity() == said.caller);
-        let current = is_listed.filter(|it| {
-            self.directory.find(&it.name).is_some_and(|(index, _)| index == said.index.0)
-        });
-        let (Some(..=INVITATION_ROUNDS), Some(record)) = (age, current) else {
+    fn invited(&mut self, round: Round, opened: &invitation::Opened) {
+        let Invitation { index, first, caller, .. } = opened.invitation;
+        let age = round.0.checked_sub(first.0);
+        let is_current = |record: &Record| {
+            record.identity() == caller && self.holds(&record.name, index, caller)
+        };
+        let record = self.directory.at(index.0).filter(is_current);
+        let (Some(..=INVITATION_ROUNDS), Some(record)) = (age, record) else {
             return self.refuse_call();
         };
-        if said.caller == self.own.hash() || self.stands_for(&record.name, said.caller) {
+        if caller == self.own.hash() {
             return self.refuse_call();
         }
         let Some(root) = opened.verify(&self.own, &record) else { return self.refuse_call() };
-        self.invitations.insert(key, (said.first, said.caller));
-        // the caller is genuine, and says what directory he was shown
-        if self.directory.head_at(said.index.0 + 1) != Some(said.head) {
-            self.refuse_call();
-            return self.forked();
+        self.invitations.retain(|_, first| round.0.saturating_sub(first.0) <= INVITATION_ROUNDS);
+        let is_new = self.invitations.get(&caller).is_none_or(|newest| *newest < first);
+        if !is_new {
+            return self.invited_again(round, Call { first, caller });
         }
-        self.called(round, record, said.index, root);
+        self.invitations.insert(caller, first);
+        self.called(round, record, index, root);
     }
 
-    /// A repetition of a call means that the caller still looks for us; for another's call it is a replay.
-    fn invited_again(&mut self, round: Round, caller: IdentityHash, first: Round) {
-        let open = self.conversations.get_mut(&caller);
-        match open.filter(|open| open.conversation.call() == Some(Call { first, caller })) {
+    /// A repetition of the newest call means that the caller still looks for us; any other is a replay.
+    fn invited_again(&mut self, round: Round, call: Call) {
+        let open = self.conversations.get_mut(&call.caller);
+        match open.filter(|open| open.conversation.call() == Some(call)) {
             Some(open) => open.finder.woken(round),
-            None if self.requests.contains_key(&caller) => (),
+            None if self.requests.contains_key(&call.caller) => (),
             None => self.refuse_call(),
         }
     }
@@ -284,7 +306,7 @@ impl Client {
         }
         open.conversation.move_to(root, &mut self.rng);
         let _ = open.conversation.turn(self.mark);
-        open.finder.invitation = None;
+        open.finder.calling = None;
         open.finder.want();
         open.finder.woken(round);
         self.keep_root(peer);
@@ -323,8 +345,9 @@ impl Client {
         self.changed.contains(&conversation.peer().name)
     }
 
-    /// Tells whether a name is held by other keys than the caller's.
-    fn stands_for(&self, name: &Name, caller: IdentityHash) -> bool {
-        self.known.get(name).is_some_and(|known| known.identity() != caller)
+    /// Tells whether a name belongs to these keys at this place of the directory, and to no others that are known here.
+    pub(super) fn holds(&self, name: &Name, index: AccountIndex, who: IdentityHash) -> bool {
+        let listed = self.directory.find(name).is_some_and(|(newest, _)| newest == index.0);
+        listed && self.known.get(name).is_none_or(|known| known.identity() == who)
     }
 }

@@ -3,7 +3,10 @@
 //! In every cycle of [`CYCLE`] control rounds three control frames in a row carry the vault, freshly sealed, whether it
 //! changed or not; which three is drawn when a stream is joined. So the server learns nothing from when it is written.
 //!
-//! Invariant: a version is never written twice, and never one below what was seen.
+//! Invariants:
+//! - A version is durable before it is written, and never written twice: whatever of it the server holds back, it cannot
+//!   show it later for another.
+//! - What another machine stored is never overwritten before it was read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +16,12 @@ use wire::control::{ClientControl, VaultGet, VaultPart, VaultPut, VaultVersion};
 use wire::ids::{AccountIndex, CONTROL_EVERY, IdentityHash, Round};
 use wire::size::CONTROL_BODY;
 
-use super::Client;
+use super::{Asked, Client, Kept};
 use crate::api::{About, ErrorCode, Event};
 use crate::record::{Change, Contact};
-use crate::vault::{SealedVault, ShortIdentity, Vault, VaultEntry, VaultKey};
+use crate::vault::{
+    SealedVault, ShortIdentity, Vault, VaultEntry, VaultError, VaultFull, VaultKey,
+};
 use crate::wheel::Root;
 
 /// Control rounds between two times that the vault is written.
@@ -28,10 +33,16 @@ const PARTS: usize = 3;
 /// What is known of the vault at the server.
 pub(super) struct Keeping {
     key: VaultKey,
-    /// Highest version that was seen or written, by this process or before.
+    /// Highest version that was read here, or is known to be stored.
     seen: u64,
-    /// The server's version, once it told.
+    /// Highest version that was, or may have been, written.
+    used: u64,
+    /// A version that is durable and not written yet.
+    reserved: Option<u64>,
+    /// The server's version, if what it holds is known here.
     stored: Option<u64>,
+    /// Whether it was told that not everybody fits.
+    full_told: bool,
     /// Control rounds by which this stream's cycle is shifted.
     offset: u64,
     writing: Option<Writing>,
@@ -57,8 +68,18 @@ struct Fetching {
 }
 
 impl Keeping {
-    pub(super) fn new(key: VaultKey, seen: u64) -> Self {
-        Self { key, seen, stored: None, offset: 0, writing: None, fetching: None }
+    pub(super) fn new(key: VaultKey, seen: u64, used: u64) -> Self {
+        Self {
+            key,
+            seen,
+            used,
+            reserved: None,
+            stored: None,
+            full_told: false,
+            offset: 0,
+            writing: None,
+            fetching: None,
+        }
     }
 
     /// Draws where in the cycle this stream writes.
@@ -106,33 +127,61 @@ impl Keeping {
 impl Client {
     /// Takes in the vault that the server keeps, before joining; version 0 is none.
     pub fn handle_vault(&mut self, version: u64, sealed: &SealedVault) {
-        self.keeping.stored = Some(version);
-        if version < self.keeping.seen {
-            return self.vault_error(
+        let seen = self.keeping.seen;
+        self.keeping.stored = (version <= seen).then_some(version);
+        if version < seen {
+            self.vault_error(
                 ErrorCode::VaultRolledBack,
                 "the server shows older contacts than it had before: it was restored from an old copy, or keeps them \
                  back; what this machine knows stays, and is stored again; ask the server's operator",
             );
-        }
-        if version == 0 {
-            return self.tell_all_contacts();
-        }
-        let opened = Vault::open(&self.keeping.key, self.own.name(), version, sealed.as_ref());
-        match opened {
-            Ok(vault) => {
-                if version > self.keeping.seen {
-                    self.keeping.seen = version;
-                    self.keep(vec![Change::Vault(version, Vec::new())], Vec::new());
-                }
-                self.adopt(vault);
+        } else if version > 0 {
+            match Vault::open(&self.keeping.key, self.own.name(), version, sealed.as_ref()) {
+                Ok(vault) => self.take_vault(vault),
+                Err(error) => self.vault_unread(version, error),
             }
-            Err(error) => self.vault_error(ErrorCode::VaultDamaged, error.to_string()),
         }
+        self.reserve_version();
         self.tell_all_contacts();
     }
 
+    fn take_vault(&mut self, vault: Vault) {
+        let version = vault.version;
+        self.keeping.stored = Some(version);
+        if version > self.keeping.seen {
+            self.keeping.seen = version;
+            self.keep(vec![Change::Vault(version, Vec::new())], Vec::new());
+        }
+        self.adopt(vault);
+    }
+
+    /// A vault does not open. One that this machine knew may be written again; another machine's may not.
+    fn vault_unread(&mut self, version: u64, error: VaultError) {
+        let next = if version <= self.keeping.seen {
+            "what this machine knows is stored in its place"
+        } else {
+            "it stays as it is at the server, and nothing of this machine is stored over it"
+        };
+        self.vault_error(ErrorCode::VaultDamaged, format!("{error}; {next}"));
+    }
+
+    /// Has the next version be durable, so that it can be written.
+    fn reserve_version(&mut self) {
+        let Keeping { seen, used, stored, .. } = self.keeping;
+        let Some(stored) = stored else { return };
+        // 2^64 versions are never used up; a server that says so lies
+        let Some(version) = seen.max(used).max(stored).checked_add(1) else { return };
+        self.keeping.used = version;
+        self.keep(vec![Change::VaultUsed(version)], vec![Kept::Reserved(version)]);
+    }
+
+    /// A version is durable.
+    pub(super) fn vault_reserved(&mut self, version: u64) {
+        self.keeping.reserved = Some(version);
+    }
+
     /// Returns the control frame of a round: the vault's turn, else what was asked for, else a page.
-    pub(super) fn control_frame(&mut self, round: Round) -> ClientControl {
+    pub(super) fn control_frame(&mut self, round: Round) -> (Asked, ClientControl) {
         match self.keeping.part(round) {
             Some(0) => self.begin_writing(),
             // joined in the middle of its turn
@@ -141,43 +190,61 @@ impl Client {
             }
             Some(_) | None => (),
         }
-        if self.keeping.part(round).is_some()
-            && let Some(put) = self.keeping.next_put()
-        {
-            return put;
+        let is_turn = self.keeping.part(round).is_some();
+        let put = if is_turn { self.keeping.next_put() } else { None };
+        if let Some(vault) = put.or_else(|| self.keeping.next_get()) {
+            return (Asked::Vault, vault);
         }
-        let get = self.keeping.next_get();
-        get.or_else(|| self.requests_out.pop_front()).unwrap_or_else(|| self.next_pull())
+        match self.requests_out.pop_front() {
+            Some(request) => (Asked::Request, request),
+            None => (Asked::Page, self.next_pull()),
+        }
     }
 
     /// Another session stored a vault: it is fetched, and ours is written in the next cycle.
-    pub(super) fn vault_conflict(&mut self, stored: VaultVersion) {
-        self.keeping.stored = Some(stored.version);
+    pub(super) fn vault_conflict(&mut self) {
+        self.keeping.stored = None;
         self.keeping.writing = None;
         self.keeping.fetching = Some(Fetching::default());
     }
 
     fn begin_writing(&mut self) {
-        let base = self.keeping.stored.unwrap_or(0);
-        let version = base.max(self.keeping.seen) + 1;
+        self.keeping.writing = None;
+        let (Some(base), Some(version)) = (self.keeping.stored, self.keeping.reserved.take())
+        else {
+            return self.reserve_version();
+        };
         let mut vault = Vault::new(version);
-        for contact in self.contacts.values().filter(|contact| !contact.forgotten) {
-            // never more than fit: whoever adds one checks that
-            let _ = vault.insert(short(contact), entry(contact));
+        let mut covers = BTreeSet::new();
+        let mut left_out = false;
+        let mut contacts: Vec<_> = self.contacts.iter().collect();
+        // of too many the ones that are stored already stay
+        contacts.sort_by_key(|(_, contact)| contact.unsaved);
+        for (peer, contact) in contacts {
+            let fits = contact.forgotten || vault.insert(short(contact), entry(contact)).is_ok();
+            if fits && contact.unsaved {
+                covers.insert(*peer);
+            }
+            left_out |= !fits;
         }
-        let unsaved = self.contacts.iter().filter(|(_, contact)| contact.unsaved);
-        let covers = unsaved.map(|(peer, _)| *peer).collect();
         let sealed = vault.seal(&self.keeping.key, self.own.name(), &mut self.rng);
         self.keeping.writing =
             Some(Writing { base, version, parts: sealed.parts(), next: 0, covers });
+        self.reserve_version();
+        if left_out && !std::mem::replace(&mut self.keeping.full_told, true) {
+            let text = format!("{VaultFull}; until then this machine alone knows the last ones");
+            self.error(ErrorCode::TooManyContacts, text, About::default());
+        }
     }
 
     /// What was written is durable at the server.
     pub(super) fn vault_stored(&mut self, VaultVersion { version }: VaultVersion) {
-        let written = self.keeping.writing.take().filter(|writing| writing.version == version);
-        let Some(Writing { covers, .. }) = written else { return };
+        let whole = |writing: &Writing| writing.version == version && writing.next == PARTS;
+        let Some(Writing { covers, .. }) = self.keeping.writing.take_if(|it| whole(it)) else {
+            return;
+        };
         self.keeping.stored = Some(version);
-        self.keeping.seen = version;
+        self.keeping.seen = self.keeping.seen.max(version);
         let (mut saved, mut changes) = (Vec::new(), Vec::new());
         for peer in covers {
             let Some(contact) = self.contacts.get_mut(&peer) else { continue };
@@ -190,8 +257,7 @@ impl Client {
             }
         }
         changes.push(Change::Vault(version, saved));
-        self.keep(changes, Vec::new());
-        self.event(Event::VaultStored { version });
+        self.keep(changes, vec![Kept::True(Event::VaultStored { version })]);
     }
 
     /// A part of the vault that another session stored.
@@ -298,7 +364,6 @@ impl Client {
 
     fn vault_error(&mut self, code: ErrorCode, text: impl Into<String>) {
         self.error(code, text, About::default());
-        self.tell_all_contacts();
     }
 }
 

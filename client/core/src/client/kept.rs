@@ -14,6 +14,10 @@ pub(super) enum Kept {
     Received(Incoming),
     /// A message of ours is delivered.
     Delivered(Outgoing, Round),
+    /// This is true from now on.
+    True(Event),
+    /// The vault may be written with this version.
+    Reserved(u64),
 }
 
 impl Client {
@@ -26,6 +30,8 @@ impl Client {
                 Kept::Delivered(outgoing, round) => {
                     self.state(&outgoing, MessageState::Delivered, Some(round));
                 }
+                Kept::True(event) => self.event(event),
+                Kept::Reserved(version) => self.vault_reserved(version),
             }
         }
         self.check_leaving();

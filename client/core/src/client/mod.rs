@@ -25,7 +25,7 @@ use wire::control::{ClientControl, Page, Pull, ServerControl};
 use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, Name, Round};
 use wire::layer::Layer;
-use wire::size::{PUBLIC_KEY, SLOTS_DEFAULT};
+use wire::size::SLOTS_DEFAULT;
 use zeroize::Zeroizing;
 
 use crate::api::{About, ConnectionState, ConversationStatus, ErrorCode, Event, Status};
@@ -121,8 +121,8 @@ pub struct Client {
     requests: BTreeMap<IdentityHash, Request>,
     /// Callers who are not told before a round.
     declined: BTreeMap<IdentityHash, Round>,
-    /// First rounds and callers of the invitations that came lately, by their ephemeral keys.
-    invitations: BTreeMap<[u8; PUBLIC_KEY], (Round, IdentityHash)>,
+    /// First rounds of the newest calls that came lately, by caller.
+    invitations: BTreeMap<IdentityHash, Round>,
     /// Invitations that were replayed, stale, forged, or of people who are not heard.
     refused_calls: u64,
     keeping: Keeping,
@@ -139,9 +139,24 @@ pub struct Client {
     /// What the server says of that in this session.
     offered: Option<ServerClock>,
     fork_told: bool,
+    /// Peers who claim another directory, as was told.
+    forks_claimed: BTreeSet<IdentityHash>,
+    /// What was asked in the control frames that are not answered yet.
+    awaiting: VecDeque<Asked>,
     next_batch: u64,
     batches: BTreeMap<u64, Vec<Kept>>,
     outputs: VecDeque<Output>,
+}
+
+/// Control frames whose answers are waited for; a server that answers none of so many is gone.
+const AWAITING_MAX: usize = 16;
+
+/// What a control frame asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Page,
+    Vault,
+    Request,
 }
 
 /// An open conversation.
@@ -202,7 +217,7 @@ impl Client {
             declined: saved.declined.into_iter().collect(),
             invitations: BTreeMap::new(),
             refused_calls: 0,
-            keeping: Keeping::new(vault, saved.vault),
+            keeping: Keeping::new(vault, saved.vault, saved.vault_used),
             contacts_told: false,
             requests_out: VecDeque::new(),
             listed: 0,
@@ -210,6 +225,8 @@ impl Client {
             clock: saved.clock,
             offered: None,
             fork_told: false,
+            forks_claimed: BTreeSet::new(),
+            awaiting: VecDeque::new(),
             next_batch: 0,
             batches: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -336,6 +353,7 @@ impl Client {
     pub fn handle_lost(&mut self) {
         self.keeping.lost();
         self.requests_out.clear();
+        self.awaiting.clear();
         let mark = self.directory.mark();
         self.seen_before.get_or_insert(mark);
         if self.rounds.take().is_some() {
@@ -356,11 +374,14 @@ impl Client {
     /// # Errors
     /// [`PageError`], as [`Self::handle_page`].
     pub fn handle_control(&mut self, now: Now, control: ServerControl) -> Result<(), PageError> {
+        let asked = self.awaiting.pop_front();
         match control {
+            // it answers what nobody here waits for: the directory always has a page, and the vault is written again
+            ServerControl::Refused(_) if asked != Some(Asked::Request) => self.keeping.lost(),
             ServerControl::Page(page) => self.page_in_rounds(now, &page)?,
             ServerControl::Idle | ServerControl::VaultStaged => (),
             ServerControl::VaultStored(version) => self.vault_stored(version),
-            ServerControl::VaultConflict(version) => self.vault_conflict(version),
+            ServerControl::VaultConflict(_) => self.vault_conflict(),
             ServerControl::VaultPart(part) => self.vault_part(&part),
             ServerControl::RegisterReply(_)
             | ServerControl::Registered(_)
@@ -484,8 +505,11 @@ impl Client {
             self.keep(vec![Change::Listed(before, listed)], Vec::new());
         }
         let reached = self.ahead.extract_if(.., |_, mark| mark.length <= length);
-        for (_, mark) in reached.collect::<Vec<_>>() {
-            self.compare_directory(mark);
+        for (peer, mark) in reached.collect::<Vec<_>>() {
+            self.compare_with_peer(peer, mark);
+        }
+        if !(appended.changed.is_empty() && appended.deleted.is_empty()) {
+            self.drop_stale_requests();
         }
         Ok(appended)
     }
@@ -514,8 +538,24 @@ impl Client {
     fn compare_with_peer(&mut self, peer: IdentityHash, mark: DirectoryMark) {
         if mark.length > self.directory.mark().length {
             self.ahead.insert(peer, mark);
-        } else {
-            self.compare_directory(mark);
+        } else if self.directory.contradicts(mark) {
+            self.fork_claimed(peer);
+        }
+    }
+
+    /// Tells once of each peer that he was shown another directory, or says so. It does not stand for what this client
+    /// sees itself: anybody can say it.
+    fn fork_claimed(&mut self, peer: IdentityHash) {
+        let mut known = self.known.values();
+        let name = known.find(|record| record.identity() == peer).map(|record| record.name);
+        if let Some(name) = name
+            && self.forks_claimed.insert(peer)
+        {
+            let text = format!(
+                "{name} was shown another directory by this server than this machine, or says so: compare safety numbers \
+                 with {name} by another way, and if they differ trust no name until the server's operator has explained it"
+            );
+            self.error(ErrorCode::DirectoryForked, text, commands::about(name.as_str()));
         }
     }
 
@@ -548,7 +588,7 @@ impl Client {
             self.fork_told = true;
             self.error(
                 ErrorCode::DirectoryForked,
-                "this server's directory is not the one that was shown before, or to a peer; ask its \
+                "this server's directory is not the one that was shown before; ask its \
                  operator whether it was restored from an old copy, and trust no name until you know",
                 About::default(),
             );
@@ -559,7 +599,11 @@ impl Client {
     fn deposit(&mut self, round: Round, frame: Vec<u8>) {
         self.outputs.push_back(Output::Deposit(frame));
         if round.has_control() {
-            let control = self.control_frame(round);
+            let (asked, control) = self.control_frame(round);
+            if self.awaiting.len() == AWAITING_MAX {
+                self.awaiting.pop_front();
+            }
+            self.awaiting.push_back(asked);
             self.outputs.push_back(Output::Control(control.encode()));
         }
     }

@@ -156,6 +156,7 @@ fn a_peer_whose_directory_is_longer_is_compared_with_once_ours_is_as_long() {
     let other = [all[0], all[1], record("cid", 4)];
     for (theirs, told) in [(&all, false), (&other, true)] {
         let mut client = shown(Saved::default(), &all[..2]);
+        client.handle_command(NOW, open("bob"));
         let mark = crate::conversation::DirectoryMark { length: 3, head: head(theirs) };
         client.compare_with_peer(all[1].identity(), mark);
         assert_eq!(outputs(&mut client).0, []);

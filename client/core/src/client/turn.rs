@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand_core::RngCore;
+use wire::dial::buckets;
 use wire::ids::{IdentityHash, Round};
 use wire::round::ServerHeader;
 use wire::size::CELL;
@@ -26,11 +27,20 @@ impl Client {
             self.deposit(round, frame);
         }
         let answer = answer?;
+        self.check_buckets(&answer.header)?;
         self.opened(now, &answer.header);
         if let Some(answered) = answer.answered {
             self.answered(answered);
         }
         Ok(())
+    }
+
+    /// Refuses more buckets than so many records need: then a dial would name the person called. A directory that has
+    /// grown beyond ours has at most twice as many.
+    fn check_buckets(&self, header: &ServerHeader) -> Result<(), RoundError> {
+        let ours = buckets(self.directory.mark().length);
+        let fits = header.buckets == buckets(header.directory_length) && header.buckets <= 2 * ours;
+        if fits { Ok(()) } else { Err(RoundError::Buckets(header.buckets)) }
     }
 
     /// Seals what is ready, if it is time.

@@ -38,6 +38,7 @@ pub(super) fn check(change: &Change) -> Result<(), ProfileError> {
         | Change::Rooted(..)
         | Change::Declined(..)
         | Change::Vault(..)
+        | Change::VaultUsed(_)
         | Change::Listed(..)
         | Change::Sent(..)
         | Change::Delivered(..)
@@ -95,6 +96,7 @@ impl Batch<'_> {
             Change::Rooted(peer, root) => self.rooted(peer, root),
             Change::Declined(caller, until) => self.declined(caller, *until),
             Change::Vault(version, contacts) => self.vault(*version, contacts),
+            Change::VaultUsed(version) => self.vault_used(*version),
             Change::Listed(from, records) => {
                 let tail = match self.tail.take() {
                     Some(tail) => tail,
@@ -168,9 +170,14 @@ impl Batch<'_> {
         self.rows.put(&self.rows.key().peer_tag(caller), &row)
     }
 
+    fn vault_used(&self, version: u64) -> Result<(), ProfileError> {
+        let row = self.rows.get::<VaultRow>(&[])?.unwrap_or_default();
+        self.rows.put(&[], &VaultRow { used: version.max(row.used), ..row })
+    }
+
     fn vault(&self, version: u64, contacts: &[IdentityHash]) -> Result<(), ProfileError> {
-        let known = self.rows.get::<VaultRow>(&[])?.unwrap_or_default().version;
-        self.rows.put(&[], &VaultRow { version: version.max(known) })?;
+        let row = self.rows.get::<VaultRow>(&[])?.unwrap_or_default();
+        self.rows.put(&[], &VaultRow { version: version.max(row.version), ..row })?;
         for contact in contacts {
             let key = self.rows.key().peer_tag(contact);
             if let Some(row) = self.rows.get::<ContactRow>(&key)? {

@@ -78,6 +78,7 @@ impl Data {
     /// Gathers what a restart needs.
     pub(super) fn saved(&self) -> Result<Saved, ProfileError> {
         let state = self.get::<StateRow>(&[])?.unwrap_or_default();
+        let vault = self.get::<VaultRow>(&[])?.unwrap_or_default();
         let mut pending = self.all::<PendingRow>()?;
         pending.sort_by_key(|row| row.order);
         let (open, closed): (Vec<_>, Vec<_>) =
@@ -94,7 +95,8 @@ impl Data {
             contacts: self.all()?.iter().map(contact).collect::<Result<_, _>>()?,
             roots: self.all::<RootRow>()?.iter().map(root).collect(),
             declined: self.all()?.iter().map(declined).collect(),
-            vault: self.get::<VaultRow>(&[])?.unwrap_or_default().version,
+            vault: vault.version,
+            vault_used: vault.used,
         })
     }
 

@@ -9,7 +9,7 @@
 //! contacts   peer tag 32                    record of a contact or of who is blocked, and how he stands
 //! roots      peer tag 32                    the root of a contact's conversation
 //! declined   peer tag 32                    the round until which a caller's calls are not told
-//! vault      (empty)                        the highest version of the vault that was seen
+//! vault      (empty)                        the highest versions of the vault that were seen and used
 //! records    block 4                        24 records of the server's directory, and the head before them
 //! ```
 //!
@@ -145,7 +145,10 @@ pub(super) struct DeclinedRow {
 /// The profile's only row of its kind; its key is empty.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct VaultRow {
+    /// Highest one that was seen.
     pub(super) version: u64,
+    /// Highest one that may have been written.
+    pub(super) used: u64,
 }
 
 /// Records of the directory in its order, 163 bytes each; the key is the block's number.
