@@ -188,7 +188,9 @@ impl From<RoundError> for Trouble {
             RoundError::Repeated(_) | RoundError::Clock(_) => {
                 Failure::new(ErrorCode::RoundRefused, error.to_string()).into()
             }
-            RoundError::Malformed(_) | RoundError::Answer(_) => Failure::protocol(error).into(),
+            RoundError::Malformed(_) | RoundError::Answer(_) | RoundError::Buckets(_) => {
+                Failure::protocol(error).into()
+            }
         }
     }
 }
