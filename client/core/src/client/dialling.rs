@@ -260,7 +260,7 @@ impl Client {
     }
 
     /// Takes in an invitation that was made for this account's keys.
-    fn invited(&mut self, round: Round, opened: &invitation::Opened) {
+    pub(super) fn invited(&mut self, round: Round, opened: &invitation::Opened) {
         let Invitation { index, first, caller, .. } = opened.invitation;
         let age = round.0.checked_sub(first.0);
         let is_current = |record: &Record| {

@@ -475,3 +475,6 @@ fn debug_shows_no_digit_of_a_safety_number_and_no_name() {
     let event = Event::SafetyNumber { peer: "bob".into(), digits: "12345".repeat(12) };
     assert_eq!(format!("{event:?}"), "SafetyNumber");
 }
+
+mod requests;
+mod vault;

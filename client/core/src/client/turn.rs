@@ -37,7 +37,7 @@ impl Client {
 
     /// Refuses more buckets than so many records need: then a dial would name the person called. A directory that has
     /// grown beyond ours has at most twice as many.
-    fn check_buckets(&self, header: &ServerHeader) -> Result<(), RoundError> {
+    pub(super) fn check_buckets(&self, header: &ServerHeader) -> Result<(), RoundError> {
         let ours = buckets(self.directory.mark().length);
         let fits = header.buckets == buckets(header.directory_length) && header.buckets <= 2 * ours;
         if fits { Ok(()) } else { Err(RoundError::Buckets(header.buckets)) }

@@ -1,0 +1,149 @@
+//! What the client makes of a vault that a server shows, keeps back or denies.
+
+use wire::control::{ClientControl, ServerControl, VaultPut, VaultVersion};
+use wire::ids::Name;
+
+use super::*;
+use crate::vault::{SealedVault, ShortIdentity, Vault, VaultEntry};
+
+/// A client with these saved contacts that was shown ann's and bob's records, and a vault.
+fn shown_vault(saved: Saved, version: u64, sealed: &SealedVault) -> Client {
+    let mut client = shown(saved, &[record("ann", 1), record("bob", 2)]);
+    client.handle_vault(version, sealed);
+    client
+}
+
+fn own_name() -> Name {
+    "ann".parse().unwrap()
+}
+
+/// A vault in which bob is blocked, or is not.
+fn sealed(version: u64, blocked: bool) -> SealedVault {
+    let mut vault = Vault::new(version);
+    let entry = VaultEntry { index: wire::ids::AccountIndex(1), verified: false, blocked };
+    let bob = ShortIdentity::of(&record("bob", 2).identity());
+    vault.insert(bob, entry).ok().unwrap();
+    vault.seal(&vault_key(), &own_name(), &mut ChaCha20Rng::seed_from_u64(5))
+}
+
+fn noise() -> SealedVault {
+    SealedVault::from_parts(&[[7; 1024]; 3])
+}
+
+/// Does everything that waits for the disk.
+fn kept(client: &mut Client) {
+    let mut batches = Vec::new();
+    while let Some(output) = client.poll_output() {
+        if let Output::Keep(batch, _) = output {
+            batches.push(batch);
+        }
+    }
+    batches.into_iter().for_each(|batch| client.handle_kept(batch));
+}
+
+/// The control frames of one cycle that write the vault.
+fn puts(client: &mut Client) -> Vec<VaultPut> {
+    let frames = (0..30).map(|number| client.control_frame(Round(5 * number + 2)).1);
+    let puts = frames.filter_map(|frame| match frame {
+        ClientControl::VaultPut(put) => Some(*put),
+        _ => None,
+    });
+    let puts: Vec<_> = puts.collect();
+    kept(client);
+    puts
+}
+
+fn stored(client: &mut Client, version: u64) {
+    let stored = ServerControl::VaultStored(VaultVersion { version });
+    client.handle_control(NOW, stored).unwrap();
+    kept(client);
+}
+
+#[test]
+fn a_version_is_durable_before_it_is_written_and_never_written_twice() {
+    let mut client = shown_vault(Saved::default(), 0, &noise());
+    assert!(puts(&mut client).is_empty(), "nothing is durable yet");
+    let mut last = 0;
+    for answered in [false, true, false, true] {
+        let puts = puts(&mut client);
+        assert_eq!(puts.len(), 3);
+        let version = puts[0].version;
+        assert!(puts.iter().all(|put| put.version == version) && version > last, "{version}");
+        last = version;
+        if answered {
+            stored(&mut client, version);
+        }
+    }
+    // after a restart too
+    let saved = Saved { vault: last, vault_used: last + 4, ..Saved::default() };
+    let mut again = shown_vault(saved, last, &sealed(last, false));
+    kept(&mut again);
+    assert!(puts(&mut again)[0].version > last + 4);
+}
+
+#[test]
+fn a_vault_that_was_not_confirmed_is_an_older_one_once_the_next_was() {
+    let mut client = shown_vault(Saved::default(), 0, &noise());
+    kept(&mut client);
+    let held_back = puts(&mut client)[0].version;
+    let confirmed = puts(&mut client)[0].version;
+    stored(&mut client, confirmed);
+    client.handle_vault(held_back, &sealed(held_back, false));
+    assert!(outputs(&mut client).0.contains(&ErrorCode::VaultRolledBack));
+}
+
+#[test]
+fn an_answer_to_half_a_vault_confirms_nothing() {
+    let mut client = shown_vault(Saved::default(), 0, &noise());
+    kept(&mut client);
+    let first = (0..30).find_map(|number| match client.control_frame(Round(5 * number + 2)).1 {
+        ClientControl::VaultPut(put) => Some(put.version),
+        _ => None,
+    });
+    let version = first.unwrap();
+    stored(&mut client, version);
+    client.handle_vault(version, &noise());
+    let errors = outputs(&mut client).0;
+    assert_eq!(errors, [ErrorCode::VaultDamaged], "it was never known to be stored");
+}
+
+#[test]
+fn what_another_machine_stored_is_not_overwritten_unread() {
+    let mut client = shown_vault(Saved::default(), 7, &noise());
+    assert_eq!(outputs(&mut client).0, [ErrorCode::VaultDamaged]);
+    kept(&mut client);
+    assert!(puts(&mut client).is_empty() && puts(&mut client).is_empty());
+    // one that this machine knew may be written again
+    let saved = Saved { vault: 7, ..Saved::default() };
+    let mut client = shown_vault(saved, 7, &noise());
+    assert_eq!(outputs(&mut client).0, [ErrorCode::VaultDamaged]);
+    puts(&mut client);
+    let puts = puts(&mut client);
+    assert_eq!((puts[0].base, puts[0].version > 7), (7, true));
+}
+
+#[test]
+fn a_version_beyond_all_counting_stops_nothing_and_lowers_nothing() {
+    let mut client = shown_vault(Saved { vault: 7, ..Saved::default() }, 7, &sealed(7, false));
+    kept(&mut client);
+    let conflict = ServerControl::VaultConflict(VaultVersion { version: u64::MAX });
+    puts(&mut client);
+    client.handle_control(NOW, conflict).unwrap();
+    client.handle_vault(u64::MAX, &noise());
+    stored(&mut client, 0);
+    client.handle_vault(6, &sealed(6, true));
+    assert!(outputs(&mut client).0.contains(&ErrorCode::VaultRolledBack));
+}
+
+#[test]
+fn contacts_and_blocks_come_back_from_the_vault() {
+    let mut client = shown_vault(Saved::default(), 3, &sealed(3, true));
+    client.handle_command(NOW, Command::Call { peer: "bob".into() });
+    assert_eq!(outputs(&mut client).0, [ErrorCode::Blocked]);
+    let mut client = shown_vault(Saved::default(), 3, &sealed(3, false));
+    let bob = record("bob", 2).identity();
+    assert!(client.conversations.contains_key(&bob), "he is called anew by this machine");
+    let (errors, kept) = outputs(&mut client);
+    assert_eq!(errors, []);
+    assert!(kept.iter().any(|change| matches!(change, Change::Contact(it) if !it.unsaved)));
+}
