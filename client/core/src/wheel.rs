@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Invariant: a called wheel goes forward only, and what it left is erased. So whoever steals it, or the root that is kept
-//! on disk, finds the drops from the last outer step on, and none before. However long it stood still, a wheel is
+//! on disk, finds the drops from the last outer step on, and none before (a database may keep what it overwrote for a while). However long it stood still, a wheel is
 //! at the round within some hundred steps, so that catching up takes no time that could be seen.
 
 use std::cmp::Reverse;
