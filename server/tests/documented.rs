@@ -16,7 +16,7 @@ use server::listen::{
     CONNECTIONS_SPARE, HANDSHAKE, HANDSHAKES_MAX, HANDSHAKES_RETRY, connections_max,
 };
 use server::run::STOP;
-use server::session::{REQUESTS_MAX, STEP};
+use server::session::{PULLS_MAX, REQUESTS_MAX, SECOND_STEP_ROUNDS, STEP};
 use server::store::{
     CACHE_BYTES, DELETIONS_RESERVED, DIRECTORY_MAX, INVITES_MAX, STUCK_S, TOKENS_PER_ACCOUNT_MAX,
 };
@@ -55,6 +55,7 @@ fn failures(policy: Policy) -> String {
 #[test]
 fn every_limit_is_the_one_in_the_code() {
     let spare = commas(CONNECTIONS_SPARE as u64);
+    let requests = format!("{}; {REQUESTS_MAX}", commas(PULLS_MAX));
     assert_eq!(connections_max(1000), 2000 + CONNECTIONS_SPARE);
     let expected = [
         ("idle connection", format!("{} s", IDLE_TIMEOUT.as_secs())),
@@ -101,7 +102,11 @@ fn every_limit_is_the_one_in_the_code() {
             format!("{}; the last {}", commas(DIRECTORY_MAX), commas(DELETIONS_RESERVED)),
         ),
         ("signatures of directory pages kept in memory", commas(SIGNATURES_MAX as u64)),
-        ("requests between sign-in and seat", commas(REQUESTS_MAX)),
+        ("pulls between sign-in and seat; other requests", requests),
+        (
+            "the second step of a password change or a deletion",
+            format!("within `sign_in_ms` and {SECOND_STEP_ROUNDS} rounds"),
+        ),
         (
             "invitation codes that wait to be used; of one command; their life",
             format!(

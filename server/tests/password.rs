@@ -5,12 +5,15 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod raw;
 
-use raw::account::{Change, NEW_MASTER, deletion, why};
-use raw::{CHEAP, Client, Seated, start};
-use server::Running;
+use std::time::Duration;
+
+use raw::account::{Change, Deletion, NEW_MASTER, deletion, why};
+use raw::{CHEAP, Client, Seated, config, soon, start};
+use server::config::Config;
+use server::{Running, Server};
 use wire::account::{SealedMaster, Stretching};
 use wire::close::Close;
-use wire::control::{ChangeFinish, ClientControl, Refusal, ServerControl};
+use wire::control::{ChangeFinish, ClientControl, Refusal, Refused, ServerControl};
 
 async fn signed_in(server: &Running, who: &str, password: &str) -> Client {
     let mut client = Client::connect(server).await;
@@ -166,4 +169,49 @@ async fn guessing_the_old_password_slows_down_like_signing_in() {
     }
     assert_eq!(why(&client.change("ann", "p", "new").await), Refusal::SlowDown);
     assert_eq!(refused_login(&server, "ann", "p").await, Refusal::SlowDown);
+}
+
+/// Guesses until the server listens again, which waits for attempts that are under way.
+async fn hears_guesses_again(server: &Running, who: &str) {
+    loop {
+        let mut client = Client::connect(server).await;
+        match client.log_in(who, "wrong").await.err().unwrap() {
+            ServerControl::Refused(Refused { why: Refusal::SlowDown, retry_ms }) => {
+                tokio::time::sleep(Duration::from_millis(retry_ms.into())).await;
+            }
+            answer => return assert_eq!(why(&answer), Refusal::WrongCredentials),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_first_step_that_is_not_gone_on_with_ends_like_a_sign_in_that_timed_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(Config { sign_in_ms: 1000, ..config(&dir) }).await.unwrap();
+    let guessed_before = async |who: &str| {
+        let mut client = Client::connect(&server).await;
+        client.register(who, "p").await.ok().unwrap();
+        let session = client.log_in(who, "p").await.ok().unwrap();
+        for _ in 1..server::limits::PER_NAME_HERE.free {
+            assert_eq!(why(&client.change(who, "x", "q").await), Refusal::WrongCredentials);
+        }
+        (client, session)
+    };
+    let before_join = async {
+        let (mut ann, _) = guessed_before("ann").await;
+        let (change, start) = Change::start(&ann, "ann", "p", "q");
+        let reply = ann.ask(&start).await;
+        hears_guesses_again(&server, "ann").await;
+        let finish = change.finish(&ann.context(), &reply);
+        let answer = ann.ask(&ClientControl::ChangeFinish(Box::new(finish))).await;
+        assert_eq!(why(&answer), Refusal::BadRequest, "the first step is gone");
+    };
+    let in_rounds = async {
+        let (bob, session) = guessed_before("bob").await;
+        let mut bob = bob.join(&session).await;
+        let answer = bob.ask(&Deletion::start("bob", "p").1).await;
+        assert!(matches!(answer, ServerControl::DeleteReply(_)));
+        hears_guesses_again(&server, "bob").await;
+    };
+    soon(async { tokio::join!(before_join, in_rounds) }).await;
 }

@@ -103,6 +103,23 @@ async fn the_directory_comes_in_as_many_pages_as_asked() {
 }
 
 #[tokio::test]
+async fn requests_before_a_seat_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let mut client = Client::connect(&server).await;
+    client.register("ann", "p").await.ok().unwrap();
+    client.log_in("ann", "p").await.ok().unwrap();
+    for _ in 0..server::session::REQUESTS_MAX {
+        let answer = client.ask(&ClientControl::ListSessions).await;
+        assert!(matches!(answer, ServerControl::Sessions(_)));
+        client.send(&ClientControl::Pull(Pull { from: 0, pages: 1 })).await;
+        assert!(matches!(client.answer().await, ServerControl::Page(_)), "pages count apart");
+    }
+    client.send(&ClientControl::ListSessions).await;
+    assert_eq!(client.closed().await, Close::Protocol);
+}
+
+#[tokio::test]
 async fn a_token_outlives_a_restart_and_the_rounds_go_on_above() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir).await;

@@ -191,17 +191,8 @@ impl Driver {
         let by_clock = numbers::by_clock(self.genesis_ms, clock::unix_ms(), self.pace.period);
         let next = numbers::next(self.round, by_clock);
         let open = self.rounds.room().take_open();
-        // Both of the same moment; the log only grows, so buckets never become fewer.
-        let directory_length = self.store.directory_len();
-        let header = ServerHeader {
-            slots: self.pace.slots,
-            closes_ms: 0,
-            open: next,
-            answered: self.round,
-            seats: open.seats(),
-            directory_length,
-            buckets: buckets(directory_length),
-        };
+        let (slots, directory_length) = (self.pace.slots, self.store.directory_len());
+        let header = header(slots, next, self.round, open.seats(), directory_length);
         let mixed = tokio::task::spawn_blocking(move || mix(open, &header));
         let (replies, seats, counts, mut rng) = match mixed.await {
             Ok(mixed) => mixed,
@@ -234,6 +225,19 @@ impl Driver {
             tracing::warn!(periods, "the server could not keep up and left out rounds");
         }
     }
+}
+
+/// Makes the header that opens a round, but for the time that is left of it. Its buckets follow from its length, as
+/// every client checks; the directory only grows, so they never become fewer.
+fn header(
+    slots: u8,
+    open: Round,
+    answered: Round,
+    seats: u32,
+    directory_length: u32,
+) -> ServerHeader {
+    let buckets = buckets(directory_length);
+    ServerHeader { slots, closes_ms: 0, open, answered, seats, directory_length, buckets }
 }
 
 /// Takes a round through the mixer.

@@ -1,7 +1,7 @@
 use mixer::MixerKey;
 use tokio::sync::mpsc::error::TryRecvError;
 use wire::codec::Wire as _;
-use wire::dial::{Dial, DialReply, SealedInvitation};
+use wire::dial::{BUCKET_ACCOUNTS, Dial, DialReply, SealedInvitation};
 use wire::ids::AccountIndex;
 use wire::layer::{Direction, Place as Slot};
 use wire::public_key::AgreementKey;
@@ -17,15 +17,15 @@ const SLOTS: u8 = 2;
 struct World {
     room: Room,
     round: Round,
-    /// Buckets of the rounds that open from now on.
-    buckets: u32,
+    /// Records of the directory when the next round opens.
+    directory_length: u32,
 }
 
 impl World {
     fn new(seats_max: u32) -> Self {
         let mut room = Room::new(seats_max);
         room.open_first(Round(10), Seats::new(SLOTS));
-        Self { room, round: Round(10), buckets: 1 }
+        Self { room, round: Round(10), directory_length: 0 }
     }
 
     fn join(&mut self, account: u32, token: u8, sign_in: u64) -> Stay {
@@ -43,15 +43,7 @@ impl World {
 
     fn turn(&mut self) -> Tally {
         let open = self.room.take_open();
-        let header = ServerHeader {
-            slots: SLOTS,
-            closes_ms: 1,
-            open: self.round.next(),
-            answered: self.round,
-            seats: 0,
-            directory_length: 0,
-            buckets: self.buckets,
-        };
+        let header = super::header(SLOTS, self.round.next(), self.round, 0, self.directory_length);
         let (replies, seats, counts, mut rng) = mix(open, &header);
         self.round = header.open;
         self.room.turn(replies, seats, header, &mut rng);
@@ -210,6 +202,19 @@ fn who_lags_and_then_leaves_is_taken_out_once() {
     assert_eq!(world.room.state().2, 0);
 }
 
+#[test]
+fn buckets_follow_from_the_length_in_the_same_header() {
+    let mut world = World::new(9);
+    let mut ann = world.join(0, 1, 1);
+    for length in [0, 1, 1024, 1025, 2048, 2049, 4096, 4097, 1 << 20] {
+        world.directory_length = length;
+        world.turn();
+        let header = header(&mut ann);
+        assert_eq!(header.directory_length, length);
+        assert_eq!(header.buckets, buckets(length), "{length}");
+    }
+}
+
 /// A client that dials in the rounds that the test turns.
 struct Caller {
     stay: Stay,
@@ -266,7 +271,7 @@ fn who_is_called_is_the_bucket_of_the_account_and_buckets_double_between_two_rou
     // the directory grows while the round is open: this round still has one bucket
     callers[0].invites(&mut world, 1, 8);
     callers[1].invites(&mut world, 0, 9);
-    world.buckets = 2;
+    world.directory_length = BUCKET_ACCOUNTS + 1;
     assert_eq!(world.turn().counts.malformed_dials, 1);
     let read = reads(&mut callers);
     assert!(read.iter().all(|read| read.0 == 2 && invited(read, 9)));

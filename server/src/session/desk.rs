@@ -1,10 +1,13 @@
 //! The desk: what a signed-in client asks about its own account, before and after `join`.
 //!
-//! Invariant: whatever lies here between two requests is of one size: one first step, one staged vault.
+//! Invariant: whatever lies here between two requests is of one size: one first step, for a while only, and one
+//! staged vault.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use wire::control::{
     ChangeFinish, ChangeStart, ClientControl, DeleteFinish, DeleteStart, EndSession, Pull, Refusal,
@@ -12,11 +15,12 @@ use wire::control::{
 };
 use wire::login::LoginContext;
 
-use super::frames::End;
+use super::frames::{End, FrameReader};
 use super::presence::Here;
 use super::staging::Staging;
 use super::{Hub, failed};
 use crate::accounts::{AccountError, Member, PendingChange, PendingDeletion, Put};
+use crate::clock;
 
 /// What a signed-in connection has at the server.
 pub(super) struct Desk<'h> {
@@ -26,10 +30,12 @@ pub(super) struct Desk<'h> {
     address: IpAddr,
     context: Arc<LoginContext>,
     step: Step,
+    /// When the step is dropped.
+    step_until: Instant,
     staging: Staging,
 }
 
-/// What a second step may go on with.
+/// What a second step may go on with. Each holds an attempt, which has failed once the step is dropped.
 enum Step {
     None,
     Changing(Box<PendingChange>),
@@ -57,7 +63,8 @@ impl<'h> Desk<'h> {
         address: IpAddr,
         context: Arc<LoginContext>,
     ) -> Self {
-        Self { hub, here, member, address, context, step: Step::None, staging: Staging::default() }
+        let (step, step_until, staging) = (Step::None, clock::now(), Staging::default());
+        Self { hub, here, member, address, context, step, step_until, staging }
     }
 
     /// Returns whose desk it is, under the token that the session has now.
@@ -68,6 +75,31 @@ impl<'h> Desk<'h> {
     /// Says that the connection joined the rounds.
     pub(super) fn is_seated(&self) {
         self.here.is_seated();
+    }
+
+    /// Returns the next request, and drops a first step whose second one does not come in time. Dropping the
+    /// future loses nothing.
+    pub(super) async fn next(&mut self, reader: &mut FrameReader) -> Result<ClientControl, End> {
+        tokio::select! {
+            biased;
+            never = self.expire() => match never {},
+            request = reader.next_control() => request,
+        }
+    }
+
+    /// Drops the first step when its time is up; for whenever no request is waited for.
+    pub(super) async fn expire(&mut self) -> Infallible {
+        if !matches!(self.step, Step::None) {
+            tokio::time::sleep_until(self.step_until.into()).await;
+            self.step = Step::None;
+        }
+        std::future::pending().await
+    }
+
+    /// Keeps a first step until its second one, or until its time is up.
+    fn keep(&mut self, step: Step) {
+        self.step = step;
+        self.step_until = clock::now() + self.hub.second_step_time();
     }
 
     /// Serves one request; a refusal is an answer.
@@ -110,7 +142,7 @@ impl<'h> Desk<'h> {
         let context = self.context.clone();
         let reply = move || hub.accounts.change_start(&member, &start, address, &context);
         let (pending, reply) = self.hub.workers.run(reply).await?;
-        self.step = Step::Changing(Box::new(pending));
+        self.keep(Step::Changing(Box::new(pending)));
         Ok(ServerControl::ChangeReply(Box::new(reply)))
     }
 
@@ -143,7 +175,7 @@ impl<'h> Desk<'h> {
         let context = self.context.clone();
         let reply = move || hub.accounts.delete_start(&member, &start, address, &context);
         let (pending, reply) = self.hub.workers.run(reply).await?;
-        self.step = Step::Deleting(Box::new(pending));
+        self.keep(Step::Deleting(Box::new(pending)));
         Ok(ServerControl::DeleteReply(Box::new(reply)))
     }
 

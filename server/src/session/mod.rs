@@ -27,7 +27,7 @@ use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 use wire::close::Close;
-use wire::control::{Pull, ServerControl, Session};
+use wire::control::{ClientControl, Pull, ServerControl, Session};
 use wire::layer::Layer;
 use wire::login::LoginContext;
 use wire::public_key::PublicKey;
@@ -47,11 +47,19 @@ use presence::{Here, Presence};
 /// The longest that a signed-in client may take for its next step before it has a seat.
 pub const STEP: Duration = Duration::from_secs(30);
 
-/// Requests before a client has a seat: enough for the longest directory, the vault, and 64 more.
-pub const REQUESTS_MAX: u32 = DIRECTORY_MAX
-    .div_ceil(PAGE_RECORDS as u32 * wire::control::PULL_PAGES_MAX as u32)
-    + VAULT_PARTS as u32
-    + 64;
+/// Pulls before a client has a seat: enough for the longest directory, from any record on.
+pub const PULLS_MAX: u32 =
+    DIRECTORY_MAX.div_ceil(PAGE_RECORDS as u32 * wire::control::PULL_PAGES_MAX as u32) + 1;
+
+/// Other requests before a client has a seat: enough to read the vault anew when another session stores one
+/// meanwhile, and to change the password.
+pub const REQUESTS_MAX: u32 = 16;
+
+const _: () = assert!(REQUESTS_MAX > 3 * VAULT_PARTS as u32);
+
+/// Rounds that the second step of a password change or a deletion may come later than a sign-in's: two cycles
+/// of control rounds, since one deposit may be missing.
+pub const SECOND_STEP_ROUNDS: u32 = 10;
 
 /// The longest that a signed-in client may take until it joins, all steps together.
 pub const JOIN: Duration = Duration::from_secs(15 * 60);
@@ -186,7 +194,10 @@ async fn enter(
     control.writer.control_by(clock::now() + STEP, &session).await?;
     let (writer, reader) = before_join(connection, hub, &mut control, desk).await?;
     let mut deposits = FrameReader::new(reader, round_frame(hub.offer.slots));
-    let layer = joined(hub, &mut deposits).await?;
+    let layer = tokio::select! {
+        layer = joined(hub, &mut deposits) => layer?,
+        never = desk.expire() => match never {},
+    };
     hub.check_standing(desk)?;
     Ok(Joined { control, layer, deposits, frames: FrameWriter::new(writer) })
 }
@@ -227,15 +238,25 @@ async fn before_join(
     control: &mut Control,
     desk: &mut Desk<'_>,
 ) -> Result<(SendStream, RecvStream), End> {
-    for _ in 0..=REQUESTS_MAX {
+    let (mut pulls, mut requests) = (0, 0);
+    loop {
         let deadline = clock::now() + STEP;
         let request = tokio::select! {
-            request = control.reader.next_control() => request?,
+            request = desk.next(&mut control.reader) => request?,
             stream = connection.accept_bi() => return Ok(stream?),
             () = tokio::time::sleep_until(deadline.into()) => {
                 return Err(Close::SignInTimeout.into());
             }
         };
+        match &request {
+            ClientControl::Pull(_) => pulls += 1,
+            // goes on a schedule, which begins with the rounds
+            ClientControl::VaultPut(_) => return Err(End::protocol("a `vault put` before `join`")),
+            _ => requests += 1,
+        }
+        if pulls > PULLS_MAX || requests > REQUESTS_MAX {
+            return Err(End::protocol("too many requests before `join`"));
+        }
         match desk.serve(request).await? {
             Served::Pages(pull) => {
                 for page in hub.pages(pull).await? {
@@ -255,7 +276,6 @@ async fn before_join(
             }
         }
     }
-    Err(End::protocol("too many requests before `join`"))
 }
 
 impl Hub {
@@ -269,6 +289,11 @@ impl Hub {
 
     fn sign_in_time(&self) -> Duration {
         Duration::from_millis(self.sign_in_ms.load(Ordering::Relaxed))
+    }
+
+    fn second_step_time(&self) -> Duration {
+        let round = Duration::from_millis(self.offer.round_ms.into());
+        self.sign_in_time() + SECOND_STEP_ROUNDS * round
     }
 
     /// Fails unless the session's token still stands.

@@ -97,7 +97,7 @@ async fn take_controls(
     turn: &Mutex<Turn>,
 ) -> Result<Infallible, End> {
     loop {
-        let request = frames.next_control().await?;
+        let request = desk.next(&mut frames).await?;
         {
             let mut turn = lock(turn);
             let left = turn.controls.checked_sub(1);

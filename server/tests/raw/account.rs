@@ -11,7 +11,7 @@ use wire::directory::Record;
 use wire::login::{LoginContext, LoginState, RegisterState, login_start, register_start};
 use wire::size::{CONTROL_BODY, CREDENTIAL_FINALIZATION};
 
-use super::{CHEAP, Client, name};
+use super::{CHEAP, Client, Seated, name};
 
 /// What a change of password leaves as sealed master key.
 pub(crate) const NEW_MASTER: SealedMaster = SealedMaster([7; 80]);
@@ -103,19 +103,6 @@ impl Client {
         self.ask(&finish).await
     }
 
-    /// Brings a vault whose parts are full of these bytes; returns the last answer.
-    pub(crate) async fn put_vault(
-        &mut self,
-        (base, version): (u64, u64),
-        thirds: [u8; 3],
-    ) -> ServerControl {
-        for part in 0..2 {
-            let put = vault_put(part, (base, version), thirds);
-            assert!(matches!(self.ask(&put).await, ServerControl::VaultStaged), "part {part}");
-        }
-        self.ask(&vault_put(2, (base, version), thirds)).await
-    }
-
     /// Reads the vault: its version and the first byte of each part.
     pub(crate) async fn get_vault(&mut self) -> (u64, [u8; 3]) {
         let mut versions = [0; 3];
@@ -128,6 +115,21 @@ impl Client {
         }
         assert!(versions.iter().all(|&version| version == versions[0]), "{versions:?}");
         (versions[0], thirds)
+    }
+}
+
+impl Seated {
+    /// Brings a vault whose parts are full of these bytes; returns the last answer.
+    pub(crate) async fn put_vault(
+        &mut self,
+        (base, version): (u64, u64),
+        thirds: [u8; 3],
+    ) -> ServerControl {
+        for part in 0..2 {
+            let put = vault_put(part, (base, version), thirds);
+            assert!(matches!(self.ask(&put).await, ServerControl::VaultStaged), "part {part}");
+        }
+        self.ask(&vault_put(2, (base, version), thirds)).await
     }
 }
 

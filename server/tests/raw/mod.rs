@@ -249,6 +249,7 @@ impl Seated {
         let mut frame = vec![0; round_frame(SLOTS)];
         soon(self.rounds.1.read_exact(&mut frame)).await.unwrap();
         let (header, replies) = ServerHeader::decode(&frame, SLOTS).unwrap();
+        assert_eq!(header.buckets, wire::dial::buckets(header.directory_length));
         let open = |(slot, layered): (u8, &[u8])| {
             let place = Place { direction: Direction::Reply, slot, slots: SLOTS };
             let mut cell = [0; CELL];
