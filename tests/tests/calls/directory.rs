@@ -108,8 +108,8 @@ fn a_key_that_is_not_accepted_may_be_forgotten() {
     world.start(other);
     world.wait_told(4 * DIAL, 0, About::KeyChanged, 1);
     world.forget(0, 1);
-    assert_eq!(world.standing(0, 1), None);
     world.run_rounds(4 * DIAL);
+    assert_eq!(world.standing(0, 1), None);
     assert_eq!(world.told(other, About::Request, 0), 0);
     assert_eq!(world.model.progress(0, 1), (2, 1, 1));
 }

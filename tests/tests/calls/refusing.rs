@@ -107,6 +107,7 @@ fn whoever_is_blocked_in_a_conversation_says_nothing_more() {
 fn a_forgotten_contact_is_a_stranger_who_may_call_again() {
     let mut world = talking(&Setup::new(5, 2));
     world.forget(1, 0);
+    world.run_rounds(1);
     assert_eq!(world.standing(1, 0), None);
     world.say(0, 1, "do you know me?");
     // wake-ups are in vain for a while, then comes an invitation; calling is quicker
