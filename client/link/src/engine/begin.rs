@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use client_core::client::Client;
+use client_core::directory::Records as _;
 use client_core::identity::{Identity, MasterKey};
 use client_core::record::{Change, Saved};
 use client_core::vault::VaultKey;
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use wire::account::Stretching;
 use wire::control::Session;
 use wire::ids::{Name, Token};
+use wire::kdf::Secret;
 use wire::link::Link;
 use zeroize::Zeroizing;
 
@@ -44,9 +46,24 @@ enum Local {
     /// Nothing.
     Nothing,
     /// The profile, which the password opened.
-    Open(Box<Unlocked>),
+    Open(Box<Ours>),
     /// A profile that the password does not open: it was changed on another machine, or is wrong.
     Shut,
+}
+
+/// An open profile with its copy of the directory.
+struct Kept {
+    profile: Profile,
+    records: DiskRecords,
+    /// Whether the copy was whole; else it is an empty one.
+    is_whole: bool,
+}
+
+/// What the password opened before the server was asked.
+struct Ours {
+    kept: Kept,
+    master: Secret,
+    saved: Saved,
 }
 
 /// A session with the keys that it opens, and the profile that goes with it.
@@ -55,9 +72,13 @@ struct Opened {
     session: Box<Session>,
     master: MasterKey,
     identity: Identity,
-    profile: Profile,
-    saved: Saved,
+    kept: Kept,
+    take_up: TakeUp,
 }
+
+/// Readies the profile for the session and returns what a restart needs. It takes the longer the more contacts there
+/// are, so the way in goes on meanwhile.
+type TakeUp = Box<dyn FnOnce(&mut Profile) -> Result<Saved, ProfileError> + Send>;
 
 impl Beginning {
     /// Unlocks the profile or makes one, connects, registers if asked to, and signs in.
@@ -84,7 +105,7 @@ impl Beginning {
                 teller.tell(Event::Registered { user: user.to_string() });
             }
             match local {
-                Local::Open(unlocked) => come_again(gate, &link, &person, *unlocked, teller).await,
+                Local::Open(ours) => come_again(gate, &link, &person, *ours, teller).await,
                 Local::Nothing => come_first(gate, &link, &person, dir, account, teller).await,
                 Local::Shut => come_with_master(gate, &link, &person, dir, account, teller).await,
             }
@@ -105,42 +126,48 @@ impl Opened {
         stretching: Stretching,
         teller: &Teller,
     ) -> Result<Beginning, Failure> {
-        let Self { gate, session, master, identity, profile, saved } = self;
-        let (profile, records, is_whole) = blocking(|| open_records(profile)).await??;
+        let Self { gate, session, master, identity, kept, take_up } = self;
+        let Kept { mut profile, records, is_whole } = kept;
         if !is_whole {
             let text = "the list of people that this machine kept was damaged, and is fetched again; check the \
                         disk if this is told once more";
             let code = ErrorCode::ProfileDamaged;
             teller.tell(Event::Error { code, text: text.into(), about: About::default() });
         }
-        let mut seed = Zeroizing::new([0; 32]);
-        OsRng.fill_bytes(&mut *seed);
-        let schedule = ChaCha20Rng::from_seed(*seed);
-        let vault = VaultKey::of(&master);
-        let client =
-            Client::new(identity, saved, vault, Box::new(records), Box::new(OsRng), schedule);
+        let (token, names) = (session.token.duplicate(), session.directory_length);
+        let done = records.len();
+        teller.tell(Event::Progress(Step::Directory { names, done }));
+        let make = move || {
+            let saved = take_up(&mut profile)?;
+            let mut seed = Zeroizing::new([0; 32]);
+            OsRng.fill_bytes(&mut *seed);
+            let schedule = ChaCha20Rng::from_seed(*seed);
+            let (vault, records) = (VaultKey::of(&master), Box::new(records));
+            let client = Client::new(identity, saved, vault, records, Box::new(OsRng), schedule);
+            Ok::<_, ProfileError>((client, profile))
+        };
+        let coming = Coming::with_session(gate, session, done);
+        let (made, coming) = coming.while_making(blocking(make)).await;
+        let (client, profile) = made??;
         let (profile, completions) = ProfileThread::start(profile)
             .map_err(|error| Failure::new(ErrorCode::Disk, error.to_string()))?;
         let account = AccountWork::new(user, link.pin, stretching, profile.password_place());
-        let (token, names) = (session.token.duplicate(), session.directory_length);
-        let done = client.directory_length();
-        teller.tell(Event::Progress(Step::Directory { names, done }));
-        let coming = Coming::with_session(gate, session, done);
         Ok(Beginning { link, user, token, names, client, coming, account, profile, completions })
     }
 }
 
-/// Opens the copy of the directory, in whose place an empty one comes if it is damaged; tells whether it was
-/// whole.
-fn open_records(mut profile: Profile) -> Result<(Profile, DiskRecords, bool), ProfileError> {
-    match profile.records() {
-        Ok(records) => Ok((profile, records, true)),
-        Err(ProfileError::Damaged(_)) => {
-            profile.drop_records()?;
-            let records = profile.records()?;
-            Ok((profile, records, false))
-        }
-        Err(error) => Err(error),
+impl Kept {
+    /// Opens the copy of the directory, in whose place an empty one comes if it is damaged.
+    fn open(mut profile: Profile) -> Result<Self, ProfileError> {
+        let (records, is_whole) = match profile.records() {
+            Ok(records) => (records, true),
+            Err(ProfileError::Damaged(_)) => {
+                profile.drop_records()?;
+                (profile.records()?, false)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { profile, records, is_whole })
     }
 }
 
@@ -159,17 +186,18 @@ async fn unlock(
     teller.tell(Event::Progress(Step::Unlocking));
     let unlock = move || Profile::unlock(&dir, password.expose(), &stretching);
     match blocking(unlock).await? {
-        Ok(unlocked) => {
-            refuse_other(&unlocked, account)?;
-            Ok(Local::Open(Box::new(unlocked)))
+        Ok(Unlocked { profile, master, account: owner, saved }) => {
+            refuse_other(&owner, account)?;
+            let kept = blocking(|| Kept::open(profile)).await??;
+            Ok(Local::Open(Box::new(Ours { kept, master, saved })))
         }
         Err(ProfileError::WrongPassword) => Ok(Local::Shut),
         Err(error) => Err(error.into()),
     }
 }
 
-fn refuse_other(unlocked: &Unlocked, account: &ProfileAccount) -> Result<(), Failure> {
-    if unlocked.account.user == account.user && unlocked.account.link.pin == account.link.pin {
+fn refuse_other(owner: &ProfileAccount, account: &ProfileAccount) -> Result<(), Failure> {
+    if owner.user == account.user && owner.link.pin == account.link.pin {
         return Ok(());
     }
     let text = "this profile belongs to another account or server; choose another directory";
@@ -193,11 +221,12 @@ async fn come_first(
         let mut profile =
             Profile::create(&dir, password.expose(), stretching, &account, master.expose())?;
         profile.apply(&[Change::Token(Some(token))])?;
-        Ok::<_, ProfileError>((profile, master))
+        Ok::<_, ProfileError>((Kept::open(profile)?, master))
     };
     teller.tell(Event::Progress(Step::MakingProfile));
-    let (profile, master) = blocking(create).await?.map_err(Failure::from)?;
-    Ok(Opened { gate, session, master, identity, profile, saved: Saved::default() })
+    let (kept, master) = blocking(create).await?.map_err(Failure::from)?;
+    let take_up = Box::new(|_: &mut Profile| Ok(Saved::default()));
+    Ok(Opened { gate, session, master, identity, kept, take_up })
 }
 
 /// Takes the profile's session up again, or signs in anew if its token is of no use any more.
@@ -205,10 +234,10 @@ async fn come_again(
     mut gate: Gate,
     link: &Link,
     person: &Person,
-    unlocked: Unlocked,
+    ours: Ours,
     teller: &Teller,
 ) -> Result<Opened, Trouble> {
-    let Unlocked { mut profile, master, mut saved, .. } = unlocked;
+    let Ours { kept, master, mut saved } = ours;
     let master = MasterKey::new(master);
     let resumed = match saved.token.take() {
         Some(token) => {
@@ -217,11 +246,12 @@ async fn come_again(
         }
         None => Ok(None),
     };
-    let (session, identity) = match resumed {
+    match resumed {
         Ok(Some(session)) => {
             let identity = Identity::open(person.user, &master, &session.identity)
                 .map_err(Failure::protocol)?;
-            (session, identity)
+            let take_up = Box::new(|_: &mut Profile| Ok(saved));
+            Ok(Opened { gate, session, master, identity, kept, take_up })
         }
         Ok(None) | Err(Trouble::TokenRefused(_)) => {
             teller.tell(Event::Progress(Step::SigningIn));
@@ -231,12 +261,14 @@ async fn come_again(
             if own.expose().expose() != master.expose().expose() {
                 return Err(Failure::from(ProfileError::OtherMaster).into());
             }
-            profile = begin_session(profile, &mut saved, session.token.duplicate()).await?;
-            (session, identity)
+            let token = session.token.duplicate();
+            let take_up = Box::new(move |profile: &mut Profile| {
+                begin_session(profile, &mut saved, token).map(|()| saved)
+            });
+            Ok(Opened { gate, session, master, identity, kept, take_up })
         }
-        Err(trouble) => return Err(trouble),
-    };
-    Ok(Opened { gate, session, master, identity, profile, saved })
+        Err(trouble) => Err(trouble),
+    }
 }
 
 /// Signs in with a password that does not open the profile here: if it is the account's, the master key that
@@ -253,24 +285,31 @@ async fn come_with_master(
     let (session, master, identity) = gate.sign_in(link, person).await?;
     let Person { password, stretching, .. } = person.clone();
     let key = master.expose().duplicate();
-    let unlock = move || Profile::unlock_with_master(&dir, key, password.expose(), stretching);
-    let unlocked = blocking(unlock).await?.map_err(Failure::from)?;
-    refuse_other(&unlocked, &account)?;
-    let Unlocked { profile, mut saved, .. } = unlocked;
-    let profile = begin_session(profile, &mut saved, session.token.duplicate()).await?;
-    Ok(Opened { gate, session, master, identity, profile, saved })
+    let open = move || {
+        let (profile, owner) = Profile::open_with_master(&dir, &key)?;
+        Ok::<_, ProfileError>((Kept::open(profile)?, owner, key))
+    };
+    let (kept, owner, key) = blocking(open).await?.map_err(Failure::from)?;
+    refuse_other(&owner, &account)?;
+    let token = session.token.duplicate();
+    let take_up = Box::new(move |profile: &mut Profile| {
+        let mut saved = profile.saved()?;
+        profile.password_place().put(password.expose(), stretching, &key)?;
+        begin_session(profile, &mut saved, token)?;
+        Ok(saved)
+    });
+    Ok(Opened { gate, session, master, identity, kept, take_up })
 }
 
 /// Keeps the token of a new sign-in; the contacts are called anew, since another machine may have done so meanwhile
 /// and nobody is there on the roots of before.
-async fn begin_session(
-    mut profile: Profile,
+fn begin_session(
+    profile: &mut Profile,
     saved: &mut Saved,
     token: Token,
-) -> Result<Profile, Failure> {
+) -> Result<(), ProfileError> {
     saved.roots.clear();
-    let keep = move || profile.begin_session(token).map(|()| profile);
-    Ok(blocking(keep).await??)
+    profile.begin_session(token)
 }
 
 /// Says what else it may be if the server refuses the password that opens the profile.
@@ -296,12 +335,10 @@ fn unasked(reason: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use client_core::directory::Records as _;
     use redb::{Database, ReadableTable, TableDefinition};
     use tempfile::TempDir;
     use wire::codec::Wire as _;
     use wire::directory::Head;
-    use wire::kdf::Secret;
     use wire::link::Pin;
 
     use super::*;
@@ -322,9 +359,9 @@ mod tests {
         let ann = *Identity::random(account.user, &mut OsRng).record();
         let head = Head::EMPTY.after(&ann.encode().try_into().unwrap());
         made.apply(&[Change::Listed(0, vec![(ann, head)])]).unwrap();
-        let (made, records, is_whole) = open_records(made).ok().unwrap();
-        assert_eq!((records.len(), is_whole), (1, true));
-        drop((made, records));
+        let kept = Kept::open(made).ok().unwrap();
+        assert_eq!((kept.records.len(), kept.is_whole), (1, true));
+        drop(kept);
 
         let database = Database::open(dir.path().join("data.redb")).unwrap();
         let transaction = database.begin_write().unwrap();
@@ -337,10 +374,10 @@ mod tests {
         }
         transaction.commit().unwrap();
         drop(database);
-        let (damaged, records, is_whole) = open_records(profile(&dir)).ok().unwrap();
-        assert_eq!((records.len(), is_whole), (0, false));
-        drop((damaged, records));
-        let (_, records, is_whole) = open_records(profile(&dir)).ok().unwrap();
-        assert_eq!((records.len(), is_whole), (0, true));
+        let kept = Kept::open(profile(&dir)).ok().unwrap();
+        assert_eq!((kept.records.len(), kept.is_whole), (0, false));
+        drop(kept);
+        let kept = Kept::open(profile(&dir)).ok().unwrap();
+        assert_eq!((kept.records.len(), kept.is_whole), (0, true));
     }
 }

@@ -18,7 +18,7 @@ use wire::link::Link;
 
 use super::account::{AccountWork, Then};
 use super::begin::Beginning;
-use super::entry::{Coming, Entry, sign_out, verify_page};
+use super::entry::{Coming, Entry, PAGES_MAX, sign_out, verify_page};
 use super::history::{Histories, Question};
 use super::stream::{Frame, Streams};
 use super::trouble::{Failure, Trouble};
@@ -41,6 +41,9 @@ const KEEP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Batches of changes that may wait in front of the profile's own queue.
 const BACKLOG_MAX: usize = 4096;
+
+// those that are left when the client has its seat are taken in at once, each with a batch
+const _: () = assert!(2 * PAGES_MAX <= BACKLOG_MAX);
 
 /// Batches handed to the profile at once.
 const SUBMITTED_MAX: usize = BATCHES_WAITING_MAX / 2;
@@ -195,8 +198,9 @@ impl Drive {
                 }
                 Way::Back(Coming { entry, pages }) => tokio::select! {
                     biased;
-                    Some(page) = pages.recv(), if keeps_up => Wake::Page(page),
+                    // before the pages: how many wait depends on how long the client took to make
                     entry = entry => Wake::Entry(entry.map(Box::new)),
+                    Some(page) = pages.recv(), if keeps_up => Wake::Page(page),
                 },
                 Way::Gone => std::future::pending().await,
             }

@@ -200,30 +200,36 @@ impl Profile {
         let stretched = stretch_locally(password, &header.front.salt, &header.front.stretching)
             .map_err(|_| ProfileError::Stretching)?;
         let master = header.open_master(&stretched)?;
-        Self::open(&directory, lock, &header, master)
+        let (profile, account) = Self::open(&directory, lock, &header, &master)?;
+        let saved = profile.saved()?;
+        Ok(Unlocked { profile, master, account, saved })
     }
 
-    /// Opens a profile with the account's master key, which the server gives to whoever knows the password, and
-    /// puts this password in the place of the profile's own.
+    /// Opens a profile with the account's master key, which the server gives to whoever knows the password; reads
+    /// nothing of what is saved in it, and tells whose it is. [`PasswordPlace::put`] then puts that password in the
+    /// place of the profile's own.
     ///
     /// So a password that was changed on another machine, or here just before a crash, opens this profile too.
-    /// Takes as long as [`Self::unlock`].
     ///
     /// # Errors
-    /// [`ProfileError::OtherMaster`] if this is another account's profile, and nothing was changed; else as
-    /// [`Self::unlock`].
-    pub fn unlock_with_master(
+    /// [`ProfileError::OtherMaster`] if this is another account's profile; else as [`Self::unlock`], but for the
+    /// stretching.
+    pub fn open_with_master(
         dir: &Path,
-        master: Secret,
-        password: &[u8],
-        stretching: Stretching,
-    ) -> Result<Unlocked, ProfileError> {
+        master: &Secret,
+    ) -> Result<(Self, ProfileAccount), ProfileError> {
         let directory = Directory::at(dir);
         let lock = directory.lock()?;
         let header = Header::decode(&directory.read_header()?)?;
-        let unlocked = Self::open(&directory, lock, &header, master)?;
-        unlocked.profile.password_place().put(password, stretching, &unlocked.master)?;
-        Ok(unlocked)
+        Self::open(&directory, lock, &header, master)
+    }
+
+    /// Returns what a restart needs.
+    ///
+    /// # Errors
+    /// [`ProfileError::Damaged`] and [`ProfileError::Disk`].
+    pub fn saved(&self) -> Result<Saved, ProfileError> {
+        guarded(|| self.data.saved())
     }
 
     /// Returns the place of the profile's password.
@@ -308,14 +314,13 @@ impl Profile {
         directory: &Directory<'_>,
         lock: Lock,
         header: &Header,
-        master: Secret,
-    ) -> Result<Unlocked, ProfileError> {
-        let key = ProfileKey::new(&master, &header.front.salt);
+        master: &Secret,
+    ) -> Result<(Self, ProfileAccount), ProfileError> {
+        let key = ProfileKey::new(master, &header.front.salt);
         let account = header.open_account(&key)?;
         directory.finish_creation()?;
         let data = Data::open(&directory.data(), key, lock)?;
-        let saved = guarded(|| data.saved())?;
-        Ok(Unlocked { profile: Self::new(directory.path(), data), master, account, saved })
+        Ok((Self::new(directory.path(), data), account))
     }
 
     fn new(dir: &Path, data: Data) -> Self {

@@ -201,13 +201,14 @@ fn the_master_key_opens_a_profile_whose_password_is_another() {
     let (dir, mut profile) = created();
     profile.apply(&[Change::Mark(Round(5))]).unwrap();
     drop(profile);
-    let with = |master| Profile::unlock_with_master(dir.path(), Secret::new(master), b"new", CHEAP);
+    let with = |master| Profile::open_with_master(dir.path(), &Secret::new(master));
     assert!(matches!(with([9; 32]).err(), Some(ProfileError::OtherMaster)));
     assert!(unlock(dir.path()).is_ok(), "another key changes nothing");
-    let unlocked = with(MASTER).ok().unwrap();
-    assert!(unlocked.account == account() && unlocked.saved.mark == Round(5));
+    let (profile, owner) = with(MASTER).ok().unwrap();
+    assert!(owner == account() && profile.saved().ok().unwrap().mark == Round(5));
     assert!(matches!(with(MASTER).err(), Some(ProfileError::InUse)));
-    drop(unlocked);
+    profile.password_place().put(b"new", CHEAP, &Secret::new(MASTER)).unwrap();
+    drop(profile);
     assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::WrongPassword)));
     assert!(Profile::unlock(dir.path(), b"new", &CHEAP).is_ok());
 }
