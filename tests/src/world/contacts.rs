@@ -47,7 +47,7 @@ impl Person {
 
     /// Sends somebody a text, which is also its label, and waits until each knows that it arrived.
     pub async fn tells(&mut self, peer: &mut Self, text: &str) {
-        self.send(&peer.name().to_owned(), text, text).await;
+        self.send(peer.name(), text, text).await;
         tokio::join!(self.delivers(text), peer.receives(text));
     }
 

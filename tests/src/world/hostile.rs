@@ -1,6 +1,7 @@
 //! A server that has the right identity and says what it is told to, right or wrong, over real QUIC.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -11,10 +12,11 @@ use server::transport::{Limits, TransportKeys, bind, login_exporter};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wire::account::{SealedIdentity, SealedMaster};
+use wire::close::Close;
 use wire::codec::Wire as _;
 use wire::control::{
     ClientControl, LoginReply, Page, RegisterFinish, RegisterReply, Registered, ServerControl,
-    Session, VaultGet, VaultPart,
+    Session, VaultGet, VaultPart, VaultVersion,
 };
 use wire::directory::{Head, Record, head_signed};
 use wire::ids::{AccountIndex, Name, Round, Token};
@@ -22,7 +24,7 @@ use wire::link::{Link, Pin};
 use wire::login::{LoginContext, LoginServer};
 use wire::public_key::AgreementKey;
 use wire::round::ServerHeader;
-use wire::size::{CONTROL_BODY, CONTROL_FRAME, SIGNATURE, round_frame};
+use wire::size::{CONTROL_BODY, CONTROL_FRAME, SIGNATURE, VAULT_PARTS, round_frame};
 
 use super::LOCAL;
 
@@ -53,8 +55,10 @@ pub enum Asked {
 pub enum Does {
     /// What an honest server does.
     Honestly,
-    /// Sends these bytes.
+    /// Sends these bytes, with what they say of the directory signed.
     Says(Vec<u8>),
+    /// Sends these bytes as they are, whose signatures are not the server's.
+    SaysUnsigned(Vec<u8>),
     /// Sends these bytes again and again.
     Floods(Vec<u8>),
     /// Sends nothing.
@@ -84,6 +88,7 @@ pub struct Hostile {
     pub link: Link,
     /// Frames that it sent so far, or held back.
     pub sent: watch::Receiver<u64>,
+    connections: Arc<Mutex<Vec<Connection>>>,
     serving: JoinHandle<()>,
 }
 
@@ -95,20 +100,37 @@ struct Server {
     mixer: AgreementKey,
     manner: Manner,
     accounts: Mutex<Accounts>,
+    /// The last round that was opened to anybody.
+    opened: AtomicU64,
     sent: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct Accounts {
     kept: BTreeMap<Name, Box<RegisterFinish>>,
+    vaults: BTreeMap<Name, Vault>,
     records: Vec<Record>,
     asked: Vec<Asked>,
+}
+
+/// A vault that an account stored, or none.
+#[derive(Clone, Copy)]
+struct Vault {
+    version: u64,
+    parts: [[u8; CONTROL_BODY]; VAULT_PARTS as usize],
 }
 
 /// A connection's step between two requests.
 #[derive(Default)]
 struct Steps {
     name: Option<Name>,
+    staged: Vault,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self { version: 0, parts: [[0; CONTROL_BODY]; VAULT_PARTS as usize] }
+    }
 }
 
 /// Stands for the signature that is made when the frame goes out.
@@ -139,21 +161,38 @@ impl Hostile {
             mixer: AgreementKey::random(&mut OsRng),
             manner,
             accounts: Mutex::default(),
+            opened: AtomicU64::new(0),
             sent,
         });
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let connected = connections.clone();
         let serving = tokio::spawn(async move {
             while let Some(incoming) = endpoint.accept().await {
-                let server = server.clone();
+                let (server, connected) = (server.clone(), connected.clone());
                 tokio::spawn(async move {
                     // a client that goes away is no error here
                     let Ok(connection) = incoming.await else { return };
+                    connected
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(connection.clone());
                     server.serve(&connection).await;
                     connection.closed().await;
                 });
             }
         });
         let link = Link { host: "127.0.0.1".into(), port, pin };
-        Self { link, sent: receive_sent, serving }
+        Self { link, sent: receive_sent, connections, serving }
+    }
+}
+
+impl Hostile {
+    /// Closes all connections, as a server that starts anew does.
+    pub fn cut(&self) {
+        for connection in self.connections.lock().unwrap_or_else(PoisonError::into_inner).drain(..)
+        {
+            connection.close(Close::Restarting.code().into(), b"");
+        }
     }
 }
 
@@ -163,14 +202,16 @@ impl Drop for Hostile {
     }
 }
 
-/// The next answer of an honest server whose rounds are numbered by this machine's clock.
-fn header(answered: Round) -> ServerHeader {
+/// The next answer of an honest server whose rounds are numbered by this machine's clock, but none twice.
+fn header(answered: Round, opened: &AtomicU64) -> ServerHeader {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let by_clock = Round(now.as_millis() as u64 / u64::from(ROUND_MS));
+    let by_clock = now.as_millis() as u64 / u64::from(ROUND_MS);
+    let open = Round(by_clock.max(opened.load(Ordering::SeqCst) + 1));
+    opened.store(open.0, Ordering::SeqCst);
     ServerHeader {
         slots: SLOTS,
         closes_ms: ROUND_MS,
-        open: by_clock.max(answered.next()),
+        open,
         answered,
         seats: 1,
         directory_length: 1,
@@ -209,7 +250,7 @@ impl Server {
         let mut deposit = vec![0; round_frame(SLOTS)];
         let mut last = Round::NONE;
         while receive.read_exact(&mut deposit).await.is_ok() {
-            let honest = header(last);
+            let honest = header(last, &self.opened);
             last = honest.open;
             let mut frame = vec![0; round_frame(SLOTS)];
             honest.write_to(&mut frame);
@@ -228,6 +269,7 @@ impl Server {
         match (self.manner)(asked, before, honest) {
             Does::Honestly => Does::Says(self.signed(bytes)),
             Does::Says(bytes) => Does::Says(self.signed(bytes)),
+            Does::SaysUnsigned(bytes) => Does::Says(bytes),
             Does::Floods(bytes) => Does::Floods(self.signed(bytes)),
             does => does,
         }
@@ -261,7 +303,7 @@ impl Server {
         does: Does,
     ) -> bool {
         match does {
-            Does::Says(bytes) => self.write(send, &bytes).await,
+            Does::Says(bytes) | Does::SaysUnsigned(bytes) => self.write(send, &bytes).await,
             Does::Floods(bytes) => {
                 while self.write(send, &bytes).await {}
                 false
@@ -328,6 +370,7 @@ impl Server {
             ClientControl::LoginFinish(_) | ClientControl::Resume(_) => {
                 let first = accounts.kept.first_key_value().map(|(name, _)| *name);
                 let name = steps.name.or(first).expect("somebody registered");
+                steps.name = Some(name);
                 let session = self.session(&accounts.kept[&name], &accounts.records);
                 vec![(Asked::Session, ServerControl::Session(Box::new(session)))]
             }
@@ -345,10 +388,22 @@ impl Server {
             | ClientControl::ListSessions
             | ClientControl::EndSession(_) => Vec::new(),
             ClientControl::VaultGet(VaultGet { part }) => {
-                let part = VaultPart { part, version: 0, bytes: [0; CONTROL_BODY] };
+                let vaults = &accounts.vaults;
+                let kept = steps.name.and_then(|name| vaults.get(&name)).copied();
+                let Vault { version, parts } = kept.unwrap_or_default();
+                let part = VaultPart { part, version, bytes: parts[usize::from(part)] };
                 vec![(Asked::Vault, ServerControl::VaultPart(Box::new(part)))]
             }
-            ClientControl::VaultPut(_) => vec![(Asked::Keep, ServerControl::VaultStaged)],
+            ClientControl::VaultPut(put) => {
+                steps.staged.version = put.version;
+                steps.staged.parts[usize::from(put.part)] = put.bytes;
+                if put.part + 1 < VAULT_PARTS {
+                    return vec![(Asked::Keep, ServerControl::VaultStaged)];
+                }
+                accounts.vaults.insert(steps.name.expect("it signed in"), steps.staged);
+                let stored = VaultVersion { version: put.version };
+                vec![(Asked::Keep, ServerControl::VaultStored(stored))]
+            }
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use client_link::api::{Command, ErrorCode, Event, SessionStatus, Step};
+use client_link::api::{Command, ConnectionState, ErrorCode, Event, SessionStatus, Step};
 use server::admin::{self, Answer, Request};
 use server::config::Registration;
-use tests::world::{Person, Start, World};
+use tests::world::{Person, Raw, Relay, Start, Way, World};
+use wire::close::Close;
 
 const NEW: &str = "a new and better one";
 
@@ -132,6 +133,42 @@ async fn another_session_is_seen_and_ended() {
     }
     assert_eq!(sessions(&mut ann).await.len(), 1);
     ann.leaves().await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_is_put_out_at_once() {
+    let world = World::new().await;
+    let mut ann = world.sign_up("ann").await;
+    let mut raw = Raw::connect(&world.link()).await;
+    assert!(raw.log_in("ann", &world.somebody("ann").password).await.is_ok());
+    let listed = sessions(&mut ann).await;
+    let other = listed.iter().find(|it| !it.current).unwrap().id.clone();
+    let done = Event::SessionEnded { id: other.clone() };
+    assert_eq!(answer(&mut ann, Command::EndSession { id: other }, done).await, None);
+    assert_eq!(raw.closed().await.0, Close::SessionEnded);
+    ann.sits_through(2).await;
+    assert!(!ann.was_lost());
+}
+
+#[tokio::test]
+async fn who_was_away_while_the_password_changed_is_told_to_sign_in_again() {
+    let world = World::new().await;
+    let relay = Relay::start(world.address()).await;
+    let behind = Start { link: relay.link(&world.link()), ..world.somebody("ann") };
+    let mut first = Person::begin(Start { register: true, ..behind.clone() }).await;
+    relay.stop(&[Way::Up, Way::Down]);
+    first.reaches(0, ConnectionState::Lost).await;
+    let there = Start { profile: world.profile("another machine"), ..world.somebody("ann") };
+    let mut second = Person::begin(there).await;
+    let old = world.somebody("ann").password;
+    assert_eq!(answer(&mut second, change(&old, NEW), Event::PasswordChanged).await, None);
+    relay.stop(&[]);
+    let text = first.hears_error(0, ErrorCode::SessionEnded).await;
+    assert!(text.contains("sign in again"), "{text}");
+    assert!(!first.ends().await.0);
+    second.sits_through(2).await;
+    assert!(!second.was_lost());
+    assert_eq!(refused(behind).await.0, ErrorCode::WrongCredentials);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use wire::dial::BUCKETS_MAX;
 use wire::directory::Head;
 use wire::ids::Round;
 use wire::round::ServerHeader;
-use wire::size::{CONTROL_FRAME, CREDENTIAL_RESPONSE, PAGE_RECORDS, round_frame};
+use wire::size::{CONTROL_FRAME, CREDENTIAL_RESPONSE, PAGE_RECORDS, SIGNATURE, round_frame};
 
 /// What the client makes of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,22 @@ fn login_reply(what: &str, change: fn(&mut [u8; CREDENTIAL_RESPONSE], &mut Stret
     })
 }
 
+/// Signs with another key than the server's.
+fn badly_signed(what: &str, at: (Asked, u32)) -> Case {
+    case(what, at, Then::Told, |honest| {
+        let mut control = match honest {
+            Honest::Control(control) => control,
+            Honest::Round(_) => return Does::Honestly,
+        };
+        match &mut control {
+            ServerControl::Page(page) => page.signature = [7; SIGNATURE],
+            ServerControl::Session(session) => session.directory_signature = [7; SIGNATURE],
+            _ => return Does::Honestly,
+        }
+        Does::SaysUnsigned(control.encode())
+    })
+}
+
 fn session(what: &str, change: fn(&mut Session)) -> Case {
     case(what, (Asked::Session, 0), Then::Told, move |honest| {
         let Honest::Control(ServerControl::Session(mut session)) = honest else {
@@ -196,6 +212,8 @@ fn sign_in_cases() -> Vec<Case> {
         session("another head", |it| it.directory_head = Head::EMPTY),
         session("no directory", |it| it.directory_length = 0),
         session("no signature of the directory", |it| it.directory_signature.fill(0)),
+        badly_signed("a wrong signature of the directory", (Asked::Session, 0)),
+        badly_signed("a page with a wrong signature", (Asked::Page, 0)),
         vault("another third of the vault", |it| it.part = 2),
         vault("a vault that changes all the time", |it| it.version = u64::from(it.part) + 1),
         vault("a vault that does not open", |it| it.version = 1),
@@ -230,9 +248,11 @@ fn rounds_cases() -> Vec<Case> {
         round("no answer", 3, Then::Told, |it| it.answered = Round::NONE),
         round("closed at once", 3, Then::Bears(20), |it| it.closes_ms = 0),
         round("never closed", 3, Then::Bears(20), |it| it.closes_ms = u32::MAX),
-        round("endless numbers", 3, Then::Bears(20), |it| {
+        round("endless seats", 3, Then::Bears(20), |it| it.seats = u32::MAX),
+        round("endless numbers", 3, Then::Told, |it| {
             (it.seats, it.directory_length, it.buckets) = (u32::MAX, u32::MAX, BUCKETS_MAX);
         }),
+        round("a bucket for each of few", 3, Then::Told, |it| it.buckets = 2),
         round("buckets that cannot be", 3, Then::Told, |it| it.buckets = 3),
         round("other slots", 3, Then::Told, |it| it.slots = 8),
         case("a flood of one round", (Asked::Seat, 3), Then::Told, |honest| {
@@ -254,6 +274,7 @@ fn rounds_cases() -> Vec<Case> {
         page("a page without signature later", (Asked::InRounds, 0), Then::Told, |it| {
             it.signature.fill(0);
         }),
+        badly_signed("a page with a wrong signature later", (Asked::InRounds, 0)),
         page("a gap later", (Asked::InRounds, 0), Then::Told, |it| it.from += 1),
         page("a broken chain later", (Asked::InRounds, 0), Then::Told, |it| it.head = Head::EMPTY),
     ]);
