@@ -24,8 +24,8 @@ const END_MAX: Duration = Duration::from_secs(6);
 const GLANCE: Duration = Duration::from_millis(200);
 
 const GUIDE: &str = "
-   In ann's window choose bob, in bob's window choose ann: they chat once both have opened each other.
-   Then write. A message waits for the next round (2 seconds), and is delivered when the answer is back.
+   In ann's window choose bob and write: that calls bob, and it rings in his window within 10 to 20 seconds.
+   Accept it there, and answer. A message waits for the next round (2 seconds), and is delivered when the answer is back.
    The bar tells the round, how many seats it has, and how well they cover you (two people hide little).
    To an observer of the network all of it looks the same when nobody writes.
    Close both windows to end the demo, or press Ctrl+C here.

@@ -41,6 +41,8 @@ pub(super) struct Keeping {
     reserved: Option<u64>,
     /// The server's version, if what it holds is known here.
     stored: Option<u64>,
+    /// Whether what was read names somebody whom the directory here does not have yet: then it is read once more.
+    read_again: bool,
     /// Whether it was told that not everybody fits.
     full_told: bool,
     /// Control rounds by which this stream's cycle is shifted.
@@ -75,6 +77,7 @@ impl Keeping {
             used,
             reserved: None,
             stored: None,
+            read_again: false,
             full_told: false,
             offset: 0,
             writing: None,
@@ -210,6 +213,10 @@ impl Client {
 
     fn begin_writing(&mut self) {
         self.keeping.writing = None;
+        if std::mem::take(&mut self.keeping.read_again) {
+            self.keeping.fetching = Some(Fetching::default());
+            return;
+        }
         let (Some(base), Some(version)) = (self.keeping.stored, self.keeping.reserved.take())
         else {
             return self.reserve_version();
@@ -331,6 +338,11 @@ impl Client {
     /// Somebody whom another machine knows: he is called anew, since the roots are there.
     fn adopt_new(&mut self, who: ShortIdentity, entry: VaultEntry) {
         let VaultEntry { index: AccountIndex(place), verified, blocked } = entry;
+        if place >= self.directory.mark().length {
+            self.keeping.read_again = true;
+            self.keeping.stored = None;
+            return;
+        }
         let listed = self.directory.at(place).filter(|it| ShortIdentity::of(&it.identity()) == who);
         let Some(record) = listed.filter(|it| it.verify().is_ok()) else {
             return self.forked();

@@ -136,6 +136,19 @@ fn a_version_beyond_all_counting_stops_nothing_and_lowers_nothing() {
 }
 
 #[test]
+fn somebody_who_registered_since_is_looked_up_later_and_not_forgotten() {
+    let mut client = shown(Saved::default(), &[record("ann", 1)]);
+    client.handle_vault(3, &sealed(3, false));
+    assert_eq!(outputs(&mut client).0, [], "that is no fork");
+    kept(&mut client);
+    let all = [record("ann", 1), record("bob", 2)];
+    client.handle_control(NOW, last_page(&all)).unwrap();
+    assert!(puts(&mut client).is_empty(), "it is not written over");
+    client.handle_vault(3, &sealed(3, false));
+    assert!(client.conversations.contains_key(&all[1].identity()));
+}
+
+#[test]
 fn contacts_and_blocks_come_back_from_the_vault() {
     let mut client = shown_vault(Saved::default(), 3, &sealed(3, true));
     client.handle_command(NOW, Command::Call { peer: "bob".into() });
