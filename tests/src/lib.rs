@@ -1,6 +1,7 @@
 //! Whole-system tests: what they have in common.
 
 pub mod demo;
+pub mod directory;
 pub mod processes;
 pub mod sim;
 pub mod windows;

@@ -43,6 +43,8 @@ pub(super) struct Keeping {
     stored: Option<u64>,
     /// Whether what was read names somebody whom the directory here does not have yet: then it is read once more.
     read_again: bool,
+    /// What was told of the vault last, so that it is told once.
+    complained: Option<ErrorCode>,
     /// Whether it was told that not everybody fits.
     full_told: bool,
     /// Control rounds by which this stream's cycle is shifted.
@@ -78,6 +80,7 @@ impl Keeping {
             reserved: None,
             stored: None,
             read_again: false,
+            complained: None,
             full_told: false,
             offset: 0,
             writing: None,
@@ -151,6 +154,7 @@ impl Client {
     fn take_vault(&mut self, vault: Vault) {
         let version = vault.version;
         self.keeping.stored = Some(version);
+        self.keeping.complained = None;
         if version > self.keeping.seen {
             self.keeping.seen = version;
             self.keep(vec![Change::Vault(version, Vec::new())], Vec::new());
@@ -374,7 +378,11 @@ impl Client {
         }
     }
 
+    /// Tells what is wrong with the vault, once until something else is.
     fn vault_error(&mut self, code: ErrorCode, text: impl Into<String>) {
+        if self.keeping.complained.replace(code) == Some(code) {
+            return;
+        }
         self.error(code, text, About::default());
     }
 }
