@@ -105,7 +105,7 @@ pub struct ServerHeader {
     /// Records in the directory.
     pub directory_length: u32,
     /// Buckets of the dial slot in the round that opens: a power of two, at most
-    /// [`BUCKETS_MAX`](crate::dial::BUCKETS_MAX).
+    /// [`BUCKETS_MAX`].
     pub buckets: u32,
 }
 

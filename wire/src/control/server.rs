@@ -16,40 +16,40 @@ use crate::size::{
 pub enum ServerControl {
     /// Nothing; keeps the schedule.
     Idle,
-    /// Answers [`ClientControl::RegisterStart`].
+    /// Answers [`ClientControl::RegisterStart`](super::ClientControl::RegisterStart).
     RegisterReply(RegisterReply),
-    /// Answers [`ClientControl::RegisterFinish`]: the account is on disk.
+    /// Answers [`ClientControl::RegisterFinish`](super::ClientControl::RegisterFinish): the account is on disk.
     Registered(Registered),
-    /// Answers [`ClientControl::LoginStart`].
+    /// Answers [`ClientControl::LoginStart`](super::ClientControl::LoginStart).
     LoginReply(Box<LoginReply>),
-    /// Answers [`ClientControl::LoginFinish`] and [`ClientControl::Resume`].
+    /// Answers [`ClientControl::LoginFinish`](super::ClientControl::LoginFinish) and [`ClientControl::Resume`](super::ClientControl::Resume).
     Session(Box<Session>),
-    /// Answers [`ClientControl::Pull`], once for each page.
+    /// Answers [`ClientControl::Pull`](super::ClientControl::Pull), once for each page.
     Page(Page),
-    /// Answers [`ClientControl::SignOut`].
+    /// Answers [`ClientControl::SignOut`](super::ClientControl::SignOut).
     SignedOut,
     /// The request failed.
     Refused(Refused),
-    /// Answers [`ClientControl::ChangeStart`](super::ClientControl::ChangeStart).
+    /// Answers [`ClientControl::ChangeStart`](super::ClientControl::ChangeStart)(super::ClientControl::ChangeStart).
     ChangeReply(Box<ChangeReply>),
-    /// Answers [`ClientControl::ChangeFinish`](super::ClientControl::ChangeFinish): the new password holds, and
+    /// Answers [`ClientControl::ChangeFinish`](super::ClientControl::ChangeFinish)(super::ClientControl::ChangeFinish): the new password holds, and
     /// all other sessions have ended.
     Changed(Changed),
-    /// Answers [`ClientControl::DeleteStart`](super::ClientControl::DeleteStart).
+    /// Answers [`ClientControl::DeleteStart`](super::ClientControl::DeleteStart)(super::ClientControl::DeleteStart).
     DeleteReply(Box<LoginReply>),
-    /// Answers [`ClientControl::DeleteFinish`](super::ClientControl::DeleteFinish): the account is gone.
+    /// Answers [`ClientControl::DeleteFinish`](super::ClientControl::DeleteFinish)(super::ClientControl::DeleteFinish): the account is gone.
     Deleted,
-    /// Answers [`ClientControl::ListSessions`](super::ClientControl::ListSessions): at most eight.
+    /// Answers [`ClientControl::ListSessions`](super::ClientControl::ListSessions)(super::ClientControl::ListSessions): at most eight.
     Sessions(Vec<SessionInfo>),
-    /// Answers [`ClientControl::EndSession`](super::ClientControl::EndSession): the session is no more.
+    /// Answers [`ClientControl::EndSession`](super::ClientControl::EndSession)(super::ClientControl::EndSession): the session is no more.
     SessionEnded,
-    /// Answers [`ClientControl::VaultGet`](super::ClientControl::VaultGet).
+    /// Answers [`ClientControl::VaultGet`](super::ClientControl::VaultGet)(super::ClientControl::VaultGet).
     VaultPart(Box<VaultPart>),
-    /// Answers [`ClientControl::VaultPut`](super::ClientControl::VaultPut) of a part that is not the last.
+    /// Answers [`ClientControl::VaultPut`](super::ClientControl::VaultPut)(super::ClientControl::VaultPut) of a part that is not the last.
     VaultStaged,
-    /// Answers the last [`ClientControl::VaultPut`](super::ClientControl::VaultPut): this version is on disk.
+    /// Answers the last [`ClientControl::VaultPut`](super::ClientControl::VaultPut)(super::ClientControl::VaultPut): this version is on disk.
     VaultStored(VaultVersion),
-    /// Answers the last [`ClientControl::VaultPut`](super::ClientControl::VaultPut): nothing was stored, since
+    /// Answers the last [`ClientControl::VaultPut`](super::ClientControl::VaultPut)(super::ClientControl::VaultPut): nothing was stored, since
     /// this version is there already.
     VaultConflict(VaultVersion),
 }
@@ -178,7 +178,7 @@ pub struct LoginReply {
 
 /// A session: what a client needs to open its keys and to join the rounds.
 pub struct Session {
-    /// Token for [`Resume`].
+    /// Token for [`Resume`](super::Resume).
     pub token: Token,
     /// When the token ends, in milliseconds since 1970.
     pub expires_ms: u64,
