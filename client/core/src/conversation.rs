@@ -351,11 +351,21 @@ impl Conversation {
         }
     }
 
-    /// Reads the text in a cell of whoever the state was stolen from.
-    pub(crate) fn eavesdrop(&self, round: Round, cell: &[u8; CELL]) -> Option<String> {
-        let message = PeerMessage::decode(&self.epochs.eavesdrop(round, cell)?).ok()?;
-        let text = message.payload.as_bytes().get(wire::size::MESSAGE_ID..)?;
-        (message.count > 0).then(|| String::from_utf8_lossy(text).into_owned())
+    /// Reads the texts in the cells of a round, of whoever the state was stolen from and of the peer.
+    pub(crate) fn eavesdrop(&self, round: Round, cells: [&[u8; CELL]; 2]) -> [Option<String>; 2] {
+        let outward = self.ends.outward();
+        let mut ways = [outward, outward.reverse()].into_iter();
+        cells.map(|cell| {
+            let plain = self.epochs.eavesdrop(round, ways.next()?, cell)?;
+            let message = PeerMessage::decode(&plain).ok()?;
+            let text = message.payload.as_bytes().get(wire::size::MESSAGE_ID..)?;
+            (message.count > 0).then(|| String::from_utf8_lossy(text).into_owned())
+        })
+    }
+
+    /// Copies the secret of the epoch in which the peer is heard.
+    pub(crate) fn epoch_secret(&self) -> crate::keys::EpochSecret {
+        self.epochs.current_secret()
     }
 }
 

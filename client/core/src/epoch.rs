@@ -335,12 +335,21 @@ impl Epochs {
         Self { ends: self.ends, hello: self.hello.duplicate(), state: State::Live(Box::new(live)) }
     }
 
-    /// Opens a cell of whoever the state was stolen from.
-    pub(crate) fn eavesdrop(&self, round: Round, cell: &[u8; CELL]) -> Option<Zeroizing<Vec<u8>>> {
+    /// Opens a cell that travels one way.
+    pub(crate) fn eavesdrop(
+        &self,
+        round: Round,
+        direction: Direction,
+        cell: &[u8; CELL],
+    ) -> Option<Zeroizing<Vec<u8>>> {
         let State::Live(live) = &self.state else { return None };
-        let direction = self.ends.outward();
         let held = [Some(&live.current), live.next.as_ref()];
         held.into_iter().flatten().find_map(|secret| secret.cell(round, direction).open(cell))
+    }
+
+    pub(crate) fn current_secret(&self) -> EpochSecret {
+        let State::Live(live) = &self.state else { panic!("a session is live") };
+        live.current.stolen()
     }
 }
 

@@ -44,6 +44,8 @@ struct World {
     bob: Side,
     invitation: SealedInvitation,
     seen: Vec<Seen>,
+    /// The secret of the first epoch.
+    first_secret: Option<EpochSecret>,
 }
 
 impl World {
@@ -64,14 +66,17 @@ impl World {
             Side { identity, conversation, shown: vec![] }
         };
         let (ann, bob) = (side(ann, of_bob, at_ann), side(bob, of_ann, at_bob));
-        Self { rng, round: FIRST, ann, bob, invitation, seen: vec![] }
+        Self { rng, round: FIRST, ann, bob, invitation, seen: vec![], first_secret: None }
     }
 
+    /// Both write the same.
     fn write(&mut self, text: &str) {
-        let id = MessageId::random(&mut self.rng);
-        let (peer, text) = (self.bob.identity.hash(), text.to_owned());
-        let label = String::new();
-        self.ann.conversation.send(Outgoing { id, peer, label, text, sent_ms: 7, sent: None });
+        let (of_ann, of_bob) = (self.ann.identity.hash(), self.bob.identity.hash());
+        for (side, peer) in [(&mut self.ann, of_bob), (&mut self.bob, of_ann)] {
+            let id = MessageId::random(&mut self.rng);
+            let (label, text) = (String::new(), text.to_owned());
+            side.conversation.send(Outgoing { id, peer, label, text, sent_ms: 7, sent: None });
+        }
     }
 
     fn meet(&mut self) {
@@ -93,6 +98,9 @@ impl World {
                 side.conversation.durable(complete.id);
                 side.shown.push(complete.text);
             }
+        }
+        if self.first_secret.is_none() && self.ann.conversation.is_live() {
+            self.first_secret = Some(self.ann.conversation.epoch_secret());
         }
     }
 
@@ -155,6 +163,11 @@ fn all_long_term_keys_and_all_that_was_sent_give_callers_and_drops_and_no_word()
         }
     }
     assert_eq!(opened, 0, "no cell with words opens");
+
+    // the search is the right one: with the first secret that both sides had, it finds words
+    let first = world.first_secret.expect("a session began");
+    let finds = |seen: &&Seen| first.cell(seen.round, from_ann).open(&seen.from_ann).is_some();
+    assert!(world.seen.iter().any(|seen| finds(&seen)), "what was really used opens cells");
 }
 
 /// All that long-term keys give in place of the session's own ones.
@@ -190,7 +203,8 @@ fn the_state_of_one_side_gives_no_earlier_word_and_after_an_epoch_both_ways_no_l
     let mut thief = world.ann.conversation.stolen();
     let mut rng = ChaCha20Rng::seed_from_u64(9);
     for seen in &before {
-        assert_eq!(thief.eavesdrop(seen.round, &seen.from_ann), None, "round {}", seen.round);
+        let texts = thief.eavesdrop(seen.round, [&seen.from_ann, &seen.from_bob]);
+        assert_eq!(texts, [None, None], "round {}", seen.round);
     }
 
     // he goes on listening with what he stole
@@ -200,9 +214,8 @@ fn the_state_of_one_side_gives_no_earlier_word_and_after_an_epoch_both_ways_no_l
         world.write(&word);
         world.meet();
         let seen = *world.seen.last().unwrap();
-        if let Some(text) = thief.eavesdrop(seen.round, &seen.from_ann) {
-            overheard.push((number, text));
-        }
+        let texts = thief.eavesdrop(seen.round, [&seen.from_ann, &seen.from_bob]);
+        overheard.extend(texts.into_iter().flatten().map(|text| (number, text)));
         thief.inward(seen.round, &seen.from_bob, &mut rng);
     }
     assert_eq!(world.bob.shown.len(), 3 + 12, "everything arrived");

@@ -268,7 +268,10 @@ impl Client {
             }
         }
         changes.push(Change::Vault(version, saved));
-        self.keep(changes, vec![Kept::True(Event::VaultStored { version })]);
+        // what changed while it was on its way is not in it
+        let is_all = self.contacts.values().all(|contact| !contact.unsaved);
+        let told = is_all.then_some(Kept::True(Event::VaultStored { version }));
+        self.keep(changes, told.into_iter().collect());
     }
 
     /// A part of the vault that another session stored.

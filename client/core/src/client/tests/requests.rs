@@ -49,6 +49,41 @@ fn a_call_in_the_name_of_another_key_than_the_known_one_is_counted_and_not_told(
 }
 
 #[test]
+fn forged_stale_and_early_invitations_are_counted_and_not_told() {
+    let (ann, bob, eve) = (record("ann", 1), identity("bob", 2), identity("eve", 3));
+    let mut client = shown(Saved::default(), &[ann, *bob.record(), *eve.record()]);
+    let mut rng = ChaCha20Rng::seed_from_u64(8);
+    let mut refused = 0;
+    let mut call = |client: &mut Client, caller: &Identity, index, first, spoil: fn(&mut _)| {
+        let calling = Calling::random(Round(first), &mut rng);
+        let sealed = calling.invite(caller, AccountIndex(index), &ann, &mut rng).unwrap();
+        let mut opened = invitation::open(&client.own, &sealed).unwrap();
+        spoil(&mut opened);
+        client.invited(Round(1000), &opened);
+    };
+    let forge = |opened: &mut invitation::Opened| opened.invitation.signature[5] ^= 1;
+    let rename = |opened: &mut invitation::Opened| {
+        opened.invitation.caller = record("bob", 2).identity();
+    };
+    let whole = |_: &mut invitation::Opened| ();
+    for (caller, index, first, spoil) in [
+        (&bob, 1, 1000, forge as fn(&mut _)),
+        (&eve, 1, 1000, rename as fn(&mut _)),
+        (&bob, 2, 1000, whole as fn(&mut _)),
+        (&bob, 77, 1000, whole as fn(&mut _)),
+        (&bob, 1, 1001, whole as fn(&mut _)),
+        (&bob, 1, 99, whole as fn(&mut _)),
+    ] {
+        call(&mut client, caller, index, first, spoil);
+        refused += 1;
+        assert_eq!(client.status().refused_calls, refused, "{first}");
+        assert!(client.requests.is_empty());
+    }
+    call(&mut client, &bob, 1, 1000, whole);
+    assert_eq!((client.requests.len(), client.status().refused_calls), (1, refused));
+}
+
+#[test]
 fn buckets_that_would_name_a_person_are_refused() {
     let client = shown(Saved::default(), &[record("ann", 1), record("bob", 2)]);
     let header = |directory_length, buckets| ServerHeader {

@@ -149,6 +149,24 @@ fn somebody_who_registered_since_is_looked_up_later_and_not_forgotten() {
 }
 
 #[test]
+fn a_mark_from_the_vault_is_gone_if_the_key_changed_meanwhile() {
+    let mut vault = Vault::new(3);
+    let entry = VaultEntry { index: wire::ids::AccountIndex(1), verified: true, blocked: false };
+    vault.insert(ShortIdentity::of(&record("bob", 2).identity()), entry).ok().unwrap();
+    let sealed = vault.seal(&vault_key(), &own_name(), &mut ChaCha20Rng::seed_from_u64(5));
+    let all = [record("ann", 1), record("bob", 2), record("bob", 3)];
+    let mut client = shown(Saved::default(), &all);
+    client.handle_vault(3, &sealed);
+    assert_eq!(outputs(&mut client).0, [ErrorCode::KeyChanged]);
+    let contact = &client.contacts[&record("bob", 2).identity()];
+    assert!(!contact.verified, "the mark is gone");
+    let before = client.conversations.len();
+    client.handle_command(NOW, Command::Call { peer: "bob".into() });
+    assert_eq!(outputs(&mut client).0, [ErrorCode::KeyChanged]);
+    assert_eq!(client.conversations.len(), before, "nobody is called until the person decides");
+}
+
+#[test]
 fn contacts_and_blocks_come_back_from_the_vault() {
     let mut client = shown_vault(Saved::default(), 3, &sealed(3, true));
     client.handle_command(NOW, Command::Call { peer: "bob".into() });
