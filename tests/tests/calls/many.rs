@@ -48,7 +48,7 @@ fn popular(seed: u64, messages: usize, pause: u32) -> World {
 }
 
 #[test]
-fn one_of_fifty_contacts_is_reached_within_two_dial_rounds() {
+fn one_of_fifty_contacts_is_reached_within_a_few_dial_rounds() {
     for seed in 0..seeds(1) {
         let mut world = popular(seed, 12, 8);
         world.run_until_delivered(60);
