@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod admin;
 pub mod clock;
 pub mod config;
+mod congestion;
 pub mod driver;
 pub mod identity;
 pub mod limits;

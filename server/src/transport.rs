@@ -19,6 +19,7 @@ use rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768;
 use socket2::{Domain, Protocol, Socket, Type};
 use zeroize::Zeroizing;
 
+use crate::congestion::CubicWithFloor;
 use crate::identity::Leaf;
 
 /// How long a connection lives without a packet from the other side.
@@ -223,6 +224,7 @@ fn transport_config() -> TransportConfig {
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
         .send_window(SEND_WINDOW_BYTES)
+        .congestion_controller_factory(Arc::new(CubicWithFloor::default()))
         .datagram_receive_buffer_size(None)
         .datagram_send_buffer_size(0);
     config

@@ -240,6 +240,30 @@ async fn every_datagram_after_the_handshake_has_one_size() {
     }
 }
 
+/// Padded acknowledgements count as in flight, and nothing makes the server acknowledge them: as long as the client
+/// has nothing to say, they pile up, and must leave room for what it says then.
+#[tokio::test]
+async fn many_acknowledgements_keep_nothing_back() {
+    let root = RootKey::generate();
+    let mut server = Server::start(&leaf_for(&root, HOST), &TransportKeys::generate());
+    let relay = Relay::start(server.address()).await;
+    let client = connect(HOST, relay.port, root.pin(), WITHIN).await.unwrap();
+    let accepted = server.accepted().await;
+    let (mut up, _down) = client.connection.open_bi().await.unwrap();
+    up.write_all(&[0]).await.unwrap();
+    let (mut back, mut forth) = accepted.accept_bi().await.unwrap();
+    forth.read_exact(&mut [0]).await.unwrap();
+    // all that the stream window lets the server send, in pairs of packets, which are acknowledged at once
+    for _ in 0..31 {
+        let before = relay.seen();
+        back.write_all(&[7; 2112]).await.unwrap();
+        relay.wait_for(Way::Up, before.up + 1).await;
+    }
+    up.write_all(&[1]).await.unwrap();
+    let heard = tokio::time::timeout(DEADLINE, forth.read_exact(&mut [0])).await;
+    heard.expect("what the client says gets through").unwrap();
+}
+
 /// The next process knows the keys of the last one, so a client learns at its next packet that its
 /// connection is gone.
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub mod api;
 mod clock;
+mod congestion;
 pub mod engine;
 pub mod password;
 pub mod pin;

@@ -14,6 +14,7 @@ use rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768;
 use rustls::pki_types::CertificateDer;
 use tokio::task::JoinSet;
 
+use crate::congestion::ConstantWindow;
 use crate::pin::PinnedVerifier;
 
 /// How long a connection lives without a packet from the other side.
@@ -305,6 +306,7 @@ fn transport_config() -> TransportConfig {
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
         .send_window(SEND_WINDOW_BYTES)
+        .congestion_controller_factory(Arc::new(ConstantWindow))
         .datagram_receive_buffer_size(None)
         .datagram_send_buffer_size(0);
     config
