@@ -9,11 +9,12 @@ use client_link::transport::{client_config, login_exporter};
 use quinn::{
     Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportConfig, VarInt,
 };
-use rand_core::OsRng;
+use rand_core::{OsRng, RngCore as _};
 use wire::account::Stretching;
 use wire::close::Close;
 use wire::codec::Wire as _;
 use wire::control::{ClientControl, LoginFinish, Resume, ServerControl, Session};
+use wire::dial::DialReply;
 use wire::ids::{Name, Round, Token};
 use wire::layer::{Direction, Layer, Place};
 use wire::link::Link;
@@ -55,6 +56,14 @@ pub struct Heard {
     pub bytes: usize,
     /// A cell for each slot whose layer held.
     pub cells: Vec<Option<[u8; CELL]>>,
+}
+
+impl Heard {
+    /// Returns what the dial slot brought, if the round that this answers had one.
+    pub fn dial_reply(&self) -> Option<DialReply> {
+        let cell = self.cells.last().filter(|_| self.header.answered.has_dial())?;
+        DialReply::decode(cell.as_ref()?).ok()
+    }
 }
 
 impl Raw {
@@ -297,10 +306,28 @@ impl Seated {
     /// Makes a deposit whose slots hold a cell of the byte `first`, `first + 1` and so on, and all lie
     /// at one drop, so that the first two swap.
     pub fn deposit(&self, round: Round, first: u8) -> Vec<u8> {
-        let mut frame = deposit_frame(round, self.slots);
-        for (slot, layered) in (0..).zip(deposit_slots_mut(&mut frame)) {
+        self.sealed(round, |slot| {
             let mut plain = [first.wrapping_add(slot); DEPOSIT];
             plain[..DROP_ID].fill(first);
+            plain
+        })
+    }
+
+    /// Makes a deposit whose last slot, that of the dial, is `dial`, and whose other slots are drawn.
+    pub fn deposit_with_dial(&self, round: Round, dial: &[u8; DEPOSIT]) -> Vec<u8> {
+        self.sealed(round, |slot| {
+            let mut plain = *dial;
+            if slot + 1 < self.slots {
+                OsRng.fill_bytes(&mut plain);
+            }
+            plain
+        })
+    }
+
+    fn sealed(&self, round: Round, plain: impl Fn(u8) -> [u8; DEPOSIT]) -> Vec<u8> {
+        let mut frame = deposit_frame(round, self.slots);
+        for (slot, layered) in (0..).zip(deposit_slots_mut(&mut frame)) {
+            let plain = plain(slot);
             let place = Place { direction: Direction::Deposit, slot, slots: self.slots };
             self.layer.seal(round, place, &plain, layered);
         }

@@ -8,6 +8,7 @@ mod bad_input;
 mod calls;
 mod contacts;
 mod crash;
+mod dialling;
 mod directory;
 mod faults;
 mod hostile_server;

@@ -22,13 +22,13 @@ const TRIES: usize = 3;
 const TEXTS: usize = 60;
 
 #[tokio::test]
-async fn a_talking_and_an_idle_client_look_alike() {
+async fn a_calling_a_talking_and_an_idle_client_look_alike() {
     let world = World::new().await;
     let (mut ann, ann_relay) = comes_in(&world, "ann").await;
     let (mut bob, bob_relay) = comes_in(&world, "bob").await;
     let (mut idle, idle_relay) = comes_in(&world, "idle").await;
-    ann.open("bob").await;
-    bob.open("ann").await;
+    world.sign_up("away").await.leaves().await;
+    ann.gets_through(&mut bob).await;
     for label in (0..TEXTS).map(|place| place.to_string()) {
         let text = label.repeat(1000 / label.len());
         tokio::join!(ann.send("bob", &text, &label), bob.send("ann", &text, &label));
@@ -38,8 +38,13 @@ async fn a_talking_and_an_idle_client_look_alike() {
     let mut counts = Vec::new();
     let alike = loop {
         let (begun, said) = (Instant::now(), ann.texts().len() + bob.texts().len());
+        // Asked for anew, the call goes out in the next dial round, beside all that she says.
+        let mark = ann.now();
+        ann.call("away").await;
         idle.sits_through(ROUNDS).await;
         assert!(ann.texts().len() + bob.texts().len() > said, "ann and bob talk");
+        let calling = Event::Calling { peer: "away".into() };
+        assert!(ann.log()[mark..].contains(&calling), "ann calls in every window");
         let window = begun..Instant::now();
         let of = |relay: &Relay| [Way::Up, Way::Down].map(|way| count(relay, way, &window));
         let seen = [&ann_relay, &bob_relay, &idle_relay].map(of);
