@@ -20,6 +20,7 @@ pub struct Server {
     round_ms: u32,
     address: SocketAddr,
     link: String,
+    more: Vec<String>,
     process: Option<Process>,
 }
 
@@ -33,6 +34,7 @@ impl Server {
             round_ms,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             link: String::new(),
+            more: Vec::new(),
             process: None,
         };
         server.restart(place)?;
@@ -45,6 +47,7 @@ impl Server {
         command.arg("run").arg("--data-dir").arg(&self.data_dir);
         command.arg("--listen").arg(self.address.to_string());
         command.arg("--round-ms").arg(self.round_ms.to_string());
+        command.args(&self.more);
         let (send, lines) = channel();
         // nobody hears what it prints once it serves
         let hear = move |line: Option<String>| line.into_iter().for_each(|it| drop(send.send(it)));
@@ -58,6 +61,31 @@ impl Server {
         self.link = link;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Adds an argument of `run`, for all starts from the next one on.
+    pub fn and(&mut self, argument: &str) -> &mut Self {
+        self.more.push(argument.to_owned());
+        self
+    }
+
+    /// Asks the running server for an invitation code, as its operator does.
+    ///
+    /// # Errors
+    /// If `invite` cannot be started, fails, or prints anything but one line.
+    pub fn invite(&self) -> anyhow::Result<String> {
+        let mut command = Command::new(&self.program);
+        command.arg("invite").arg("--data-dir").arg(&self.data_dir).args(["--count", "1"]);
+        let output = command.output()?;
+        let printed = String::from_utf8(output.stdout)?;
+        match printed.lines().collect::<Vec<_>>()[..] {
+            [code] if output.status.success() => Ok(code.to_owned()),
+            _ => bail!(
+                "invite: {}, {printed:?}, {}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            ),
+        }
     }
 
     /// Returns the link that clients take.

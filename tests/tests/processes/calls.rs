@@ -1,8 +1,10 @@
 //! Calls and contacts as scripts have them.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
-use tests::processes::{Arguments, Contact, Said};
+use anyhow::Context as _;
+use tests::processes::{Arguments, Contact, Said, What};
 
 use crate::{PATIENCE, Scene, play, play_in_rounds_of};
 
@@ -153,6 +155,80 @@ fn contacts_marks_and_blocks_are_back_after_a_kill_and_on_another_machine() {
     });
 }
 
+#[test]
+fn both_compare_one_number_and_a_mark_can_be_taken_back() {
+    play("compare", |scene| {
+        scene.register(&["ann", "bob", "cid"])?;
+        scene.befriend("ann", "bob")?;
+        let digits = scene.safety_number("ann", "bob")?;
+        anyhow::ensure!(digits.len() == 60 && digits.bytes().all(|it| it.is_ascii_digit()));
+        anyhow::ensure!(scene.safety_number("bob", "ann")? == digits, "two numbers of one pair");
+        anyhow::ensure!(scene.safety_number("ann", "cid")? != digits, "one number of two pairs");
+
+        for (who, peer) in [("ann", "bob"), ("bob", "ann")] {
+            scene.tell(who, &format!(r#"{{"do":"verify","peer":"{peer}"}}"#))?;
+            scene.hears(who, &Said::Contact(contact(peer, "contact", true)))?;
+        }
+        scene.tell("ann", r#"{"do":"verify","peer":"bob","verified":false}"#)?;
+        scene.hears("ann", &Said::Contact(contact("bob", "contact", false)))?;
+        anyhow::ensure!(scene.contacts("ann")? == [contact("bob", "contact", false)]);
+        anyhow::ensure!(scene.contacts("bob")? == [contact("ann", "contact", true)]);
+
+        scene.tell("ann", r#"{"do":"forget","peer":"bob"}"#)?;
+        scene.hears("ann", &Said::Forgotten { peer: "bob".into() })?;
+        anyhow::ensure!(scene.contacts("ann")?.is_empty(), "still a contact");
+        scene.refused("ann", r#"{"do":"verify","peer":"bob"}"#, "not-a-contact")?;
+        scene.refused("ann", r#"{"do":"send","peer":"bob","text":"gone"}"#, "not-open")?;
+        anyhow::ensure!(scene.safety_number("ann", "bob")? == digits, "other keys than before");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_name_that_somebody_else_took_hears_nothing_until_the_key_is_accepted() {
+    play_in_rounds_of(SHORT_ROUND_MS, "successor", |scene| {
+        scene.register(&["ann", "bob"])?;
+        scene.befriend("ann", "bob")?;
+        scene.tell("ann", r#"{"do":"verify","peer":"bob"}"#)?;
+        scene.hears("ann", &Said::Contact(contact("bob", "contact", true)))?;
+        scene.send("ann", "bob", "to the first bob")?;
+        scene.hear_all(1, PATIENCE)?;
+        let digits = scene.safety_number("ann", "bob")?;
+
+        scene.tell("bob", r#"{"do":"delete-account","password":"secret of bob"}"#)?;
+        let ends = [("bob", "account-deleted"), ("bob", "ended")];
+        let warned = [("ann", "error account-gone"), ("ann", "key-changed bob")];
+        scene.hears_each(ends.into_iter().chain(warned))?;
+        let other = Arguments { profile: scene.profile("other"), ..scene.person("bob")? };
+        scene.start("bob", &other.and("--register"))?;
+        let warned = [("ann", "error key-changed"), ("ann", "key-changed bob")];
+        scene.hears_each([("bob", "signed-in")].into_iter().chain(warned))?;
+
+        anyhow::ensure!(scene.contacts("ann")? == [contact("bob", "key-changed", false)]);
+        for line in [
+            r#"{"do":"send","peer":"bob","text":"not for the second"}"#,
+            r#"{"do":"verify","peer":"bob"}"#,
+            r#"{"do":"safety-number","peer":"bob"}"#,
+        ] {
+            scene.refused("ann", line, "key-changed")?;
+        }
+        scene.quiet(A_WHILE)?;
+
+        scene.tell("ann", r#"{"do":"accept-key","peer":"bob"}"#)?;
+        scene.hears("bob", &Said::Request { peer: "ann".into() })?;
+        scene.hall.client("bob")?.accept("ann")?;
+        scene.hears("ann", &Said::Answered { peer: "bob".into() })?;
+        scene.send("ann", "bob", "to the second bob")?;
+        scene.send("bob", "ann", "I am new here")?;
+        scene.hear_all(3, PATIENCE)?;
+        anyhow::ensure!(scene.contacts("ann")? == [contact("bob", "contact", false)]);
+        let new_digits = scene.safety_number("ann", "bob")?;
+        anyhow::ensure!(new_digits != digits, "the number of the first bob");
+        anyhow::ensure!(scene.safety_number("bob", "ann")? == new_digits);
+        Ok(())
+    });
+}
+
 fn contact(peer: &str, standing: &str, verified: bool) -> Contact {
     Contact { peer: peer.to_owned(), standing: standing.to_owned(), verified }
 }
@@ -174,6 +250,55 @@ impl Scene {
             _ => false,
         })?;
         Ok(found)
+    }
+
+    /// Lets one call and the other accept.
+    fn befriend(&mut self, who: &str, peer: &str) -> anyhow::Result<()> {
+        self.hall.client(who)?.call(peer)?;
+        self.hears(peer, &Said::Request { peer: who.to_owned() })?;
+        self.hall.client(peer)?.accept(who)?;
+        self.hears(who, &Said::Answered { peer: peer.to_owned() })
+    }
+
+    fn safety_number(&mut self, who: &str, peer: &str) -> anyhow::Result<String> {
+        self.tell(who, &format!(r#"{{"do":"safety-number","peer":"{peer}"}}"#))?;
+        let mut found = String::new();
+        self.listen(PATIENCE, |_, speaker, said| match said {
+            Said::SafetyNumber { peer: of, digits } if (speaker, &**of) == (who, peer) => {
+                found.clone_from(digits);
+                true
+            }
+            _ => false,
+        })?;
+        Ok(found)
+    }
+
+    /// Waits for what several say, in any order; no other errors and ends are let pass.
+    fn hears_each<'a>(
+        &mut self,
+        wanted: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> anyhow::Result<()> {
+        let mut missing: Vec<_> = wanted.into_iter().collect();
+        let deadline = Instant::now() + PATIENCE;
+        while !missing.is_empty() {
+            let heard = self.hall.next(deadline).with_context(|| format!("not: {missing:?}"))?;
+            let what = match &heard.what {
+                What::Said(Said::Error { code, .. }) => format!("error {code}"),
+                What::Said(Said::KeyChanged { peer }) => format!("key-changed {peer}"),
+                What::Said(Said::AccountDeleted) => "account-deleted".to_owned(),
+                What::Said(Said::SignedIn { .. }) => "signed-in".to_owned(),
+                What::Said(said) => {
+                    self.ledger.hear(&heard.who, said)?;
+                    continue;
+                }
+                What::Odd(line) => anyhow::bail!("{} printed {line}", heard.who),
+                What::Ended => "ended".to_owned(),
+            };
+            let place = missing.iter().position(|it| *it == (&*heard.who, &*what));
+            let place = place.with_context(|| format!("{}: {what}, not {missing:?}", heard.who))?;
+            missing.swap_remove(place);
+        }
+        Ok(())
     }
 
     fn refused_calls(&mut self, who: &str) -> anyhow::Result<u64> {

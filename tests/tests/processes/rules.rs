@@ -129,6 +129,42 @@ fn register_prints_registered_then_signed_in() {
 }
 
 #[test]
+fn an_invitation_code_registers_one_person() {
+    play("invite", |scene| {
+        scene.server.stop(PATIENCE)?;
+        scene.server.and("--registration").and("invite").restart(&scene.place)?;
+        let code = scene.server.invite()?;
+        let typed = code.replace('-', "").to_lowercase();
+        anyhow::ensure!(typed != code, "{code} is printed as people do not type it");
+        let with = |name: &str, code: &str| {
+            let person = scene.person(name)?.and("--register");
+            anyhow::Ok(person.and("--no-linger").and("--invite").and(code))
+        };
+        let cases = [
+            ("ann", scene.person("ann")?.and("--register"), Some("invite-needed")),
+            ("bob", with("bob", &typed)?, None),
+            ("cid", with("cid", &code)?, Some("invite-invalid")),
+            ("dan", with("dan", &scene.server.invite()?)?, None),
+        ];
+        for (name, arguments, refusal) in cases {
+            scene.start(name, &arguments)?;
+            scene.hall.client(name)?.close_input();
+            let ends = scene.hall.ends(&[name], PATIENCE)?;
+            let End { code, said } = &ends[name];
+            let user = || name.to_owned();
+            let begins = [Said::Registered { user: user() }, Said::SignedIn { user: user() }];
+            let as_wanted = match (refusal, &said[..]) {
+                (Some(wanted), [Said::Error { code: found, .. }]) => *code == 1 && found == wanted,
+                (None, said) => *code == 0 && said.starts_with(&begins),
+                (Some(_), _) => false,
+            };
+            anyhow::ensure!(as_wanted, "{name}: {code}, {said:?}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_sign_in_elsewhere_ends_the_first_one_for_good() {
     play("elsewhere", |scene| {
         scene.register(&["ann"])?;
