@@ -9,7 +9,7 @@ use super::{FEW, NEWS};
 
 /// The most that an account of the directory may cost a client: bytes on the wire, bytes of memory.
 const BYTES_DOWN_MAX: f64 = 300.0;
-const RESIDENT_MAX: f64 = 64.0;
+const RESIDENT_MAX: f64 = 256.0;
 
 /// Memory beside that, for caches that grow with use to a bound.
 const RESIDENT_MORE: f64 = 16.0 * 1024.0 * 1024.0;

@@ -53,7 +53,7 @@ const STOPS_WITHIN: Duration = Duration::from_secs(20);
              64 MiB that stretching a password takes for a moment
 
 The exit code is 0 if the client has every name, and neither bytes nor memory are out of proportion: at most 300 bytes
-down an account, and 64 bytes of resident memory an account over that with a directory of 10, and 16 MiB. Otherwise
+down an account, and 256 bytes of resident memory an account over that with a directory of 10, and 16 MiB. Otherwise
 it is 1, and the directory with data and logs stays to be looked at. 2 is for wrong arguments. Seconds are only
 shown: they are the machine's.
 
