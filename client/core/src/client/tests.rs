@@ -477,4 +477,5 @@ fn debug_shows_no_digit_of_a_safety_number_and_no_name() {
 }
 
 mod requests;
+mod speed;
 mod vault;
