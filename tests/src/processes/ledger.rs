@@ -1,6 +1,6 @@
 //! What was sent and what arrived, by what senders wrote and receivers printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 
@@ -13,6 +13,8 @@ pub struct Ledger {
     lanes: BTreeMap<(String, String), Lane>,
     /// By sender and label.
     states: BTreeMap<(String, String), MessageState>,
+    /// Messages of which a killed program may tell once more that they were sent.
+    retold: BTreeSet<(String, String)>,
 }
 
 #[derive(Default)]
@@ -65,7 +67,10 @@ impl Ledger {
             }
             Said::State { id, state, .. } => {
                 let key = (who.to_owned(), id.clone());
-                if let Some(before) = self.states.get(&key).filter(|before| *before >= state) {
+                let before = self.states.get(&key).filter(|before| *before >= state);
+                // that a message was sent is written without a flush, and told again once that was lost
+                let told_again = self.retold.remove(&key) && before == Some(&MessageState::Sent);
+                if let Some(before) = before.filter(|before| *before > state || !told_again) {
                     bail!("message {id} of {who} is {state:?} after {before:?}");
                 }
                 self.states.insert(key, *state);
@@ -92,6 +97,14 @@ impl Ledger {
             | Said::AccountDeleted => (),
         }
         Ok(())
+    }
+
+    /// Somebody's program was killed with SIGKILL: of what was sent it may tell so once more.
+    pub fn killed(&mut self, who: &str) {
+        let sent = self.states.iter().filter(|((of, _), state)| {
+            of == who && **state == MessageState::Sent
+        });
+        self.retold.extend(sent.map(|(key, _)| key.clone()));
     }
 
     /// Counts arrivals, doubled ones too.

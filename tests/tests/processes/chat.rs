@@ -89,6 +89,7 @@ fn a_client_that_is_killed_and_started_again_loses_and_doubles_nothing() {
                 who == "ann" && matches!(said, Said::Status { .. })
             })?;
             scene.hall.kill("ann")?;
+            scene.ledger.killed("ann");
             // with the profile, and nothing else: what is open and what waits stands in it
             let again = scene.person("ann")?;
             scene.start("ann", &again)?;
