@@ -101,9 +101,10 @@ impl Ledger {
 
     /// Somebody's program was killed with SIGKILL: of what was sent it may tell so once more.
     pub fn killed(&mut self, who: &str) {
-        let sent = self.states.iter().filter(|((of, _), state)| {
-            of == who && **state == MessageState::Sent
-        });
+        let sent = self
+            .states
+            .iter()
+            .filter(|((of, _), state)| of == who && **state == MessageState::Sent);
         self.retold.extend(sent.map(|(key, _)| key.clone()));
     }
 
