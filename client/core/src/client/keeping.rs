@@ -16,7 +16,7 @@ use wire::control::{ClientControl, VaultGet, VaultPart, VaultPut, VaultVersion};
 use wire::ids::{AccountIndex, CONTROL_EVERY, IdentityHash, Round};
 use wire::size::CONTROL_BODY;
 
-use super::{Asked, Client, Kept};
+use super::{Client, Kept};
 use crate::api::{About, ErrorCode, Event};
 use crate::record::{Change, Contact};
 use crate::vault::{
@@ -187,9 +187,10 @@ impl Client {
         self.keeping.reserved = Some(version);
     }
 
-    /// Returns the control frame of a round: the vault's turn, else what was asked for, else a page.
-    pub(super) fn control_frame(&mut self, round: Round) -> (Asked, ClientControl) {
-        match self.keeping.part(round) {
+    /// Returns the control frame of a round if it is the vault's turn, or a vault is being fetched.
+    pub(super) fn vault_frame(&mut self, round: Round) -> Option<ClientControl> {
+        let turn = self.keeping.part(round);
+        match turn {
             Some(0) => self.begin_writing(),
             // joined in the middle of its turn
             Some(part) if self.keeping.writing.as_ref().is_none_or(|it| it.next != part) => {
@@ -197,15 +198,8 @@ impl Client {
             }
             Some(_) | None => (),
         }
-        let is_turn = self.keeping.part(round).is_some();
-        let put = if is_turn { self.keeping.next_put() } else { None };
-        if let Some(vault) = put.or_else(|| self.keeping.next_get()) {
-            return (Asked::Vault, vault);
-        }
-        match self.requests_out.pop_front() {
-            Some(request) => (Asked::Request, request),
-            None => (Asked::Page, self.next_pull()),
-        }
+        let put = turn.and_then(|_| self.keeping.next_put());
+        put.or_else(|| self.keeping.next_get())
     }
 
     /// Another session stored a vault: it is fetched, and ours is written in the next cycle.

@@ -9,6 +9,7 @@
 
 mod calls;
 mod commands;
+mod control;
 mod dialling;
 mod keeping;
 mod kept;
@@ -21,8 +22,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRngCore, RngCore, SeedableRng};
 use thiserror::Error;
-use wire::codec::Wire;
-use wire::control::{ClientControl, Page, Pull, ServerControl};
+use wire::control::{ClientControl, Page, ServerControl};
 use wire::directory::{Head, Record};
 use wire::ids::{IdentityHash, Name, Round};
 use wire::layer::Layer;
@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 
 use crate::api::{About, ConnectionState, ConversationStatus, ErrorCode, Event, Status};
 use crate::conversation::{Conversation, DirectoryMark};
-use crate::directory::{Appended, Directory, PageError, Records};
+use crate::directory::{Directory, PageError, Records};
 use crate::identity::Identity;
 use crate::receiving::Receiving;
 use crate::record::{Change, Contact, Outgoing, Saved, SavedRoot, ServerClock};
@@ -39,8 +39,11 @@ use crate::rounds::{RoundError, Rounds, Terms};
 use crate::vault::VaultKey;
 use crate::wheel::Root;
 
+pub use control::{REQUESTS_MAX, RequestsFull};
+
 use calls::Request;
 use commands::{Leaving, Unresolved};
+use control::Asked;
 use dialling::Finder;
 use keeping::Keeping;
 use kept::Kept;
@@ -48,14 +51,6 @@ use kept::Kept;
 /// Conversations that may be open at once, for each slot of a deposit. With more, two people would meet
 /// so rarely that their sessions are given up between meetings; wake-ups will lift this.
 pub const CONVERSATIONS_PER_SLOT: usize = 4;
-
-/// Requests over the control stream that may wait.
-pub const REQUESTS_MAX: usize = 8;
-
-/// Too many requests wait for a control round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{REQUESTS_MAX} requests wait already; try again in a minute")]
-pub struct RequestsFull;
 
 /// Generator of keys, cells and ids: how much is drawn from it depends on what the client does. It must
 /// not be one whose past can be computed from its state, since erased keys came from it.
@@ -147,17 +142,6 @@ pub struct Client {
     next_batch: u64,
     batches: BTreeMap<u64, Vec<Kept>>,
     outputs: VecDeque<Output>,
-}
-
-/// Control frames whose answers are waited for; a server that answers none of so many is gone.
-const AWAITING_MAX: usize = 16;
-
-/// What a control frame asked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Page,
-    Vault,
-    Request,
 }
 
 /// An open conversation.
@@ -370,64 +354,6 @@ impl Client {
         self.turn(now, frame)
     }
 
-    /// Takes in a control frame that came while in the rounds.
-    ///
-    /// # Errors
-    /// [`PageError`], as [`Self::handle_page`].
-    pub fn handle_control(&mut self, now: Now, control: ServerControl) -> Result<(), PageError> {
-        let asked = self.awaiting.pop_front();
-        match control {
-            // it answers what nobody here waits for: the directory always has a page, and the vault is written again
-            ServerControl::Refused(_) if asked != Some(Asked::Request) => self.keeping.lost(),
-            ServerControl::Page(page) => self.page_in_rounds(now, &page)?,
-            ServerControl::Idle | ServerControl::VaultStaged => (),
-            ServerControl::VaultStored(version) => self.vault_stored(version),
-            ServerControl::VaultConflict(_) => self.vault_conflict(),
-            ServerControl::VaultPart(part) => self.vault_part(&part),
-            ServerControl::RegisterReply(_)
-            | ServerControl::Registered(_)
-            | ServerControl::LoginReply(_)
-            | ServerControl::Session(_)
-            | ServerControl::SignedOut
-            | ServerControl::Refused(_)
-            | ServerControl::ChangeReply(_)
-            | ServerControl::Changed(_)
-            | ServerControl::DeleteReply(_)
-            | ServerControl::Deleted
-            | ServerControl::Sessions(_)
-            | ServerControl::SessionEnded => {
-                self.outputs.push_back(Output::Answer(Box::new(control)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Has a request go in place of a page's in one of the next control rounds; [`Output::Answer`] brings the answer.
-    /// What waits when the connection is lost is forgotten.
-    ///
-    /// # Errors
-    /// [`RequestsFull`] if too many wait already.
-    pub fn request(&mut self, control: ClientControl) -> Result<(), RequestsFull> {
-        if self.requests_out.len() == REQUESTS_MAX {
-            return Err(RequestsFull);
-        }
-        self.requests_out.push_back(control);
-        Ok(())
-    }
-
-    fn page_in_rounds(&mut self, now: Now, page: &Page) -> Result<(), PageError> {
-        let before = self.directory.mark().length;
-        let Appended { new, changed, deleted } = self.take_page(page)?;
-        self.compare_keys([new, changed, deleted].concat());
-        let mark = self.directory.mark();
-        if mark.length > before {
-            self.keep(vec![Change::Directory(mark.length, mark.head)], Vec::new());
-            self.list();
-        }
-        self.resolve(now, self.directory.missing(page.length).is_none());
-        Ok(())
-    }
-
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
         self.seal_if_due(now);
@@ -487,18 +413,8 @@ impl Client {
     fn deposit(&mut self, round: Round, frame: Vec<u8>) {
         self.outputs.push_back(Output::Deposit(frame));
         if round.has_control() {
-            let (asked, control) = self.control_frame(round);
-            if self.awaiting.len() == AWAITING_MAX {
-                self.awaiting.pop_front();
-            }
-            self.awaiting.push_back(asked);
-            self.outputs.push_back(Output::Control(control.encode()));
+            self.send_control(round);
         }
-    }
-
-    /// Asks for the next page of the directory, be there one or not.
-    fn next_pull(&self) -> ClientControl {
-        ClientControl::Pull(Pull { from: self.directory.mark().length, pages: 1 })
     }
 
     fn set_connection(&mut self, state: ConnectionState) {
