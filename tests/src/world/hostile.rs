@@ -69,6 +69,8 @@ pub enum Does {
     Resets,
     /// Closes the connection with a code.
     Closes(u32),
+    /// Sends these bytes, and closes the connection with a code as soon as they are out.
+    LastWords(Vec<u8>, u32),
 }
 
 /// An answer that an honest server would give.
@@ -327,6 +329,15 @@ impl Server {
                 connection.close(code.into(), b"because");
                 false
             }
+            Does::LastWords(bytes, code) => {
+                let before = connection.stats().frame_tx.stream;
+                self.write(send, &bytes).await;
+                while connection.stats().frame_tx.stream == before {
+                    tokio::task::yield_now().await;
+                }
+                connection.close(code.into(), b"because");
+                false
+            }
         }
     }
 
@@ -385,8 +396,10 @@ impl Server {
             | ClientControl::ChangeFinish(_)
             | ClientControl::DeleteStart(_)
             | ClientControl::DeleteFinish(_)
-            | ClientControl::ListSessions
             | ClientControl::EndSession(_) => Vec::new(),
+            ClientControl::ListSessions => {
+                vec![(Asked::InRounds, ServerControl::Sessions(Vec::new()))]
+            }
             ClientControl::VaultGet(VaultGet { part }) => {
                 let vaults = &accounts.vaults;
                 let kept = steps.name.and_then(|name| vaults.get(&name)).copied();

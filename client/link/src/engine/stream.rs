@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use quinn::{RecvStream, SendStream};
+use quinn::{RecvStream, SendStream, WriteError};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 use wire::close::Close;
 use wire::public_key::PublicKey;
 use wire::round::Join;
@@ -62,32 +63,44 @@ impl Streams {
         Ok(streams)
     }
 
-    /// Returns the next frame of either stream.
+    /// Returns the next frame of either stream, also of a connection that the server closed since: its last
+    /// answer may be among them.
     pub(super) async fn next(&mut self) -> Result<Frame, Trouble> {
         let frame = tokio::select! {
             frame = self.round_frames.recv() => frame.map(Frame::Round),
             frame = self.control_frames.recv() => frame.map(Frame::Control),
         };
-        frame.ok_or_else(|| self.lost("a stream ended"))
+        if let Some(frame) = frame {
+            return Ok(frame);
+        }
+        if self.connected.connection.close_reason().is_some() {
+            // both readers end now; each hands over first what came before
+            tokio::select! {
+                Some(frame) = self.round_frames.recv() => return Ok(Frame::Round(frame)),
+                Some(frame) = self.control_frames.recv() => return Ok(Frame::Control(frame)),
+                else => (),
+            }
+        }
+        Err(self.lost("a stream ended"))
     }
 
-    /// Sends a frame over the round stream.
+    /// Sends a frame over the round stream. What a closed connection does not take is lost without an error;
+    /// [`Self::next`] tells of its end.
     pub(super) async fn deposit(&mut self, frame: &[u8]) -> Result<(), Trouble> {
         let written = tokio::time::timeout(WRITE_WITHIN, self.rounds.write_all(frame)).await;
-        if matches!(written, Ok(Ok(()))) {
-            Ok(())
-        } else {
-            Err(self.lost("the server takes nothing"))
-        }
+        self.sent(written)
     }
 
-    /// Sends a frame over the control stream.
+    /// Sends a frame over the control stream, as [`Self::deposit`] does.
     pub(super) async fn control(&mut self, frame: &[u8]) -> Result<(), Trouble> {
         let written = tokio::time::timeout(WRITE_WITHIN, self.control.write_all(frame)).await;
-        if matches!(written, Ok(Ok(()))) {
-            Ok(())
-        } else {
-            Err(self.lost("the server takes nothing"))
+        self.sent(written)
+    }
+
+    fn sent(&self, written: Result<Result<(), WriteError>, Elapsed>) -> Result<(), Trouble> {
+        match written {
+            Ok(Ok(()) | Err(WriteError::ConnectionLost(_))) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(self.lost("the server takes nothing")),
         }
     }
 
