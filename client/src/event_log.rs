@@ -116,6 +116,7 @@ impl EventLog {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
+            | Event::Local(_)
             | Event::State { .. }
             | Event::Message { .. }
             | Event::Directory { .. }

@@ -258,6 +258,7 @@ pub mod failure {
                 "The server has no room for another account. Tell whoever runs it."
             }
             ErrorCode::SessionEnded => "Your session has ended. Sign in again.",
+            ErrorCode::Locked => "The messages are locked. Unlock them first.",
             ErrorCode::SignedInElsewhere => {
                 "You signed in somewhere else, so this window left the rounds. Sign in again to come \
                  back here."
@@ -394,6 +395,7 @@ pub mod ending {
             | ErrorCode::RegistrationClosed
             | ErrorCode::InviteNeeded
             | ErrorCode::InviteInvalid
+            | ErrorCode::Locked
             | ErrorCode::Busy
             | ErrorCode::TextEmpty
             | ErrorCode::TextTooLong

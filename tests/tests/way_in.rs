@@ -31,6 +31,7 @@ async fn visit(server: &Hostile, profile: &Path, register: bool) {
         register,
         invite: None,
         profile: profile.to_owned(),
+        early: false,
         stretching: Stretching::for_tests(),
     });
     let mut seated = false;

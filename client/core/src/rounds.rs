@@ -82,6 +82,16 @@ struct OpenRound {
     sealed: bool,
     buckets: u32,
     uses: Vec<SlotUse>,
+    /// Slots that carry a conversation, a call or a wake-up.
+    real: u64,
+}
+
+/// A frame whose moment has come.
+pub(crate) struct Due {
+    pub(crate) round: Round,
+    pub(crate) frame: Vec<u8>,
+    /// Slots of it that carry a conversation, a call or a wake-up.
+    pub(crate) real: u64,
 }
 
 /// What a slot of a deposit is for.
@@ -150,6 +160,13 @@ impl Answered {
             SlotUse::Probe(expected) => cell.as_ref() != Some(&**expected),
             SlotUse::Meeting(_) | SlotUse::Cover | SlotUse::Dial => false,
         })
+    }
+}
+
+impl OpenRound {
+    fn take(&mut self) -> Option<Due> {
+        let Self { round, real, .. } = *self;
+        self.frame.take().map(|frame| Due { round, frame, real })
     }
 }
 
@@ -238,23 +255,22 @@ impl Rounds {
     ) {
         let slots = self.terms.slots;
         let Some(open) = &mut self.open else { return };
+        open.real = meetings.len() as u64 + u64::from(!matches!(dial, Dial::Cover));
         let contents = fill(meetings, dial, open.round, slots, own, rng);
         open.frame = Some(frame(&self.layer, open.round, slots, &contents));
         open.uses = contents.into_iter().map(|slot| slot.usage).collect();
         open.sealed = true;
     }
 
-    /// Returns the frame whose moment has come, with its round.
-    pub(crate) fn due(&mut self, at: Duration) -> Option<(Round, Vec<u8>)> {
-        let open = self.open.as_mut().filter(|open| at >= open.send_at)?;
-        Some((open.round, open.frame.take()?))
+    /// Returns the frame whose moment has come.
+    pub(crate) fn due(&mut self, at: Duration) -> Option<Due> {
+        self.open.as_mut().filter(|open| at >= open.send_at)?.take()
     }
 
     /// Returns the frame that has not been sent although the next round opens: it goes at once, so that
     /// there is one for each round.
-    pub(crate) fn overdue(&mut self) -> Option<(Round, Vec<u8>)> {
-        let open = self.open.as_mut()?;
-        Some((open.round, open.frame.take()?))
+    pub(crate) fn overdue(&mut self) -> Option<Due> {
+        self.open.as_mut()?.take()
     }
 
     fn check(&self, header: &ServerHeader, above: Round, unix_ms: u64) -> Result<(), RoundError> {
@@ -296,6 +312,7 @@ impl Rounds {
             sealed: false,
             buckets: header.buckets,
             uses: contents.into_iter().map(|slot| slot.usage).collect(),
+            real: 0,
         }
     }
 }
@@ -494,7 +511,7 @@ mod tests {
 
         /// Lets the moment come, and takes the deposit.
         fn deposit(&mut self) -> Vec<([u8; DROP_ID], [u8; CELL])> {
-            let (round, frame) = self.rounds.due(self.moments().1).unwrap();
+            let Due { round, frame, .. } = self.rounds.due(self.moments().1).unwrap();
             assert_eq!(round, self.open);
             self.open_deposit(frame)
         }
@@ -530,7 +547,7 @@ mod tests {
         for late in [Duration::ZERO, Duration::from_millis(1), Duration::from_secs(9)] {
             assert_eq!(stream.rounds.wants_content(send_at + late), None);
         }
-        let (_, frame) = stream.rounds.due(send_at).unwrap();
+        let Due { frame, .. } = stream.rounds.due(send_at).unwrap();
         assert_eq!(frame.len(), round_frame(2));
         assert_eq!(stream.open_deposit(frame).len(), 2, "it is a whole deposit");
         let uses = stream.next(&[[0; CELL]; 2]).unwrap().slots;
@@ -541,7 +558,7 @@ mod tests {
     fn one_deposit_goes_for_each_round_even_if_the_next_one_opens_early() {
         let mut stream = Stream::new(2, 1);
         stream.next(&[]);
-        let overdue = stream.rounds.overdue().map(|(round, _)| round);
+        let overdue = stream.rounds.overdue().map(|due| due.round);
         assert_eq!(overdue, Some(FIRST));
         assert!(stream.rounds.overdue().is_none());
         assert!(stream.rounds.due(stream.moments().1).is_none());

@@ -91,6 +91,8 @@ struct SaidStatus<'a> {
     round: u64,
     seats: u32,
     missed: u64,
+    real: u64,
+    cover: u64,
     refused_calls: u64,
     conversations: Vec<SaidConversation<'a>>,
 }
@@ -157,6 +159,7 @@ pub fn event(event: &Event) -> Option<String> {
         // the exit code tells the end; the rest is for a window
         Event::Ended { .. }
         | Event::Progress(_)
+        | Event::Local(_)
         | Event::RoundOpen { .. }
         | Event::Listed { .. }
         | Event::History { .. }
@@ -171,12 +174,15 @@ pub fn error(code: &str, text: &str) -> String {
 }
 
 fn said_status(status: &Status) -> SaidStatus<'_> {
-    let Status { connection, round, seats, missed, refused_calls, conversations } = status;
+    let Status { connection, round, seats, missed, real, cover, refused_calls, conversations } =
+        status;
     SaidStatus {
         connection: connection.as_str(),
         round: *round,
         seats: *seats,
         missed: *missed,
+        real: *real,
+        cover: *cover,
         refused_calls: *refused_calls,
         conversations: conversations.iter().map(said_conversation).collect(),
     }
@@ -362,6 +368,8 @@ mod tests {
                 round: 7,
                 seats,
                 missed,
+                real: 4,
+                cover: 9,
                 conversations,
                 refused_calls,
             })
@@ -369,11 +377,11 @@ mod tests {
         let all = [
             (
                 status(vec![conversation]),
-                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"refused_calls":3,"conversations":[{"peer":"ann","live":true,"refused":0,"queued":2}]}"#,
+                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"real":4,"cover":9,"refused_calls":3,"conversations":[{"peer":"ann","live":true,"refused":0,"queued":2}]}"#,
             ),
             (
                 status(vec![]),
-                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"refused_calls":3,"conversations":[]}"#,
+                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"real":4,"cover":9,"refused_calls":3,"conversations":[]}"#,
             ),
         ];
         for (said, line) in all {

@@ -291,6 +291,7 @@ fn is_answer_about_account(event: &Event) -> bool {
             | Event::Sessions { .. }
             | Event::SessionEnded { .. }
             | Event::AccountDeleted
+            | Event::Local(_)
     );
     // an error about a message or a peer is none
     let refusal = matches!(event, Event::Error { about, .. } if *about == About::default());

@@ -83,7 +83,16 @@ impl Start {
         };
         let register = args.register;
         Ok(Self {
-            options: Options { link, user, password, register, invite, profile, stretching },
+            options: Options {
+                link,
+                user,
+                password,
+                register,
+                invite,
+                profile,
+                early: false,
+                stretching,
+            },
             contacts: args.contacts.iter().map(|it| it.to_string_lossy().into_owned()).collect(),
             linger: !args.no_linger,
         })

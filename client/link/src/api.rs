@@ -30,6 +30,9 @@ pub struct Options {
     pub invite: Option<Invite>,
     /// Directory of this account's state on this machine.
     pub profile: PathBuf,
+    /// Whether to begin with what is kept on this machine before the server is reached: [`LocalEvent::Opened`]. Else
+    /// nothing is done or told before the sign-in.
+    pub early: bool,
     /// Cost of stretching for what is made now, and the least that a server may ask for.
     pub stretching: Stretching,
 }

@@ -59,7 +59,9 @@ impl App {
         let Attempt { user, password, invite, .. } = attempt;
         let profile = self.dir.join(Profile::directory_name(&link, &user));
         let stretching = self.stretching;
-        let options = Options { link, user, password, register, invite, profile, stretching };
+        let early = !register;
+        let options =
+            Options { link, user, password, register, invite, profile, early, stretching };
         self.sessions += 1;
         let connection = Connection::new(self.sessions, (self.starter)(options));
         let (registered, cancelled, failure) = (false, false, None);

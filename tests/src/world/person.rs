@@ -46,6 +46,7 @@ impl Person {
             register,
             invite,
             profile,
+            early: false,
             stretching: Stretching::for_tests(),
         };
         Self { name, engine: Engine::start(options), log: Vec::new() }

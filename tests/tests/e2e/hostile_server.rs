@@ -6,10 +6,12 @@ use std::time::Duration;
 use client_link::api::{Command, ConnectionState, Event, Options, Password};
 use client_link::engine::Engine;
 use rand_core::{OsRng, RngCore};
+use tempfile::TempDir;
 use tests::world::hostile::{Asked, Does, Honest, Hostile, LEAVES_WITHIN, Manner, resident_bytes};
 use tests::world::{panics_of_the_server, watch_for_panics};
 use tokio::task::JoinSet;
 use wire::account::{SealedMaster, Stretching};
+use wire::close::Close;
 use wire::codec::Wire as _;
 use wire::control::{Page, Refusal, Refused, ServerControl, Session, VaultPart};
 use wire::dial::BUCKETS_MAX;
@@ -301,20 +303,26 @@ fn is_back(event: &Event) -> bool {
     matches!(event, Event::Connection(Connected | Resumed))
 }
 
-/// Lets a client meet a server.
-async fn meet(case: Case) {
-    let Case { what, then, manner } = case;
-    let mut hostile = Hostile::start(manner);
-    let dir = tempfile::tempdir().unwrap();
-    let mut engine = Engine::start(Options {
+/// A registration at this server.
+fn options(hostile: &Hostile, dir: &TempDir) -> Options {
+    Options {
         link: hostile.link.clone(),
         user: "ann".parse().unwrap(),
         password: Password::new("the password of ann".into()),
         register: true,
         invite: None,
         profile: dir.path().join("profile"),
+        early: false,
         stretching: Stretching::for_tests(),
-    });
+    }
+}
+
+/// Lets a client meet a server.
+async fn meet(case: Case) {
+    let Case { what, then, manner } = case;
+    let mut hostile = Hostile::start(manner);
+    let dir = tempfile::tempdir().unwrap();
+    let mut engine = Engine::start(options(&hostile, &dir));
     let mut log = Vec::new();
     let told = async {
         while let Some(event) = engine.events.recv().await {
@@ -418,4 +426,42 @@ async fn a_server_makes_no_client_grow() {
     // elsewhere other tests run, and grow, in this process
     let is_alone = std::env::var_os("NEXTEST").is_some();
     assert!(!is_alone || grown < 50_000_000, "{grown} bytes");
+}
+
+#[tokio::test]
+async fn the_last_answer_before_a_close_is_told() {
+    let mut asking = JoinSet::new();
+    for _ in 0..32 {
+        asking.spawn(ask_for_last_words());
+    }
+    while let Some(asked) = asking.join_next().await {
+        asked.unwrap();
+    }
+}
+
+/// Asks a server that answers and closes the connection in one breath.
+async fn ask_for_last_words() {
+    let hostile = Hostile::start(Arc::new(|_, _, honest| match honest {
+        Honest::Control(answer @ ServerControl::Sessions(_)) => {
+            Does::LastWords(answer.encode(), Close::Done.code())
+        }
+        _ => Does::Honestly,
+    }));
+    let dir = tempfile::tempdir().unwrap();
+    let mut engine = Engine::start(options(&hostile, &dir));
+    let mut log = Vec::new();
+    let lost = tokio::time::timeout(2 * TOLD_WITHIN, async {
+        while let Some(event) = engine.events.recv().await {
+            match &event {
+                Event::Connection(ConnectionState::Connected) => {
+                    engine.commands.send(Command::Sessions).await.unwrap();
+                }
+                Event::Connection(ConnectionState::Lost) | Event::Ended { .. } => break,
+                _ => (),
+            }
+            log.push(event);
+        }
+    });
+    assert!(lost.await.is_ok(), "{log:?}");
+    assert!(log.iter().any(|event| matches!(event, Event::Sessions { .. })), "{log:?}");
 }

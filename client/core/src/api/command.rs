@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use super::Local;
 #[cfg(doc)]
 use super::{ErrorCode, Event};
 
@@ -114,6 +115,8 @@ pub enum Command {
         /// The account's password.
         password: Zeroizing<Vec<u8>>,
     },
+    /// Asks something of what is kept on this machine.
+    Local(Local),
     /// Tries to come back to the rounds now, without waiting for [`Event::RetryIn`] to pass; nothing unless such a
     /// pause lasts.
     Retry,

@@ -78,6 +78,8 @@ pub enum ErrorCode {
     InviteNeeded,
     /// The invite code is unknown, used or too old.
     InviteInvalid,
+    /// The history is locked.
+    Locked,
     /// Another change of the account is under way.
     Busy,
     /// The text is empty.
@@ -127,6 +129,7 @@ impl ErrorCode {
             Self::RegistrationClosed => "registration-closed",
             Self::InviteNeeded => "invite-needed",
             Self::InviteInvalid => "invite-invalid",
+            Self::Locked => "locked",
             Self::Busy => "busy",
             Self::TextEmpty => "text-empty",
             Self::TextTooLong => "text-too-long",

@@ -5,7 +5,8 @@ use wire::ids::MessageId;
 #[cfg(doc)]
 use super::Command;
 use super::{
-    About, ConnectionState, ContactStatus, ErrorCode, MessageState, SessionStatus, Status,
+    About, ConnectionState, ContactStatus, ErrorCode, LocalEvent, MessageState, SessionStatus,
+    Status,
 };
 
 /// What the client tells. Its `Debug` shows no name and no text.
@@ -149,6 +150,8 @@ pub enum Event {
     PasswordChanged,
     /// The account is gone from the server.
     AccountDeleted,
+    /// Something about what is kept on this machine.
+    Local(LocalEvent),
     /// The connection changed.
     Connection(ConnectionState),
     /// The client is out of the rounds and tries to come back after a pause.
@@ -207,6 +210,7 @@ impl std::fmt::Debug for Event {
             Self::SessionEnded { .. } => f.write_str("SessionEnded"),
             Self::PasswordChanged => f.write_str("PasswordChanged"),
             Self::AccountDeleted => f.write_str("AccountDeleted"),
+            Self::Local(event) => write!(f, "Local({event:?})"),
             Self::Connection(state) => write!(f, "Connection({state:?})"),
             Self::RetryIn { ms } => write!(f, "RetryIn({ms} ms)"),
             Self::Error { code, .. } => write!(f, "Error({code:?})"),

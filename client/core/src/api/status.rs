@@ -61,6 +61,10 @@ pub struct Status {
     pub seats: u32,
     /// Rounds missed since the start.
     pub missed: u64,
+    /// Slots sent since the start that carried a conversation, a call or a wake-up.
+    pub real: u64,
+    /// Slots sent since the start that carried cover.
+    pub cover: u64,
     /// Open conversations, by name.
     pub conversations: Vec<ConversationStatus>,
     /// Calls since the start that were not told: replayed, too old, forged, of blocked or declined people.

@@ -73,6 +73,7 @@ impl Client {
             Command::Contacts => self.tell_contacts(),
             // these are for whoever holds the disk and the connection
             Command::History { .. }
+            | Command::Local(_)
             | Command::Retry
             | Command::ChangePassword { .. }
             | Command::Sessions

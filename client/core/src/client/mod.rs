@@ -35,7 +35,7 @@ use crate::directory::{Directory, PageError, Records};
 use crate::identity::Identity;
 use crate::receiving::Receiving;
 use crate::record::{Change, Contact, Outgoing, Saved, SavedRoot, ServerClock};
-use crate::rounds::{RoundError, Rounds, Terms};
+use crate::rounds::{Due, RoundError, Rounds, Terms};
 use crate::vault::VaultKey;
 use crate::wheel::Root;
 
@@ -100,6 +100,9 @@ pub struct Client {
     /// The last round that was answered, and its seats.
     answered: (Round, u32),
     missed: u64,
+    /// Slots sent since the start, with something in them and without.
+    real: u64,
+    cover: u64,
     /// When a round was opened to this process last.
     last_opened: Option<Duration>,
     /// Who each name belonged to when its conversation was opened first.
@@ -192,6 +195,8 @@ impl Client {
             mark: saved.mark,
             answered: (Round::NONE, 0),
             missed: 0,
+            real: 0,
+            cover: 0,
             last_opened: None,
             known,
             changed: BTreeSet::new(),
@@ -358,8 +363,8 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Now) {
         self.seal_if_due(now);
         let due = self.rounds.as_mut().and_then(|rounds| rounds.due(now.at));
-        if let Some((round, frame)) = due {
-            self.deposit(round, frame);
+        if let Some(due) = due {
+            self.deposit(due);
         }
     }
 
@@ -379,6 +384,8 @@ impl Client {
             missed: self.missed,
             conversations: conversations.collect(),
             refused_calls: self.refused_calls,
+            real: self.real,
+            cover: self.cover,
         }
     }
 
@@ -410,7 +417,10 @@ impl Client {
     }
 
     /// Sends a deposit, and in control rounds a control frame with it.
-    fn deposit(&mut self, round: Round, frame: Vec<u8>) {
+    fn deposit(&mut self, due: Due) {
+        let Due { round, frame, real } = due;
+        self.real += real;
+        self.cover += self.slots() as u64 - real;
         self.outputs.push_back(Output::Deposit(frame));
         if round.has_control() {
             self.send_control(round);

@@ -23,8 +23,8 @@ impl Client {
         let above = self.mark;
         let answer =
             rounds.handle_frame(now.at, now.unix_ms, frame, above, &self.own, &mut self.rng);
-        if let Some((round, frame)) = overdue {
-            self.deposit(round, frame);
+        if let Some(due) = overdue {
+            self.deposit(due);
         }
         let answer = answer?;
         self.check_buckets(&answer.header)?;

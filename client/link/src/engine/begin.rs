@@ -83,7 +83,8 @@ type TakeUp = Box<dyn FnOnce(&mut Profile) -> Result<Saved, ProfileError> + Send
 impl Beginning {
     /// Unlocks the profile or makes one, connects, registers if asked to, and signs in.
     pub(super) async fn make(options: Options, teller: &Teller) -> Result<Self, Failure> {
-        let Options { link, user, password, register, invite, profile: dir, stretching } = options;
+        let Options { link, user, password, register, invite, profile: dir, early: _, stretching } =
+            options;
         let length = password.expose().len();
         if length == 0 || length > PASSWORD_MAX {
             let text = format!("a password has 1 to {PASSWORD_MAX} bytes");

@@ -263,6 +263,7 @@ impl Drive {
                     self.teller.tell(refusal);
                 }
             }
+            Command::Local(_) => (),
             Command::Retry => {
                 if let Way::Paused(_) = self.way {
                     self.pause = PAUSES.0;

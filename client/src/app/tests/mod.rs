@@ -64,6 +64,8 @@ fn status(peers: &[(&str, bool)]) -> Event {
         round: 9,
         seats: 3,
         missed: 0,
+        real: 1,
+        cover: 7,
         conversations: peers.iter().map(conversation).collect(),
         refused_calls: 0,
     })

@@ -235,6 +235,7 @@ impl Main {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
+            | Event::Local(_)
             | Event::SignedIn { .. }
             | Event::RoundOpen { .. }
             | Event::Directory { .. }

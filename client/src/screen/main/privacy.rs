@@ -113,6 +113,7 @@ impl Privacy {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
+            | Event::Local(_)
             | Event::SignedIn { .. }
             | Event::State { .. }
             | Event::Message { .. }
