@@ -56,6 +56,9 @@ pub enum RoundError {
     /// More or fewer buckets than the directory has: a dial would name one person, or nobody in particular.
     #[error("the server divides the directory into {0} buckets, which does not fit its length")]
     Buckets(u32),
+    /// The directory has grown far beyond what is here of it since the stream began.
+    #[error("the server's directory grew to {0} records, faster than they came")]
+    Behind(u32),
     /// It answers another round than the last one.
     #[error("the server answered round {0}, which is not the last one")]
     Answer(Round),

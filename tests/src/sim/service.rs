@@ -117,6 +117,11 @@ impl Service {
         self.directory.records.len() - 1
     }
 
+    /// Returns how many records the directory has.
+    pub fn accounts(&self) -> u32 {
+        self.directory.length()
+    }
+
     /// Returns an account's vault with its version, if one was stored.
     pub fn vault(&self, account: AccountIndex) -> Option<&(u64, Box<[u8; VAULT]>)> {
         self.vaults.get(&(account.0 as usize))

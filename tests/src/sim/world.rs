@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use client_core::api::{Command, ErrorCode};
 use client_core::client::Now;
+use client_core::identity::Identity;
 use client_core::record::SavedRoot;
 use mixer::Counts;
 use rand_chacha::ChaCha20Rng;
@@ -144,6 +145,15 @@ impl World {
         person.account = self.service.register(record);
         self.people.push(person);
         who
+    }
+
+    /// Adds accounts of people who are never there until the directory has so many records.
+    pub fn fill_directory(&mut self, records: u32) {
+        for number in self.service.accounts()..records {
+            let name = format!("absent-{number}").parse().expect("it is a name");
+            let mut rng = seeded(self.seed, "absent", &[number.into()]);
+            self.service.register(*Identity::random(name, &mut rng).record());
+        }
     }
 
     /// Adds a machine with an empty disk to somebody's account; returns its number. Nothing may be under way, since

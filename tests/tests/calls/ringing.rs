@@ -51,6 +51,41 @@ fn somebody_who_comes_back_later_is_rung_as_long_as_the_caller_is_there() {
     }
 }
 
+/// Rounds after which a conversation rests in which nothing is said.
+const RESTS: u32 = 60;
+
+#[test]
+fn calls_and_wake_ups_reach_other_buckets() {
+    let mut world = World::new(&Setup::new(40, 4));
+    world.fill_directory(1030);
+    world.start_all();
+    world.run_rounds(3);
+    // two buckets: 0 and 2 are in the one, 1 and 3 in the other
+    for (one, other) in [(0, 1), (2, 0)] {
+        connect(&mut world, one, other);
+        world.run_rounds(RESTS);
+        exchange(&mut world, other, one, 4 * DIAL);
+    }
+    assert_eq!(world.told(3, About::Request, 0), 0);
+}
+
+#[test]
+fn buckets_that_double_while_somebody_is_called_lose_no_call() {
+    let mut world = World::new(&Setup::new(41, 2));
+    world.fill_directory(1020);
+    world.start(0);
+    world.run_rounds(3);
+    world.call(0, 1);
+    world.run_rounds(2 * DIAL);
+    world.fill_directory(1030);
+    world.start(1);
+    world.wait_told(2 * DIAL + 40, 1, About::Request, 0);
+    world.accept(1, 0);
+    exchange(&mut world, 0, 1, 4 * DIAL);
+    world.run_rounds(RESTS);
+    exchange(&mut world, 1, 0, 4 * DIAL);
+}
+
 #[test]
 fn two_who_call_each_other_have_one_conversation() {
     for later in 0..8 {

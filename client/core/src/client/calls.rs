@@ -1,5 +1,7 @@
 //! Calls and contacts: who may call, who is called, and what a program asks of them.
 
+use std::collections::BTreeSet;
+
 use wire::directory::Record;
 use wire::ids::{AccountIndex, IdentityHash, Name, Round};
 
@@ -25,6 +27,8 @@ pub(super) struct Request {
     record: Record,
     index: AccountIndex,
     root: Root,
+    /// The last round in which an invitation of it came.
+    heard: Round,
 }
 
 impl Client {
@@ -62,22 +66,29 @@ impl Client {
             if newer {
                 request.root = root;
             }
+            request.heard = round;
             return;
         }
         if self.requests.len() >= REQUESTS_MAX {
             self.drop_oldest_request();
         }
-        self.requests.insert(peer, Request { record, index, root });
+        self.requests.insert(peer, Request { record, index, root, heard: round });
         self.event(Event::Request { peer: record.name.to_string() });
     }
 
-    /// Makes place for a caller: the one who was heard of longest ago may call again.
+    /// Makes place for a caller: the one who was heard of longest ago, whose call is told again when it comes again.
     fn drop_oldest_request(&mut self) {
-        let first = |request: &Request| request.root.call().map(|call| call.first);
-        let oldest = self.requests.iter().min_by_key(|(_, request)| first(request));
+        let oldest = self.requests.iter().min_by_key(|(_, request)| request.heard);
         if let Some(oldest) = oldest.map(|(caller, _)| *caller) {
             self.drop_request(oldest);
+            self.invitations.remove(&oldest);
         }
+    }
+
+    /// A waiting call came again; tells whether there is one of that caller.
+    pub(super) fn request_repeated(&mut self, round: Round, caller: &IdentityHash) -> bool {
+        let request = self.requests.get_mut(caller);
+        request.map(|request| request.heard = round).is_some()
     }
 
     fn drop_request(&mut self, caller: IdentityHash) {
@@ -141,7 +152,9 @@ impl Client {
         if self.contacts_full() {
             return self.too_many_contacts(peer);
         }
-        let Some(Request { record, index, root }) = self.requests.remove(&caller) else { return };
+        let Some(Request { record, index, root, .. }) = self.requests.remove(&caller) else {
+            return;
+        };
         self.declined.remove(&caller);
         self.befriend(index, record, root);
         if let Some(open) = self.conversations.get_mut(&caller) {
@@ -229,7 +242,13 @@ impl Client {
         if record.verify().is_err() {
             return self.forged(peer);
         }
-        if let Some(old) = self.known.get(&name).map(Record::identity) {
+        let accepted = record.identity();
+        let is_old = |who: &IdentityHash, record: &Record| record.name == name && *who != accepted;
+        let contacts = self.contacts.iter().map(|(who, contact)| (who, &contact.record));
+        let open = self.conversations.iter().map(|(who, open)| (who, open.conversation.peer()));
+        let old: BTreeSet<_> =
+            contacts.chain(open).filter(|(who, it)| is_old(who, it)).map(|(who, _)| *who).collect();
+        for old in old {
             self.park(old);
             self.drop_contact(old);
         }
@@ -336,7 +355,8 @@ impl Client {
     pub(super) fn unverify(&mut self, name: &Name) {
         let Some(peer) = self.known.get(name).map(Record::identity) else { return };
         let Some(contact) = self.contacts.get(&peer).filter(|it| !it.forgotten) else { return };
-        let contact = Contact { verified: false, unsaved: true, ..contact.clone() };
+        // no change of a person's: every machine sees it by itself, and what another one decided since counts
+        let contact = Contact { verified: false, ..contact.clone() };
         self.put_contact(contact);
         self.event(Event::KeyChanged { peer: name.to_string() });
     }

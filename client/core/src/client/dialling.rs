@@ -60,6 +60,9 @@ pub(super) struct Finder {
     resting: bool,
     /// The call that goes out until it is answered.
     calling: Option<Calling>,
+    /// Whether the root came when there was none to compare it with: the call may be a repetition of an old one, so the
+    /// peer is called unless he is heard.
+    doubted: bool,
     /// Whether the person asked for the peer in this process.
     asked: bool,
     /// Last round in which it dialled.
@@ -115,6 +118,7 @@ impl Finder {
         self.wanted = false;
         self.asked = false;
         self.calling = None;
+        self.doubted = false;
         self.tries = 0;
         self.next = Round::NONE;
         if busy {
@@ -180,7 +184,7 @@ impl Open {
     fn calls(&self, own: IdentityHash) -> bool {
         let Some(call) = self.conversation.call() else { return true };
         let unanswered = call.caller == own && !self.conversation.is_answered();
-        unanswered || self.finder.tries >= WAKE_UPS_MAX
+        unanswered || self.finder.doubted || self.finder.tries >= WAKE_UPS_MAX
     }
 }
 
@@ -235,6 +239,7 @@ impl Client {
             open.finder.tries = 0;
         }
         open.finder.calling = Some(calling);
+        open.finder.doubted = false;
         // attended from the next round on
         let _ = open.conversation.turn(round);
         self.keep_root(peer);
@@ -286,17 +291,18 @@ impl Client {
     /// A repetition of the newest call means that the caller still looks for us; any other is a replay.
     fn invited_again(&mut self, round: Round, call: Call) {
         let open = self.conversations.get_mut(&call.caller);
-        match open.filter(|open| open.conversation.call() == Some(call)) {
-            Some(open) => open.finder.woken(round),
-            None if self.requests.contains_key(&call.caller) => (),
-            None => self.refuse_call(),
+        if let Some(open) = open.filter(|open| open.conversation.call() == Some(call)) {
+            open.finder.woken(round);
+        } else if !self.request_repeated(round, &call.caller) {
+            self.refuse_call();
         }
     }
 
     /// A contact called: of his call and what there is the newest counts.
     pub(super) fn called_by_contact(&mut self, round: Round, peer: IdentityHash, root: Root) {
         let Some(open) = self.conversations.get_mut(&peer) else { return };
-        let newer = match (root.call(), open.conversation.call()) {
+        let current = open.conversation.call();
+        let newer = match (root.call(), current) {
             (Some(new), Some(current)) => new.beats(&current),
             (Some(_), None) => true,
             (None, _) => false,
@@ -307,6 +313,7 @@ impl Client {
         open.conversation.move_to(root, &mut self.rng);
         let _ = open.conversation.turn(self.mark);
         open.finder.calling = None;
+        open.finder.doubted = current.is_none();
         open.finder.want();
         open.finder.woken(round);
         self.keep_root(peer);

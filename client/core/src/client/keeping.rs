@@ -27,6 +27,10 @@ use crate::wheel::Root;
 /// Control rounds between two times that the vault is written.
 const CYCLE: u64 = 30;
 
+/// Times that a vault may be read again, since it names somebody whom the directory here does not have yet, before
+/// that is told: a quarter of an hour of standard rounds.
+const READ_AGAIN_MAX: u32 = 3;
+
 /// Control frames that a vault takes.
 const PARTS: usize = 3;
 
@@ -43,6 +47,8 @@ pub(super) struct Keeping {
     stored: Option<u64>,
     /// Whether what was read names somebody whom the directory here does not have yet: then it is read once more.
     read_again: bool,
+    /// How often that was so in a row.
+    read_again_times: u32,
     /// What was told of the vault last, so that it is told once.
     complained: Option<ErrorCode>,
     /// Whether it was told that not everybody fits.
@@ -80,6 +86,7 @@ impl Keeping {
             reserved: None,
             stored: None,
             read_again: false,
+            read_again_times: 0,
             complained: None,
             full_told: false,
             offset: 0,
@@ -213,8 +220,9 @@ impl Client {
         self.keeping.writing = None;
         if std::mem::take(&mut self.keeping.read_again) {
             self.keeping.fetching = Some(Fetching::default());
-            return;
+            return self.still_unlisted();
         }
+        self.keeping.read_again_times = 0;
         let (Some(base), Some(version)) = (self.keeping.stored, self.keeping.reserved.take())
         else {
             return self.reserve_version();
@@ -239,6 +247,19 @@ impl Client {
         if left_out && !std::mem::replace(&mut self.keeping.full_told, true) {
             let text = format!("{VaultFull}; until then this machine alone knows the last ones");
             self.error(ErrorCode::TooManyContacts, text, About::default());
+        }
+    }
+
+    /// The vault names somebody whom the directory here does not have.
+    fn still_unlisted(&mut self) {
+        self.keeping.read_again_times += 1;
+        if self.keeping.read_again_times == READ_AGAIN_MAX {
+            self.vault_error(
+                ErrorCode::VaultDamaged,
+                "the contacts at the server name somebody whom the server's list of people does not have: it keeps part \
+                 of that list back, or was restored from an old copy; until that is over nothing of this machine is \
+                 stored; ask the server's operator",
+            );
         }
     }
 
@@ -299,17 +320,21 @@ impl Client {
                 let _ = local.insert(short(contact), entry(contact));
             }
         }
-        let merged = Vault::merged(server, &local, &unsaved);
+        let mut merged = Vault::merged(server, &local, &unsaved).vault;
+        for who in self.superseded(&merged) {
+            merged.remove(&who);
+            unsaved.remove(&who);
+        }
         let here: BTreeMap<ShortIdentity, IdentityHash> =
             self.contacts.iter().map(|(peer, contact)| (short(contact), *peer)).collect();
         for (who, peer) in &here {
-            if !merged.vault.entries().contains_key(who) && !unsaved.contains(who) {
+            if !merged.entries().contains_key(who) && !unsaved.contains(who) {
                 self.drop_contact(*peer);
                 self.contacts.remove(peer);
                 self.keep(vec![Change::Forgotten(*peer)], Vec::new());
             }
         }
-        for (who, entry) in merged.vault.entries() {
+        for (who, entry) in merged.entries() {
             match here.get(who) {
                 Some(peer) => self.adopt_marks(*peer, *entry),
                 None => self.adopt_new(*who, *entry),
@@ -317,9 +342,25 @@ impl Client {
         }
     }
 
+    /// Returns whose names have another key by now that is in the vault too: somebody accepted that one on one of the
+    /// account's machines, and a name has one key.
+    fn superseded(&self, vault: &Vault) -> Vec<ShortIdentity> {
+        let entries = vault.entries();
+        let is_superseded = |(who, entry): &(&ShortIdentity, &VaultEntry)| {
+            let listed = self.directory.at(entry.index.0);
+            let record = listed.filter(|it| ShortIdentity::of(&it.identity()) == **who);
+            let newest = record.and_then(|it| self.directory.find(&it.name));
+            let newest = newest.map(|(_, record)| ShortIdentity::of(&record.identity()));
+            newest.is_some_and(|newest| newest != **who && entries.contains_key(&newest))
+        };
+        entries.iter().filter(is_superseded).map(|(who, _)| *who).collect()
+    }
+
     fn adopt_marks(&mut self, peer: IdentityHash, entry: VaultEntry) {
         let VaultEntry { verified, blocked, .. } = entry;
         let Some(contact) = self.contacts.get(&peer) else { return };
+        // the mark was for the key that the name had
+        let verified = verified && !self.changed.contains(&contact.record.name);
         if contact.unsaved || (contact.verified, contact.blocked) == (verified, blocked) {
             return;
         }

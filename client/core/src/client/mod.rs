@@ -179,13 +179,13 @@ impl Client {
         contents: Contents,
         schedule: ChaCha20Rng,
     ) -> Self {
-        let known = saved.open.iter().chain(&saved.closed);
-        let known = known.map(|record| (record.name, *record)).collect();
+        let directory = Directory::new(records);
+        let known = known(saved.closed.iter().chain(&saved.open), &directory);
         let mut client = Self {
             own,
             rng: contents,
             schedule,
-            directory: Directory::new(records),
+            directory,
             conversations: BTreeMap::new(),
             parked: BTreeMap::new(),
             unresolved: Vec::new(),
@@ -463,6 +463,25 @@ fn split(rng: &mut ChaCha20Rng) -> ChaCha20Rng {
     let mut seed = Zeroizing::new([0; 32]);
     rng.fill_bytes(&mut *seed);
     ChaCha20Rng::from_seed(*seed)
+}
+
+/// Returns who each name belongs to for this client: of two who had one name, both of whom a person took for the right
+/// one, the one of the directory.
+fn known<'a>(
+    saved: impl Iterator<Item = &'a Record>,
+    directory: &Directory,
+) -> BTreeMap<Name, Record> {
+    let mut known = BTreeMap::new();
+    for record in saved {
+        let is_listed = |known: &Record| {
+            let listed = directory.find(&record.name);
+            listed.is_some_and(|(_, listed)| listed.identity() == known.identity())
+        };
+        if !known.get(&record.name).is_some_and(is_listed) {
+            known.insert(record.name, *record);
+        }
+    }
+    known
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Client {
             self.deposit(due);
         }
         let answer = answer?;
-        self.check_buckets(&answer.header)?;
+        self.check_buckets(&answer.header, answer.answered.is_none())?;
         self.opened(now, &answer.header);
         if let Some(answered) = answer.answered {
             self.answered(answered);
@@ -36,11 +36,21 @@ impl Client {
     }
 
     /// Refuses more buckets than so many records need: then a dial would name the person called. A directory that has
-    /// grown beyond ours has at most twice as many.
-    pub(super) fn check_buckets(&self, header: &ServerHeader) -> Result<(), RoundError> {
+    /// grown beyond ours has at most twice as many. One that grew further has to be fetched on another way in; on the
+    /// first round of a stream it was just fetched.
+    pub(super) fn check_buckets(
+        &self,
+        header: &ServerHeader,
+        is_first: bool,
+    ) -> Result<(), RoundError> {
+        let ServerHeader { buckets: told, directory_length, .. } = *header;
         let ours = buckets(self.directory.mark().length);
-        let fits = header.buckets == buckets(header.directory_length) && header.buckets <= 2 * ours;
-        if fits { Ok(()) } else { Err(RoundError::Buckets(header.buckets)) }
+        let is_consistent = told == buckets(directory_length);
+        match is_consistent && told <= 2 * ours {
+            true => Ok(()),
+            false if is_consistent && !is_first => Err(RoundError::Behind(directory_length)),
+            false => Err(RoundError::Buckets(told)),
+        }
     }
 
     /// Seals what is ready, if it is time.

@@ -48,8 +48,8 @@ pub(super) struct Gate {
     receive: quinn::RecvStream,
 }
 
-/// Pages that were verified and wait for the core and the disk, each about 1 KiB. Enough that the pulls do not wait
-/// while the core begins: it does so in 0.3 ms for each of at most 120 contacts, and to verify a page takes 0.05 ms.
+/// Pages that were verified and wait for the core and the disk, each about 1 KiB: enough that the pulls do not wait
+/// while the core begins, which takes the longer the more contacts there are.
 pub(super) const PAGES_MAX: usize = 2048;
 
 /// Times that the vault is fetched if it changes meanwhile.

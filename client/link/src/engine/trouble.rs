@@ -188,6 +188,7 @@ impl From<RoundError> for Trouble {
             RoundError::Repeated(_) | RoundError::Clock(_) => {
                 Failure::new(ErrorCode::RoundRefused, error.to_string()).into()
             }
+            RoundError::Behind(_) => Self::Lost(error.to_string()),
             RoundError::Malformed(_) | RoundError::Answer(_) | RoundError::Buckets(_) => {
                 Failure::protocol(error).into()
             }

@@ -1,5 +1,6 @@
 //! What the client makes of callers whose names change hands, and of buckets that do not fit.
 
+use wire::dial::Dial;
 use wire::ids::AccountIndex;
 use wire::round::ServerHeader;
 
@@ -9,12 +10,17 @@ use crate::rounds::RoundError;
 
 /// Has somebody call the client as the account at a place of the directory.
 fn calls(client: &mut Client, caller: &Identity, index: u32) {
+    calls_in(client, caller, index, Round(10));
+}
+
+/// The same in some round.
+fn calls_in(client: &mut Client, caller: &Identity, index: u32, round: Round) {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let called = record("ann", 1);
-    let calling = Calling::random(Round(10), &mut rng);
+    let calling = Calling::random(round, &mut rng);
     let sealed = calling.invite(caller, AccountIndex(index), &called, &mut rng).unwrap();
     let opened = invitation::open(&client.own, &sealed).unwrap();
-    client.invited(Round(10), &opened);
+    client.invited(round, &opened);
 }
 
 fn call(peer: &str) -> Command {
@@ -98,7 +104,59 @@ fn buckets_that_would_name_a_person_are_refused() {
     for (length, buckets, fits) in
         [(2, 1, true), (1025, 2, true), (2, 2, false), (1025, 1, false), (4096, 4, false)]
     {
-        let checked = client.check_buckets(&header(length, buckets));
+        let checked = client.check_buckets(&header(length, buckets), true);
         assert_eq!(checked, if fits { Ok(()) } else { Err(RoundError::Buckets(buckets)) });
     }
+    let later = |length, buckets| client.check_buckets(&header(length, buckets), false);
+    assert_eq!(later(4096, 4), Err(RoundError::Behind(4096)), "the way in fetches the rest");
+    assert_eq!(later(4096, 8), Err(RoundError::Buckets(8)));
+}
+
+#[test]
+fn of_more_callers_than_wait_the_one_heard_longest_ago_goes_and_rings_again() {
+    let callers: Vec<_> = (0..65).map(|it| identity(&format!("caller-{it}"), 100 + it)).collect();
+    let mut records = vec![record("ann", 1)];
+    records.extend(callers.iter().map(|caller| *caller.record()));
+    let mut client = shown(Saved::default(), &records);
+    let mut rng = ChaCha20Rng::seed_from_u64(8);
+    let callings: Vec<_> = callers.iter().map(|_| Calling::random(Round(10), &mut rng)).collect();
+    let mut ring = |client: &mut Client, who: usize, round: u64| {
+        let (caller, index) = (&callers[who], AccountIndex(who as u32 + 1));
+        let sealed = callings[who].invite(caller, index, &record("ann", 1), &mut rng).unwrap();
+        client.invited(Round(round), &invitation::open(&client.own, &sealed).unwrap());
+    };
+    for who in 0..64 {
+        ring(&mut client, who, 10 + who as u64);
+    }
+    ring(&mut client, 0, 80);
+    ring(&mut client, 64, 81);
+    let waits = |client: &Client, who: usize| client.requests.contains_key(&callers[who].hash());
+    assert!(waits(&client, 0), "he was heard again");
+    assert!(!waits(&client, 1) && waits(&client, 64));
+    ring(&mut client, 1, 85);
+    assert!(waits(&client, 1) && !waits(&client, 2));
+    assert_eq!((client.requests.len(), client.status().refused_calls), (64, 0));
+}
+
+#[test]
+fn a_call_that_comes_while_no_root_is_here_is_answered_by_a_call_unless_the_caller_is_heard() {
+    let bob = identity("bob", 2);
+    let mut client = shown(Saved::default(), &[record("ann", 1), *bob.record()]);
+    client.handle_command(NOW, call("bob"));
+    client.mark = Round(20);
+    calls_in(&mut client, &bob, 1, Round(20));
+    let call_of = |client: &Client| client.conversations[&bob.hash()].conversation.call().unwrap();
+    assert_eq!(call_of(&client).caller, bob.hash(), "he may be there");
+    let dial = client.dial(Round(25));
+    assert!(matches!(dial, Dial::Invitation { .. }), "but it may be an old call");
+    assert_eq!(call_of(&client).caller, client.own.hash());
+    // a call that is newer than one that we know is his
+    let mut client = shown(Saved::default(), &[record("ann", 1), *bob.record()]);
+    client.handle_command(NOW, call("bob"));
+    client.mark = Round(15);
+    assert!(matches!(client.dial(Round(15)), Dial::Invitation { .. }));
+    client.mark = Round(20);
+    calls_in(&mut client, &bob, 1, Round(20));
+    client.turn_wheels(Round(25));
+    assert!(matches!(client.dial(Round(25)), Dial::WakeUp { .. }));
 }

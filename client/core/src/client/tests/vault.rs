@@ -4,6 +4,7 @@ use wire::control::{ClientControl, ServerControl, VaultPut, VaultVersion};
 use wire::ids::Name;
 
 use super::*;
+use crate::record::Contact;
 use crate::vault::{SealedVault, ShortIdentity, Vault, VaultEntry};
 
 /// A client with these saved contacts that was shown ann's and bob's records, and a vault.
@@ -30,15 +31,22 @@ fn noise() -> SealedVault {
     SealedVault::from_parts(&[[7; 1024]; 3])
 }
 
-/// Does everything that waits for the disk.
-fn kept(client: &mut Client) {
-    let mut batches = Vec::new();
+/// Does everything that waits for the disk; returns what was told meanwhile to have gone wrong.
+fn kept(client: &mut Client) -> Vec<ErrorCode> {
+    let (mut batches, mut errors) = (Vec::new(), Vec::new());
     while let Some(output) = client.poll_output() {
-        if let Output::Keep(batch, _) = output {
-            batches.push(batch);
+        match output {
+            Output::Keep(batch, _) => batches.push(batch),
+            Output::Event(Event::Error { code, .. }) => errors.push(code),
+            Output::Event(_)
+            | Output::Deposit(_)
+            | Output::Control(_)
+            | Output::Answer(_)
+            | Output::Leave => (),
         }
     }
     batches.into_iter().for_each(|batch| client.handle_kept(batch));
+    errors
 }
 
 /// The control frames of one cycle that write the vault.
@@ -177,4 +185,110 @@ fn contacts_and_blocks_come_back_from_the_vault() {
     let (errors, kept) = outputs(&mut client);
     assert_eq!(errors, []);
     assert!(kept.iter().any(|change| matches!(change, Change::Contact(it) if !it.unsaved)));
+}
+
+#[test]
+fn somebody_whom_the_directory_never_shows_is_told_once() {
+    let mut client = shown(Saved::default(), &[record("ann", 1)]);
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        client.handle_vault(3, &sealed(3, false));
+        told.extend(kept(&mut client));
+        for number in 0..30 {
+            client.control_frame(Round(5 * number + 2));
+        }
+        told.extend(kept(&mut client));
+    }
+    assert_eq!(told, [ErrorCode::VaultDamaged]);
+}
+
+const OLD_BOB: (u64, u32) = (2, 1);
+const NEW_BOB: (u64, u32) = (3, 2);
+
+/// Bob as a contact with the key of a seed, at a place of the directory.
+fn bob((key, place): (u64, u32), unsaved: bool) -> Contact {
+    let (record, index) = (record("bob", key), wire::ids::AccountIndex(place));
+    Contact { record, index, verified: false, blocked: false, forgotten: false, unsaved }
+}
+
+/// A vault of these contacts.
+fn vault_of(version: u64, contacts: &[Contact]) -> SealedVault {
+    let mut vault = Vault::new(version);
+    for Contact { record, index, verified, blocked, .. } in contacts {
+        let entry = VaultEntry { index: *index, verified: *verified, blocked: *blocked };
+        vault.insert(ShortIdentity::of(&record.identity()), entry).ok().unwrap();
+    }
+    vault.seal(&vault_key(), &own_name(), &mut ChaCha20Rng::seed_from_u64(6))
+}
+
+/// A machine with these contacts, whose name bob changed hands, that is shown a vault of another machine.
+fn after_a_change(contacts: Vec<Contact>, vault: &[Contact]) -> (Client, Vec<ErrorCode>) {
+    let closed = contacts.iter().map(|contact| contact.record).collect();
+    let saved = Saved { contacts, closed, vault: 3, vault_used: 3, ..Saved::default() };
+    let mut client = shown(saved, &[record("ann", 1), record("bob", 2), record("bob", 3)]);
+    client.handle_vault(4, &vault_of(4, vault));
+    let errors = kept(&mut client);
+    (client, errors)
+}
+
+/// The keys under which bob is a contact or open.
+fn bobs(client: &Client) -> Vec<u64> {
+    let is_there = |key: &u64| {
+        let who = record("bob", *key).identity();
+        let is_contact = client.contacts.get(&who).is_some_and(|it| !it.forgotten);
+        assert_eq!(is_contact, client.conversations.contains_key(&who), "{key}");
+        is_contact
+    };
+    [2, 3].into_iter().filter(is_there).collect()
+}
+
+#[test]
+fn who_was_forgotten_elsewhere_after_the_key_changed_does_not_come_back() {
+    let verified = Contact { verified: true, ..bob(OLD_BOB, false) };
+    for old in [bob(OLD_BOB, false), verified] {
+        let (mut client, errors) = after_a_change(vec![old], &[]);
+        assert_eq!(errors, [ErrorCode::KeyChanged], "this machine did not know");
+        assert_eq!(bobs(&client), [0; 0]);
+        client.handle_vault(4, &vault_of(4, &[]));
+        assert_eq!(bobs(&client), [0; 0]);
+    }
+}
+
+#[test]
+fn a_key_that_was_accepted_elsewhere_is_the_only_one_here() {
+    let changed = Contact { verified: true, ..bob(OLD_BOB, true) };
+    for old in [bob(OLD_BOB, false), changed] {
+        let (mut client, _) = after_a_change(vec![old], &[bob(NEW_BOB, false)]);
+        assert_eq!(bobs(&client), [3]);
+        client.handle_command(NOW, Command::Verify { peer: "bob".into(), verified: true });
+        assert_eq!(outputs(&mut client).0, [], "bob does not stand still");
+        assert!(client.contacts[&record("bob", 3).identity()].verified);
+    }
+}
+
+#[test]
+fn a_vault_with_both_keys_of_a_name_means_the_newer_one() {
+    let both = [bob(OLD_BOB, false), bob(NEW_BOB, false)];
+    for here in [vec![], vec![bob(NEW_BOB, false)], both.to_vec()] {
+        let (client, _) = after_a_change(here, &both);
+        assert_eq!(bobs(&client), [3]);
+        assert!(client.changed.is_empty());
+    }
+}
+
+#[test]
+fn accepting_a_key_leaves_nobody_else_of_that_name() {
+    let changed = Contact { verified: true, ..bob(OLD_BOB, true) };
+    let (mut client, errors) = after_a_change(vec![changed], &[bob(OLD_BOB, false)]);
+    assert_eq!((errors, bobs(&client)), (vec![ErrorCode::KeyChanged], vec![2]));
+    client.handle_command(NOW, Command::AcceptKey { peer: "bob".into() });
+    assert_eq!(bobs(&client), [3]);
+    // and the machine's next vault says so
+    kept(&mut client);
+    let puts = puts(&mut client);
+    let parts: Vec<_> = puts.iter().map(|put| put.bytes).collect();
+    let sealed = SealedVault::from_parts(<&[_; 3]>::try_from(&parts[..]).unwrap());
+    let opened = Vault::open(&vault_key(), &own_name(), puts[0].version, sealed.as_ref()).unwrap();
+    let bob = ShortIdentity::of(&record("bob", 3).identity());
+    assert!(opened.entries().keys().eq([&bob]));
 }
