@@ -14,6 +14,7 @@ pub mod connection;
 pub mod event_log;
 #[cfg(test)]
 mod fake;
+pub mod icon;
 pub mod present;
 pub mod remember;
 pub mod screen;
@@ -100,7 +101,7 @@ fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()>
     };
     let app = iced::application(boot, App::update, App::view).title(App::title);
     let app = app.theme(App::theme).subscription(App::subscription).window(window);
-    let app = app.default_font(Font::with_name(FONT));
+    let app = app.default_font(Font::with_name(FONT)).font(icon::FONT_FILE);
     // the toolkit panics where a display cannot be opened; what is said by a panic may quote a message
     std::panic::set_hook(Box::new(|what| {
         let place = what.location().map(ToString::to_string);
