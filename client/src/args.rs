@@ -1,6 +1,9 @@
 //! The arguments of `iirs`.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
@@ -14,11 +17,22 @@ use thiserror::Error;
 /// Without arguments it asks for everything. The link comes from whoever runs your group's server
 /// (`iirs-server link` prints it).
 #[derive(Parser)]
-#[command(name = "iirs", version)]
-#[command(after_help = "Two people on one machine: give each a --profile of their own.
-To try it out with a server of your own: `cargo demo` in iirs's repository.")]
+#[command(name = "iirs", version = crate::VERSION)]
+#[command(after_help = "Examples:
+  iirs                                              the server of the last time
+  iirs 'iirs://chat.example.org:4433/#IscH2IdN…'    the quotes keep the shell off the #
+  iirs link-of-the-group.txt                        the link is a line of that file
+  iirs --profile ~/.local/share/iirs-bob            a second person on this machine, in a window of their own
+
+A window that is open already comes to the front instead of a second one, with the link. Each --profile has one.
+To try it out with a server of your own: `cargo demo` in iirs's repository.
+Exit codes: 0 closed, or another window came to the front; 1 failed; 2 wrong use.")]
 pub struct Args {
-    /// The server's link, filled in for you: iirs://HOST:PORT/#IDENTITY
+    /// The server's link, iirs://HOST:PORT/#IDENTITY, or a file that it is a line of; filled in for you
+    #[arg(value_name = "LINK", conflicts_with = "link")]
+    pub given: Option<OsString>,
+
+    /// The same, for scripts: never a file
     #[arg(long, value_name = "LINK")]
     pub link: Option<String>,
 
@@ -62,6 +76,63 @@ pub enum ThemeChoice {
     Light,
     /// Light text on a dark ground.
     Dark,
+}
+
+/// Longest file that a link is looked for in, in bytes.
+pub const LINK_FILE_BYTES_MAX: u64 = 4096;
+
+const SCHEME: &str = "iirs:";
+
+/// Why an argument gives no link.
+#[derive(Debug, Error)]
+pub enum LinkFileError {
+    /// It names nothing that is there.
+    #[error("{0} is neither a link, which begins with iirs://, nor a file that can be read: {1}")]
+    Unreadable(PathBuf, #[source] io::Error),
+    /// It is no file, or too long a one.
+    #[error("{0} is not a file of at most {LINK_FILE_BYTES_MAX} bytes, as one with a link is")]
+    Unfit(PathBuf),
+    /// No line of it is a link.
+    #[error("no line of {0} begins with iirs://; is it the file that you were given?")]
+    NoLink(PathBuf),
+}
+
+impl Args {
+    /// Returns the link that was given, as it was written; from a file if one is named.
+    ///
+    /// # Errors
+    /// Every variant of [`LinkFileError`].
+    pub fn link(&self) -> Result<Option<String>, LinkFileError> {
+        let Some(given) = &self.given else { return Ok(self.link.clone()) };
+        match given.to_str() {
+            Some(text) if is_link(text) => Ok(Some(text.to_owned())),
+            Some(_) | None => link_in(Path::new(given)).map(Some),
+        }
+    }
+}
+
+fn is_link(text: &str) -> bool {
+    let start = text.trim_start().get(..SCHEME.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
+}
+
+/// Finds the line that is a link; what is wrong with it, the first screen says.
+fn link_in(path: &Path) -> Result<String, LinkFileError> {
+    let unreadable = |error| LinkFileError::Unreadable(path.to_owned(), error);
+    // opening one that is no file may wait for ever
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return Err(LinkFileError::Unfit(path.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(LINK_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LINK_FILE_BYTES_MAX {
+        return Err(LinkFileError::Unfit(path.to_owned()));
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines = text.lines().map(|line| line.trim_start_matches('\u{feff}').trim());
+    let link = lines.find(|line| is_link(line)).map(str::to_owned);
+    link.ok_or_else(|| LinkFileError::NoLink(path.to_owned()))
 }
 
 /// Longest side of a window in pixels: two 4K screens side by side.
@@ -108,7 +179,11 @@ fn pair<T: FromStr>(text: &str, between: char) -> Result<(T, T), GeometryError> 
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+
     use clap::CommandFactory;
+    use tempfile::TempDir;
 
     use super::*;
 
@@ -130,6 +205,69 @@ mod tests {
         }
         let all = ["iirs", "--password-file", "f", "--link", "l", "--user", "ann", "--register"];
         assert!(Args::try_parse_from(all).is_ok_and(|args| args.register));
+    }
+
+    /// Returns the link that these arguments give.
+    fn link_of(arguments: &[&OsStr]) -> Result<Option<String>, LinkFileError> {
+        let all = [&[OsStr::new("iirs")], arguments].concat();
+        Args::try_parse_from(all).unwrap().link()
+    }
+
+    #[test]
+    fn a_link_is_given_as_it_is_or_in_a_file() {
+        let link = "iirs://h:1/#abc";
+        assert_eq!(link_of(&[]).unwrap(), None);
+        assert_eq!(link_of(&["--link".as_ref(), link.as_ref()]).unwrap(), Some(link.into()));
+        for given in [link, " IIRS://h:1/#abc", "iirs:", "iirs:nonsense"] {
+            assert_eq!(link_of(&[given.as_ref()]).unwrap(), Some(given.into()));
+        }
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("our group's link.txt");
+        for text in [
+            format!("{link}"),
+            format!("\u{feff}{link}\r\n"),
+            format!("The link of our group:\n\n  {link}  \nKeep it.\n"),
+            format!("{link}\niirs://other:1/#abc\n"),
+            format!("{link}\n{}", "a".repeat(4080)),
+        ] {
+            fs::write(&file, &text).unwrap();
+            assert_eq!(link_of(&[file.as_ref()]).unwrap(), Some(link.into()), "{text}");
+        }
+        fs::write(&file, [b"\xff\xfe\n", link.as_bytes()].concat()).unwrap();
+        assert_eq!(link_of(&[file.as_ref()]).unwrap(), Some(link.into()));
+        assert!(Args::try_parse_from(["iirs", link, "--link", link]).is_err());
+        assert!(Args::try_parse_from(["iirs", link, link]).is_err());
+    }
+
+    #[test]
+    fn what_gives_no_link_is_named() {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("file");
+        let errors: Vec<_> = ["", "here: iirs://h:1/#abc", &format!("{:4097}", "iirs://h:1/#abc")]
+            .into_iter()
+            .map(|text| {
+                fs::write(&file, text).unwrap();
+                link_of(&[file.as_ref()]).unwrap_err()
+            })
+            .collect();
+        assert!(matches!(
+            &errors[..],
+            [LinkFileError::NoLink(_), LinkFileError::NoLink(_), LinkFileError::Unfit(_)]
+        ));
+        let unfit = [dir.path(), Path::new("/dev/zero")].map(|it| link_of(&[it.as_ref()]));
+        assert!(unfit.iter().all(|it| matches!(it, Err(LinkFileError::Unfit(_)))));
+        for nowhere in ["chat.example.org:4433", "", "\u{202e}"] {
+            let error = link_of(&[nowhere.as_ref()]).unwrap_err();
+            assert!(matches!(error, LinkFileError::Unreadable(..)), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_help_teaches_the_link_and_the_second_person() {
+        let help = Args::command().render_long_help().to_string();
+        for part in ["iirs 'iirs://", "--profile ~/", "iirs link-of-the-group.txt"] {
+            assert!(help.contains(part), "{help}");
+        }
     }
 
     #[test]

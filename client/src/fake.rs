@@ -86,6 +86,7 @@ impl Window {
             starter,
             stretching: Stretching { memory_kib: 32, passes: 1, lanes: 1 },
             dir: dir.path().to_owned(),
+            instance: None,
             remembered: Remembered::read(dir.path()),
             link: None,
             user: None,

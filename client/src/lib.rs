@@ -14,6 +14,8 @@ pub mod connection;
 pub mod event_log;
 #[cfg(test)]
 mod fake;
+pub mod icon;
+pub mod instance;
 pub mod present;
 pub mod remember;
 pub mod screen;
@@ -25,7 +27,7 @@ pub mod words;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -43,12 +45,22 @@ use wire::account::Stretching;
 use app::{App, AtOnce, Setup};
 use args::{Args, Geometry};
 use event_log::EventLog;
+use instance::{Instance, Start};
 use present::Here;
 use remember::Remembered;
 use screen::attempt::Attempt;
 
 /// The program's name to the desktop.
 pub const APP_ID: &str = "org.iirs.iirs";
+
+/// The version, and the commit and its day if it was built from the repository.
+pub const VERSION: &str = env!("IIRS_VERSION");
+
+/// The window's picture in the desktop's lists, red, green, blue and opacity; `packaging/linux/icons/render` makes it.
+const PICTURE: &[u8] = include_bytes!("../assets/app-icon-64.rgba");
+
+/// Width and height of that, in pixels.
+const PICTURE_SIDE: u32 = 64;
 
 /// The font that iced brings along, so that the window looks the same everywhere; what it lacks comes from
 /// the system's fonts.
@@ -64,7 +76,7 @@ const SIZE: (u16, u16) = (980, 700);
 /// Smallest size, in pixels.
 const SIZE_MIN: Size = Size::new(560.0, 420.0);
 
-/// Runs the whole program, from arguments to exit code: 0 closed, 1 something failed, 2 usage.
+/// Runs the whole program, from arguments to exit code: 0 closed or another window shown, 1 something failed, 2 usage.
 pub fn main(stretching: Stretching) -> ExitCode {
     let start = Instant::now();
     let args = match Args::try_parse() {
@@ -87,20 +99,27 @@ pub fn main(stretching: Stretching) -> ExitCode {
 }
 
 fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()> {
+    let dir = args.profile.clone().or_else(home);
+    let dir = dir.context("the system names no home directory; give --profile DIR")?;
+    let link = args.link()?;
+    let instance = match instance::start(&dir, link.as_deref())? {
+        Start::First(instance) => instance,
+        Start::Handed => return handed(&args, &dir),
+    };
     if !has_display() {
         bail!(
             "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set (iirs-headless needs none)"
         );
     }
     let window = window_settings(args.geometry);
-    let setup = Mutex::new(Some(setup(args, stretching, start)?));
+    let setup = Mutex::new(Some(setup(args, link, dir, instance, stretching, start)?));
     let boot = move || {
         let setup = setup.lock().unwrap_or_else(PoisonError::into_inner).take();
         App::new(setup.expect("iced boots once"))
     };
     let app = iced::application(boot, App::update, App::view).title(App::title);
     let app = app.theme(App::theme).subscription(App::subscription).window(window);
-    let app = app.default_font(Font::with_name(FONT));
+    let app = app.default_font(Font::with_name(FONT)).font(icon::FONT_FILE);
     // the toolkit panics where a display cannot be opened; what is said by a panic may quote a message
     std::panic::set_hook(Box::new(|what| {
         let place = what.location().map(ToString::to_string);
@@ -116,6 +135,20 @@ fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()>
     }
 }
 
+/// Says that the window of the directory stands for this start.
+fn handed(args: &Args, dir: &Path) -> anyhow::Result<()> {
+    let dir = dir.display();
+    if args.password_file.is_some() {
+        bail!(
+            "a window of {dir} is open already, so nobody was signed in; give --profile DIR for a second person"
+        );
+    }
+    eprintln!(
+        "iirs: a window of {dir} is open already, and comes to the front; give --profile DIR for a second person"
+    );
+    Ok(())
+}
+
 /// Tells whether the environment names a display, where one is named there.
 fn has_display() -> bool {
     let names = ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"];
@@ -123,22 +156,28 @@ fn has_display() -> bool {
     !cfg!(all(unix, not(target_os = "macos"))) || names.iter().any(is_set)
 }
 
-fn setup(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<Setup> {
+fn setup(
+    args: Args,
+    link: Option<String>,
+    dir: PathBuf,
+    instance: Instance,
+    stretching: Stretching,
+    start: Instant,
+) -> anyhow::Result<Setup> {
     let at_once = args.password_file.as_deref().map(|file| at_once(&args, file)).transpose()?;
     let log = match &args.event_log {
         Some(file) => EventLog::create(file, start)
             .with_context(|| format!("cannot write the event log {}", file.display()))?,
         None => EventLog::default(),
     };
-    let dir = args.profile.or_else(home);
-    let dir = dir.context("the system names no home directory; give --profile DIR")?;
     let unix_ms = clock::now().unix_ms;
     Ok(Setup {
         starter: Arc::new(Engine::start),
         stretching,
         remembered: Remembered::read(&dir),
         dir,
-        link: args.link,
+        instance: Some(instance),
+        link,
         user: args.user,
         at_once,
         theme: args.theme,
@@ -170,6 +209,8 @@ fn window_settings(geometry: Option<Geometry>) -> window::Settings {
         size: Size::new(width.into(), height.into()),
         min_size: Some(SIZE_MIN),
         position,
+        // without a picture the desktop takes one of its own
+        icon: window::icon::from_rgba(PICTURE.to_vec(), PICTURE_SIDE, PICTURE_SIDE).ok(),
         exit_on_close_request: false,
         platform_specific: window::settings::PlatformSpecific {
             application_id: APP_ID.into(),

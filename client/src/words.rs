@@ -17,6 +17,20 @@ pub fn title(user: &str, unread: u32) -> String {
 /// While the engine leaves and the window closes.
 pub const LEAVING: &str = "Leaving the rounds …";
 
+/// Words for a later start of the program, which this window stands for.
+pub mod raised {
+    /// A link came, and somebody is signed in: with the server of that link, or another.
+    pub fn signed_in(is_here: bool) -> &'static str {
+        match is_here {
+            true => "You opened a link to the server where you are signed in already.",
+            false => {
+                "You opened a link to another server. Sign out here first, and open it again; or start iirs with \
+                 --profile and a directory of its own, and be in both."
+            }
+        }
+    }
+}
+
 /// Words of the first screen.
 pub mod connect {
     use wire::link::LinkError;

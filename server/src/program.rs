@@ -19,7 +19,7 @@ use crate::store::SledStore;
 
 /// Server of iirs, a private chat for a group that runs its own server.
 #[derive(Parser)]
-#[command(name = "iirs-server", version, arg_required_else_help = true)]
+#[command(name = "iirs-server", version = env!("IIRS_VERSION"), arg_required_else_help = true)]
 #[command(after_help = "Examples:
   iirs-server run --data-dir /var/lib/iirs --public chat.example.org:4433
   iirs-server link --data-dir /var/lib/iirs      what to give to the people of the group

@@ -66,7 +66,7 @@ Exit codes: 0 done, 1 refused or failed (an error line on standard output says w
 
 /// Chats without a window: JSON lines in, JSON lines out.
 #[derive(Parser)]
-#[command(name = "iirs-headless", version, about, after_help = EXAMPLE)]
+#[command(name = "iirs-headless", version = env!("IIRS_VERSION"), about, after_help = EXAMPLE)]
 pub struct Args {
     /// The server's link, iirs://HOST:PORT/#PIN, as `iirs-server link` prints it
     #[arg(long, allow_hyphen_values = true)]

@@ -9,6 +9,7 @@ use super::Screen;
 use crate::args::ThemeChoice;
 use crate::connection::Starter;
 use crate::event_log::EventLog;
+use crate::instance::Instance;
 use crate::present::Here;
 use crate::remember::Remembered;
 use crate::screen::attempt::Attempt;
@@ -23,6 +24,8 @@ pub struct Setup {
     pub stretching: Stretching,
     /// Where everything is kept.
     pub dir: PathBuf,
+    /// What makes this the one window of that directory.
+    pub instance: Option<Instance>,
     /// What was remembered there.
     pub remembered: Remembered,
     /// The link to fill in, as it was given.

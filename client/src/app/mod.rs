@@ -7,6 +7,7 @@
 mod begin;
 mod keys;
 mod places;
+mod raise;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::args::ThemeChoice;
 use crate::clock::{self, Now};
 use crate::connection::Starter;
 use crate::event_log::EventLog;
+use crate::instance::Instance;
 use crate::present::Here;
 use crate::remember::Remembered;
 use crate::screen::connect::{self, Connect};
@@ -57,6 +59,8 @@ pub struct App {
     theme: ThemeChoice,
     system: Mode,
     log: EventLog,
+    /// Keeps later starts from having a window of their own.
+    instance: Option<Instance>,
     drawn: bool,
     here: Here,
     now: Now,
@@ -129,6 +133,8 @@ pub enum Message {
     Settled(u64),
     /// Things were found to lie there, for the log.
     Placed(Vec<(String, Rectangle)>),
+    /// A later start handed over its link, or wants to see the window.
+    Raised(Option<String>),
     /// The window has another size.
     Resized,
     /// The window is to close.
@@ -142,8 +148,19 @@ pub enum Message {
 impl App {
     /// Begins: with the attempt that is to be made at once, with the server of the last time, or with nothing.
     pub fn new(setup: Setup) -> (Self, Task<Message>) {
-        let Setup { starter, stretching, dir, remembered, link, user, at_once, theme, log, here } =
-            setup;
+        let Setup {
+            starter,
+            stretching,
+            dir,
+            instance,
+            remembered,
+            link,
+            user,
+            at_once,
+            theme,
+            log,
+            here,
+        } = setup;
         let name = remembered.user.as_ref().map(Name::to_string);
         let name = user.or(name).unwrap_or_default();
         let (screen, link) = begin::first(link, &remembered, name);
@@ -155,6 +172,7 @@ impl App {
             theme,
             system: Mode::None,
             log,
+            instance,
             drawn: false,
             here,
             now: clock::now(),
@@ -220,6 +238,7 @@ impl App {
         let told = self.session.as_ref().map_or_else(Subscription::none, |session| {
             session.connection.subscription().map(|(number, events)| Message::Told(number, events))
         });
+        let raised = self.instance.as_ref().map_or_else(Subscription::none, Instance::subscription);
         let counts = matches!(self.screen, Screen::Main(_));
         let ticks = if counts { iced::time::every(TICK) } else { Subscription::none() };
         let drawn = if self.drawn { Subscription::none() } else { iced::window::frames() };
@@ -230,6 +249,7 @@ impl App {
             ticks.map(|_| Message::Ticked),
             drawn.map(|_| Message::Drawn),
             resized.map(|_| Message::Resized),
+            raised.map(Message::Raised),
             iced::window::close_requests().map(|_| Message::CloseRequested),
             iced::window::close_events().map(|_| Message::Terminated),
             iced::system::theme_changes().map(Message::SystemTheme),
@@ -266,6 +286,7 @@ impl App {
             Message::CloseRequested => self.close_if_sure(),
             Message::Terminated => self.close(),
             Message::LeaveExpired => iced::exit(),
+            Message::Raised(link) => self.raised(link),
             Message::Pressed(shortcut) => self.pressed(shortcut),
             Message::TypedBeside(text) => self.typed_beside(&text),
             Message::Tabbed { back } => keys::tab(back),

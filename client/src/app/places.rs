@@ -73,6 +73,7 @@ pub(super) fn may_move(message: &Message) -> bool {
         | Message::Pressed(_)
         | Message::TypedBeside(_)
         | Message::Settled(_)
+        | Message::Raised(_)
         | Message::Resized
         | Message::Terminated
         | Message::CloseRequested

@@ -132,6 +132,11 @@ impl Main {
         self.notice(words::drafts(&peers));
     }
 
+    /// Says something that has to do with the program rather than with anybody here.
+    pub fn say(&mut self, words: String) {
+        self.notice(words);
+    }
+
     /// Returns what is meant by a text that was typed while no field had the focus, and `field` is to get it.
     pub fn typed_beside(&self, field: &str, text: &str) -> Message {
         if field == SEARCH {
