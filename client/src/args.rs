@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Private chat for groups that run their own server: the window.
@@ -40,9 +41,9 @@ pub struct Args {
     #[arg(long, requires = "password_file")]
     pub register: bool,
 
-    /// Colours
-    #[arg(long, value_name = "THEME", default_value = "system")]
-    pub theme: ThemeChoice,
+    /// Colours, whatever the settings say
+    #[arg(long, value_name = "THEME")]
+    pub theme: Option<ThemeChoice>,
 
     /// Size and place of the window in pixels, as WIDTHxHEIGHT or WIDTHxHEIGHT+X+Y
     #[arg(long, value_name = "GEOMETRY")]
@@ -54,14 +55,18 @@ pub struct Args {
 }
 
 /// Which colours the window has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ThemeChoice {
     /// As the desktop says; light if it says nothing.
+    #[default]
     System,
     /// Dark text on a light ground.
     Light,
     /// Light text on a dark ground.
     Dark,
+    /// White and yellow on black.
+    HighContrast,
 }
 
 /// Longest side of a window in pixels: two 4K screens side by side.

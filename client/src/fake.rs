@@ -18,9 +18,9 @@ use wire::account::Stretching;
 use wire::link::{Link, Pin};
 
 use crate::app::{App, Message, Setup};
-use crate::args::ThemeChoice;
 use crate::connection::Starter;
 use crate::event_log::EventLog;
+use crate::notify::Notifier;
 use crate::present::Here;
 use crate::remember::Remembered;
 
@@ -43,6 +43,20 @@ impl Fake {
     }
 }
 
+/// A desktop that only writes down what it is to show.
+#[derive(Clone, Default)]
+struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Notifier for Notices {
+    fn show(&self, words: String) {
+        self.0.lock().unwrap().push(words);
+    }
+
+    fn clear(&self) {
+        self.0.lock().unwrap().push(String::new());
+    }
+}
+
 /// Makes an engine and its other side.
 fn engine(options: Options) -> (Engine, Fake) {
     let (send_commands, commands) = mpsc::channel(COMMANDS_MAX);
@@ -58,6 +72,7 @@ pub(crate) struct Window {
     /// Whether the app asked to end the program.
     pub(crate) has_exited: bool,
     engines: Arc<Mutex<Vec<Fake>>>,
+    notices: Notices,
     size: Size,
     runtime: Runtime,
 }
@@ -82,6 +97,7 @@ impl Window {
             started.lock().unwrap().push(fake);
             engine
         });
+        let notices = Notices::default();
         let mut setup = Setup {
             starter,
             stretching: Stretching { memory_kib: 32, passes: 1, lanes: 1 },
@@ -90,14 +106,17 @@ impl Window {
             link: None,
             user: None,
             at_once: None,
-            theme: ThemeChoice::Light,
+            documents: dir.path().to_owned(),
+            theme: None,
             log: EventLog::default(),
             here: Here { unix_ms: 0, zone: TimeZone::UTC },
+            notifier: Box::new(notices.clone()),
         };
         change(&mut setup);
         let (app, _) = App::new(setup);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        Self { app, dir, has_exited: false, engines, size: Size::new(1000.0, 900.0), runtime }
+        let size = Size::new(1000.0, 900.0);
+        Self { app, dir, has_exited: false, engines, notices, size, runtime }
     }
 
     /// Returns how many engines were started.
@@ -134,6 +153,11 @@ impl Window {
     /// Returns the commands that the engine was given.
     pub(crate) fn commands(&self) -> Vec<Command> {
         self.engine(Fake::commands)
+    }
+
+    /// Returns what the desktop was told since the last time; nothing where it was to take that away.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notices.0.lock().unwrap())
     }
 
     /// Tells whether a text is to be seen, as a whole.
