@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use client_link::api::{COMMANDS_MAX, Command, Event, Options};
 use client_link::engine::Engine;
+use client_link::profile::Profile;
 use iced::futures::{FutureExt as _, StreamExt as _};
 use iced::{Element, Size};
 use iced_test::core::{Event as Input, keyboard};
@@ -73,13 +74,26 @@ pub(crate) struct Window {
     pub(crate) has_exited: bool,
     engines: Arc<Mutex<Vec<Fake>>>,
     notices: Notices,
-    size: Size,
+    /// How large it is.
+    pub(crate) size: Size,
     runtime: Runtime,
 }
 
 /// The link of the server that does not exist.
 pub(crate) fn link() -> Link {
     Link { host: "chat.example.org".into(), port: 4433, pin: Pin([7; 32]) }
+}
+
+/// Makes a directory in which an account was remembered, and has a profile that nobody opens.
+pub(crate) fn profile_of(user: &str) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let user = user.parse().unwrap();
+    let profile = dir.path().join(Profile::directory_name(&link(), &user));
+    std::fs::create_dir(&profile).unwrap();
+    std::fs::write(profile.join("profile"), "").unwrap();
+    let remembered = Remembered { link: Some(link()), user: Some(user), ..Remembered::default() };
+    remembered.write(dir.path()).unwrap();
+    dir
 }
 
 impl Window {
@@ -203,6 +217,16 @@ impl Window {
         modifiers: keyboard::Modifiers,
     ) {
         self.input(id, |simulator| tap(simulator, key, modifiers));
+    }
+
+    /// Draws it as wide and high as a window of so many pixels at its size of text, into a PNG.
+    pub(crate) fn picture(&mut self, size: Size, path: &str) {
+        let before = std::mem::replace(&mut self.size, size * (1.0 / self.app.scale_factor()));
+        self.app.settle();
+        let picture = self.simulator().snapshot(&self.app.theme()).unwrap();
+        let _ = std::fs::remove_file(format!("{path}-tiny-skia.png"));
+        assert!(picture.matches_image(path).unwrap());
+        self.size = before;
     }
 
     /// Has the app take in a message, and whatever its tasks answer at once.

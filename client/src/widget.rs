@@ -10,9 +10,11 @@ use iced::{Center, Element, Fill, Length, Theme, padding};
 use crate::theme::{self, size, space};
 
 mod focus;
+mod reveal;
 mod still;
 
 pub use focus::focusable;
+pub use reveal::reveal;
 pub use still::still;
 
 /// Width of a form in pixels.
@@ -30,11 +32,28 @@ pub fn form<'a, Message: 'a>(
     about: Option<Element<'a, Message>>,
     content: impl IntoIterator<Item = Element<'a, Message>>,
 ) -> Element<'a, Message> {
-    let title = text(title).size(size::TITLE).wrapping(text::Wrapping::WordOrGlyph);
+    framed(text(title), about, content, theme::form)
+}
+
+/// The same for what must not be overlooked.
+pub fn alarm<'a, Message: 'a>(
+    title: &'a str,
+    content: impl IntoIterator<Item = Element<'a, Message>>,
+) -> Element<'a, Message> {
+    framed(text(title).style(theme::bad), None, content, theme::alarm)
+}
+
+fn framed<'a, Message: 'a>(
+    title: text::Text<'a, Theme>,
+    about: Option<Element<'a, Message>>,
+    content: impl IntoIterator<Item = Element<'a, Message>>,
+    style: fn(&Theme) -> container::Style,
+) -> Element<'a, Message> {
+    let title = title.size(size::TITLE).wrapping(text::Wrapping::WordOrGlyph);
     let title = column![title, about].spacing(space::TIGHT);
     let form = Column::with_capacity(8).push(title).extend(content).spacing(space::INNER);
-    let form = container(form).padding([space::WIDE, space::OUTER]).max_width(FORM_WIDTH);
-    let form = container(form.style(theme::form)).center_x(Fill).padding(space::WIDE);
+    let form = container(form).padding(space::WIDE).max_width(FORM_WIDTH);
+    let form = container(form.style(style)).center_x(Fill).padding(space::INNER);
     scroll(form).height(Fill).into()
 }
 
@@ -269,7 +288,7 @@ pub fn sheet<'a, Message: Clone + 'a>(
     let content = column![head, scroll(container(content).padding(padding::right(space::INNER)))];
     let sheet = container(content.spacing(space::INNER)).padding(space::WIDE);
     let sheet = sheet.max_width(SHEET_WIDTH).style(theme::form);
-    opaque(container(sheet).center(Fill).padding(space::WIDE).style(theme::dimmed))
+    opaque(container(sheet).center(Fill).padding(space::INNER).style(theme::dimmed))
 }
 
 /// Gives something a name by which focus, tests and the event log find it.

@@ -94,7 +94,7 @@ pub mod entry {
     /// The field of the password.
     pub const PASSWORD: &str = "Password";
     /// Shows what is typed.
-    pub const SHOW: &str = "Show";
+    pub const SHOW: &str = "Show the password";
     /// Keeps the name for the next time.
     pub const REMEMBER: &str = "Remember my name on this computer";
     /// Ends the attempt.

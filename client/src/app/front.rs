@@ -11,7 +11,7 @@ use client_link::api::{Command, Event, Local, LocalEvent};
 use iced::widget::operation::{self, AbsoluteOffset};
 use iced::{Element, Task};
 
-use super::{App, Message, Screen};
+use super::{App, Message, Screen, follow};
 use crate::autolock::Idle;
 use crate::remember::{Notifications, Remembered};
 use crate::screen::main;
@@ -184,7 +184,7 @@ impl App {
             return Task::none();
         }
         session.settings.put_away();
-        super::seam::lock(main, &session.connection);
+        super::seam::lock(main, &session.connection, self.now);
         self.bell.seen();
         let is_told = session.connection.send(Command::Local(Local::Lock)).is_ok();
         self.front = Some(Front::Locked(Locked { screen: Unlock::locked(), is_told }));
@@ -247,11 +247,11 @@ impl App {
         if !matches!(self.front, Some(Front::Locked(_))) {
             return Task::none();
         }
-        super::seam::unlock(main, &session.connection);
+        let action = super::seam::unlock(main, &session.connection, self.now);
         self.front = None;
         self.idle = Idle::new(self.now);
         self.bell.seen();
-        self.appeared()
+        Task::batch([self.appeared(), follow(action)])
     }
 
     /// Tells the desktop of what nobody sees.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use iced::advanced::widget::operate;
 use iced::event::Status;
 use iced::keyboard::key::Named;
 use iced::keyboard::{self, Key, Modifiers};
@@ -15,6 +16,7 @@ use crate::screen::secret::Typed;
 use crate::screen::settings::{self, Choice};
 use crate::screen::sheet::Sheet;
 use crate::screen::{connect, main, register, sign_in, stopped, unlock};
+use crate::widget;
 
 /// How long what is typed beside all fields goes into one and the same.
 const WORD_WITHIN: Duration = Duration::from_secs(1);
@@ -114,9 +116,10 @@ pub(super) fn tab(back: bool) -> Task<Message> {
     step(back).chain(found)
 }
 
-/// Gives the focus to the next field, or the one before, or to none beyond the last.
+/// Gives the focus to the next field, or the one before, or to none beyond the last; it is scrolled into view.
 pub(super) fn step(back: bool) -> Task<Message> {
-    if back { operation::focus_previous() } else { operation::focus_next() }
+    let step = if back { operation::focus_previous() } else { operation::focus_next() };
+    step.chain(operate(widget::reveal()))
 }
 
 impl App {

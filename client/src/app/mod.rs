@@ -425,15 +425,7 @@ impl App {
             self.log.opened(peer);
             self.bell.seen();
         }
-        match action {
-            main::Action::None => Task::none(),
-            main::Action::Focus(field) => operation::focus(field),
-            main::Action::ToEnd => Task::batch([
-                // the list is anchored to its end, so that is where it starts
-                operation::snap_to(main::MESSAGES, RelativeOffset::START),
-                operation::focus(main::COMPOSER),
-            ]),
-        }
+        follow(action)
     }
 
     fn stopped(&mut self, message: stopped::Message) -> Task<Message> {
@@ -505,5 +497,18 @@ impl App {
         };
         self.log.screen(name);
         field.map_or_else(Task::none, operation::focus)
+    }
+}
+
+/// Does what the main screen wants of the window.
+fn follow(action: main::Action) -> Task<Message> {
+    match action {
+        main::Action::None => Task::none(),
+        main::Action::Focus(field) => operation::focus(field),
+        main::Action::ToEnd => Task::batch([
+            // the list is anchored to its end, so that is where it starts
+            operation::snap_to(main::MESSAGES, RelativeOffset::START),
+            operation::focus(main::COMPOSER),
+        ]),
     }
 }

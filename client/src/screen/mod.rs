@@ -4,7 +4,7 @@
 pub mod attempt;
 pub mod connect;
 #[cfg(test)]
-mod drive;
+pub(crate) mod drive;
 pub mod main;
 pub mod progress;
 pub mod register;

@@ -267,14 +267,15 @@ impl Unlock {
         let is_free = !self.is_busy();
         let toggled = is_free.then_some(Message::ShownToggled);
         let show = widget::check("show", entry::SHOW, self.is_shown, toggled);
-        let label = widget::ends(widget::label(entry::PASSWORD), show);
+        let label = widget::label(entry::PASSWORD);
         let typed = is_free.then_some(|text| Message::PasswordTyped(Typed::new(text)));
         let value = self.password.expose();
         let field =
             widget::password(PASSWORD, label, value, self.is_shown, typed, Message::Pressed);
         let is_capitals = !self.is_shown && self.password.is_capitals();
         let capitals = is_capitals.then(|| widget::hint(entry::CAPITALS));
-        column![field, capitals, widget::error(self.complaint)].spacing(space::TIGHT).into()
+        let complaint = widget::error(self.complaint);
+        column![field, capitals, complaint, show].spacing(space::SMALL).into()
     }
 }
 

@@ -293,8 +293,6 @@ pub mod network {
     /// What they were.
     pub const REFUSED_ABOUT: &str =
         "Replayed, too old, forged, or from people you blocked or declined.";
-    /// When the next attempt is.
-    pub const NEXT_TRY: &str = "Next try";
     /// Tries at once.
     pub const RETRY: &str = "Try now";
     /// Not known yet.

@@ -105,8 +105,8 @@ impl Network {
         let lost = state == ConnectionState::Lost;
         let next = lost.then(|| {
             let retry = widget::secondary("retry", words::RETRY, Some(Message::RetryPressed));
-            let next = widget::fact(words::NEXT_TRY, self.privacy.next_try(now.at));
-            row![next, retry].spacing(space::SMALL).align_y(iced::Center).into()
+            let next = widget::words(self.privacy.next_try(now.at));
+            column![next, row![retry]].spacing(space::TIGHT).into()
         });
         let facts = [
             widget::fact(words::SERVER, format!("{}:{}", link.host, link.port)),
