@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Private chat for groups that run their own server: the window.
@@ -54,9 +55,9 @@ pub struct Args {
     #[arg(long, requires = "password_file")]
     pub register: bool,
 
-    /// Colours
-    #[arg(long, value_name = "THEME", default_value = "system")]
-    pub theme: ThemeChoice,
+    /// Colours, whatever the settings say
+    #[arg(long, value_name = "THEME")]
+    pub theme: Option<ThemeChoice>,
 
     /// Size and place of the window in pixels, as WIDTHxHEIGHT or WIDTHxHEIGHT+X+Y
     #[arg(long, value_name = "GEOMETRY")]
@@ -68,14 +69,18 @@ pub struct Args {
 }
 
 /// Which colours the window has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ThemeChoice {
     /// As the desktop says; light if it says nothing.
+    #[default]
     System,
     /// Dark text on a light ground.
     Light,
     /// Light text on a dark ground.
     Dark,
+    /// White and yellow on black.
+    HighContrast,
 }
 
 /// Longest file that a link is looked for in, in bytes.

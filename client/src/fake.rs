@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use client_link::api::{COMMANDS_MAX, Command, Event, Options};
 use client_link::engine::Engine;
+use client_link::profile::Profile;
 use iced::futures::{FutureExt as _, StreamExt as _};
 use iced::{Element, Size};
 use iced_test::core::{Event as Input, keyboard};
@@ -18,9 +19,9 @@ use wire::account::Stretching;
 use wire::link::{Link, Pin};
 
 use crate::app::{App, Message, Setup};
-use crate::args::ThemeChoice;
 use crate::connection::Starter;
 use crate::event_log::EventLog;
+use crate::notify::Notifier;
 use crate::present::Here;
 use crate::remember::Remembered;
 
@@ -43,6 +44,20 @@ impl Fake {
     }
 }
 
+/// A desktop that only writes down what it is to show.
+#[derive(Clone, Default)]
+struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Notifier for Notices {
+    fn show(&self, words: String) {
+        self.0.lock().unwrap().push(words);
+    }
+
+    fn clear(&self) {
+        self.0.lock().unwrap().push(String::new());
+    }
+}
+
 /// Makes an engine and its other side.
 fn engine(options: Options) -> (Engine, Fake) {
     let (send_commands, commands) = mpsc::channel(COMMANDS_MAX);
@@ -58,13 +73,27 @@ pub(crate) struct Window {
     /// Whether the app asked to end the program.
     pub(crate) has_exited: bool,
     engines: Arc<Mutex<Vec<Fake>>>,
-    size: Size,
+    notices: Notices,
+    /// How large it is.
+    pub(crate) size: Size,
     runtime: Runtime,
 }
 
 /// The link of the server that does not exist.
 pub(crate) fn link() -> Link {
     Link { host: "chat.example.org".into(), port: 4433, pin: Pin([7; 32]) }
+}
+
+/// Makes a directory in which an account was remembered, and has a profile that nobody opens.
+pub(crate) fn profile_of(user: &str) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let user = user.parse().unwrap();
+    let profile = dir.path().join(Profile::directory_name(&link(), &user));
+    std::fs::create_dir(&profile).unwrap();
+    std::fs::write(profile.join("profile"), "").unwrap();
+    let remembered = Remembered { link: Some(link()), user: Some(user), ..Remembered::default() };
+    remembered.write(dir.path()).unwrap();
+    dir
 }
 
 impl Window {
@@ -82,6 +111,7 @@ impl Window {
             started.lock().unwrap().push(fake);
             engine
         });
+        let notices = Notices::default();
         let mut setup = Setup {
             starter,
             stretching: Stretching { memory_kib: 32, passes: 1, lanes: 1 },
@@ -91,14 +121,17 @@ impl Window {
             link: None,
             user: None,
             at_once: None,
-            theme: ThemeChoice::Light,
+            documents: dir.path().to_owned(),
+            theme: None,
             log: EventLog::default(),
             here: Here { unix_ms: 0, zone: TimeZone::UTC },
+            notifier: Box::new(notices.clone()),
         };
         change(&mut setup);
         let (app, _) = App::new(setup);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        Self { app, dir, has_exited: false, engines, size: Size::new(1000.0, 900.0), runtime }
+        let size = Size::new(1000.0, 900.0);
+        Self { app, dir, has_exited: false, engines, notices, size, runtime }
     }
 
     /// Returns how many engines were started.
@@ -135,6 +168,11 @@ impl Window {
     /// Returns the commands that the engine was given.
     pub(crate) fn commands(&self) -> Vec<Command> {
         self.engine(Fake::commands)
+    }
+
+    /// Returns what the desktop was told since the last time; nothing where it was to take that away.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notices.0.lock().unwrap())
     }
 
     /// Tells whether a text is to be seen, as a whole.
@@ -180,6 +218,16 @@ impl Window {
         modifiers: keyboard::Modifiers,
     ) {
         self.input(id, |simulator| tap(simulator, key, modifiers));
+    }
+
+    /// Draws it as wide and high as a window of so many pixels at its size of text, into a PNG.
+    pub(crate) fn picture(&mut self, size: Size, path: &str) {
+        let before = std::mem::replace(&mut self.size, size * (1.0 / self.app.scale_factor()));
+        self.app.settle();
+        let picture = self.simulator().snapshot(&self.app.theme()).unwrap();
+        let _ = std::fs::remove_file(format!("{path}-tiny-skia.png"));
+        assert!(picture.matches_image(path).unwrap());
+        self.size = before;
     }
 
     /// Has the app take in a message, and whatever its tasks answer at once.

@@ -9,13 +9,17 @@
 
 pub mod app;
 pub mod args;
+pub mod autolock;
 pub mod clock;
 pub mod connection;
 pub mod event_log;
+pub mod export;
 #[cfg(test)]
 mod fake;
 pub mod icon;
 pub mod instance;
+pub mod link_file;
+pub mod notify;
 pub mod present;
 pub mod remember;
 pub mod screen;
@@ -111,14 +115,17 @@ fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()>
             "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set (iirs-headless needs none)"
         );
     }
-    let window = window_settings(args.geometry);
-    let setup = Mutex::new(Some(setup(args, link, dir, instance, stretching, start)?));
+    let geometry = args.geometry;
+    let setup = setup(args, link, dir, instance, stretching, start)?;
+    let window = window_settings(geometry, &setup.remembered);
+    let setup = Mutex::new(Some(setup));
     let boot = move || {
         let setup = setup.lock().unwrap_or_else(PoisonError::into_inner).take();
         App::new(setup.expect("iced boots once"))
     };
     let app = iced::application(boot, App::update, App::view).title(App::title);
     let app = app.theme(App::theme).subscription(App::subscription).window(window);
+    let app = app.scale_factor(App::scale_factor);
     let app = app.default_font(Font::with_name(FONT)).font(icon::FONT_FILE);
     // the toolkit panics where a display cannot be opened; what is said by a panic may quote a message
     std::panic::set_hook(Box::new(|what| {
@@ -175,6 +182,7 @@ fn setup(
         starter: Arc::new(Engine::start),
         stretching,
         remembered: Remembered::read(&dir),
+        documents: export::directory(&dir),
         dir,
         instance: Some(instance),
         link,
@@ -183,6 +191,7 @@ fn setup(
         theme: args.theme,
         log,
         here: Here { unix_ms, zone: TimeZone::system() },
+        notifier: Box::new(notify::Desktop::start()),
     })
 }
 
@@ -198,15 +207,18 @@ fn at_once(args: &Args, file: &Path) -> anyhow::Result<AtOnce> {
     Ok(AtOnce { link, attempt, register: args.register })
 }
 
-fn window_settings(geometry: Option<Geometry>) -> window::Settings {
-    let geometry = geometry.unwrap_or(Geometry { size: SIZE, position: None });
-    let (width, height) = geometry.size;
+fn window_settings(geometry: Option<Geometry>, remembered: &Remembered) -> window::Settings {
+    let size = remembered.size.unwrap_or(SIZE);
+    let geometry = geometry.unwrap_or(Geometry { size, position: None });
+    // iced makes it as many times as large as everything in it
+    let [width, height] =
+        [geometry.size.0, geometry.size.1].map(|side| f32::from(side) / remembered.zoom.factor());
     let position = match geometry.position {
         Some((x, y)) => window::Position::Specific(Point::new(x.into(), y.into())),
         None => window::Position::Default,
     };
     window::Settings {
-        size: Size::new(width.into(), height.into()),
+        size: Size::new(width, height),
         min_size: Some(SIZE_MIN),
         position,
         // without a picture the desktop takes one of its own

@@ -1,8 +1,10 @@
-//! The look: two palettes, one scale of spaces and one of type.
+//! The look: three palettes, one scale of spaces and one of type.
 
 use iced::theme::{Mode, Palette};
 use iced::widget::{button, checkbox, container, scrollable, text, text_editor, text_input};
 use iced::{Background, Border, Color, Shadow, Theme, color};
+
+use crate::args::ThemeChoice;
 
 /// Spaces in pixels, each for one purpose.
 pub mod space {
@@ -64,6 +66,8 @@ pub struct Colours {
     pub on_warning: Color,
     /// What went wrong.
     pub bad: Color,
+    /// The ring around what the keyboard would press.
+    pub focus: Color,
 }
 
 /// Dark text on a light ground.
@@ -82,6 +86,7 @@ pub const LIGHT: Colours = Colours {
     warning: color!(0xffe2a8),
     on_warning: color!(0x4a3200),
     bad: color!(0xa92323),
+    focus: color!(0x1a5f7a),
 };
 
 /// Light text on a dark ground.
@@ -100,12 +105,38 @@ pub const DARK: Colours = Colours {
     warning: color!(0x5a430f),
     on_warning: color!(0xffe7b8),
     bad: color!(0xff9a92),
+    focus: color!(0x6fc3e6),
+};
+
+/// White and yellow on black.
+pub const HIGH_CONTRAST: Colours = Colours {
+    ground: color!(0x000000),
+    panel: color!(0x000000),
+    raised: color!(0x262626),
+    line: color!(0xffffff),
+    text: color!(0xffffff),
+    faint: color!(0xe0e0e0),
+    accent: color!(0xffd800),
+    accent_raised: color!(0xffeb70),
+    on_accent: color!(0x000000),
+    good: color!(0x7dffa8),
+    caution: color!(0xffc966),
+    warning: color!(0xffd800),
+    on_warning: color!(0x000000),
+    bad: color!(0xffb3ad),
+    focus: color!(0x00e5ff),
 };
 
 impl Colours {
     /// Returns the colours of a theme.
     pub fn of(theme: &Theme) -> &'static Self {
-        if theme.extended_palette().is_dark { &DARK } else { &LIGHT }
+        if theme.palette() == HIGH_CONTRAST.palette() {
+            &HIGH_CONTRAST
+        } else if theme.extended_palette().is_dark {
+            &DARK
+        } else {
+            &LIGHT
+        }
     }
 
     fn palette(&self) -> Palette {
@@ -120,11 +151,18 @@ impl Colours {
     }
 }
 
-/// Makes the theme that suits the system's mode; light if it has none.
-pub fn theme(mode: Mode) -> Theme {
-    match mode {
-        Mode::Dark => Theme::custom("iirs dark", DARK.palette()),
-        Mode::Light | Mode::None => Theme::custom("iirs light", LIGHT.palette()),
+/// Makes the theme that was chosen, which may be to follow the system's mode; light if that has none.
+pub fn theme(choice: ThemeChoice, system: Mode) -> Theme {
+    match (choice, system) {
+        (ThemeChoice::HighContrast, _) => {
+            Theme::custom("iirs high contrast", HIGH_CONTRAST.palette())
+        }
+        (ThemeChoice::Dark, _) | (ThemeChoice::System, Mode::Dark) => {
+            Theme::custom("iirs dark", DARK.palette())
+        }
+        (ThemeChoice::Light, _) | (ThemeChoice::System, Mode::Light | Mode::None) => {
+            Theme::custom("iirs light", LIGHT.palette())
+        }
     }
 }
 
@@ -182,6 +220,23 @@ pub fn quiet(theme: &Theme, status: button::Status) -> button::Style {
         }
         button::Status::Disabled => pressable(Color::TRANSPARENT, colours.faint),
     }
+}
+
+/// Something to press that cannot be undone.
+pub fn danger(theme: &Theme, status: button::Status) -> button::Style {
+    let colours = Colours::of(theme);
+    let style = secondary(theme, status);
+    let text = match status {
+        button::Status::Active | button::Status::Hovered | button::Status::Pressed => colours.bad,
+        button::Status::Disabled => colours.faint,
+    };
+    let border = Border { color: text, ..style.border };
+    button::Style { text_color: text, border, ..style }
+}
+
+/// One of several things, of which one is chosen.
+pub fn choice(is_chosen: bool) -> impl Fn(&Theme, button::Status) -> button::Style {
+    move |theme, status| if is_chosen { primary(theme, status) } else { secondary(theme, status) }
 }
 
 /// A row of a list, the open one raised.
@@ -291,6 +346,25 @@ pub fn form(theme: &Theme) -> container::Style {
     container::Style { border, ..panel(theme) }
 }
 
+/// One thing of several, with a frame.
+pub fn card(theme: &Theme) -> container::Style {
+    let colours = Colours::of(theme);
+    let border = Border { color: colours.line, width: 1.0, radius: RADIUS.into() };
+    container::Style { border, ..container::Style::default() }
+}
+
+/// What is behind a sheet.
+pub fn dimmed(_: &Theme) -> container::Style {
+    container::Style::default().background(Color { a: 0.6, ..Color::BLACK })
+}
+
+/// What is not to be overlooked.
+pub fn alarm(theme: &Theme) -> container::Style {
+    let colours = Colours::of(theme);
+    let border = Border { color: colours.bad, width: 2.0, radius: (1.5 * RADIUS).into() };
+    container::Style { border, ..panel(theme) }
+}
+
 /// A warning that is to be read.
 pub fn warning(theme: &Theme) -> container::Style {
     let colours = Colours::of(theme);
@@ -355,31 +429,65 @@ mod tests {
         (one.max(other) + 0.05) / (one.min(other) + 0.05)
     }
 
+    /// Every pair of a text and what is behind it, words of what cannot be pressed too.
+    fn pairs(colours: &Colours) -> Vec<(Color, Color)> {
+        let Colours { ground, panel, raised, .. } = *colours;
+        let texts = [colours.text, colours.faint, colours.bad, colours.good, colours.caution];
+        let plain = [ground, panel, raised].into_iter();
+        let plain = plain.flat_map(|behind| texts.map(|text| (text, behind)));
+        let filled = [
+            (colours.on_accent, colours.accent),
+            (colours.on_accent, colours.accent_raised),
+            (colours.on_warning, colours.warning),
+        ];
+        plain.chain(filled).collect()
+    }
+
     #[test]
-    fn every_text_has_the_contrast_that_wcag_aa_asks_for() {
-        for colours in [LIGHT, DARK] {
-            let Colours { ground, panel, raised, .. } = colours;
-            for behind in [ground, panel, raised] {
-                for text in
-                    [colours.text, colours.faint, colours.bad, colours.good, colours.caution]
-                {
-                    assert!(contrast(text, behind) >= 4.5, "{text:?} on {behind:?}");
-                }
-            }
-            for (text, behind) in [
-                (colours.on_accent, colours.accent),
-                (colours.on_accent, colours.accent_raised),
-                (colours.on_warning, colours.warning),
-            ] {
-                assert!(contrast(text, behind) >= 4.5, "{text:?} on {behind:?}");
+    fn every_text_has_the_contrast_that_wcag_asks_for() {
+        for (colours, least) in [(LIGHT, 4.5), (DARK, 4.5), (HIGH_CONTRAST, 7.0)] {
+            for (text, behind) in pairs(&colours) {
+                assert!(contrast(text, behind) >= least, "{text:?} on {behind:?}");
             }
         }
     }
 
     #[test]
-    fn a_theme_has_the_colours_of_its_mode() {
-        assert_eq!(Colours::of(&theme(Mode::Dark)), &DARK);
-        assert_eq!(Colours::of(&theme(Mode::Light)), &LIGHT);
-        assert_eq!(Colours::of(&theme(Mode::None)), &LIGHT);
+    fn a_selection_leaves_the_text_in_it_readable() {
+        for (colours, least) in [(LIGHT, 4.5), (DARK, 4.5), (HIGH_CONTRAST, 7.0)] {
+            let Color { a, .. } = selection(&colours);
+            let mix = |over: f32, under: f32| over * a + under * (1.0 - a);
+            let Colours { accent, ground, .. } = colours;
+            let [r, g, b] = [(accent.r, ground.r), (accent.g, ground.g), (accent.b, ground.b)]
+                .map(|(over, under)| mix(over, under));
+            assert!(contrast(colours.text, Color::from_rgb(r, g, b)) >= least, "{colours:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_the_focus_and_what_is_checked_can_be_seen() {
+        for colours in [LIGHT, DARK, HIGH_CONTRAST] {
+            let Colours { ground, panel, raised, focus, accent, faint, .. } = colours;
+            for behind in [ground, panel, raised] {
+                assert!(contrast(focus, behind) >= 3.0, "{focus:?} on {behind:?}");
+            }
+            // the frame of a field with the focus, a box that is checked, its sign, and one that is not
+            for (mark, behind) in
+                [(accent, ground), (accent, panel), (ground, accent), (faint, panel)]
+            {
+                assert!(contrast(mark, behind) >= 3.0, "{mark:?} on {behind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_theme_has_the_colours_that_were_chosen() {
+        let colours = |choice, system| *Colours::of(&theme(choice, system));
+        assert_eq!(colours(ThemeChoice::System, Mode::Dark), DARK);
+        assert_eq!(colours(ThemeChoice::System, Mode::Light), LIGHT);
+        assert_eq!(colours(ThemeChoice::System, Mode::None), LIGHT);
+        assert_eq!(colours(ThemeChoice::Light, Mode::Dark), LIGHT);
+        assert_eq!(colours(ThemeChoice::Dark, Mode::Light), DARK);
+        assert_eq!(colours(ThemeChoice::HighContrast, Mode::Light), HIGH_CONTRAST);
     }
 }

@@ -2,15 +2,26 @@
 
 use iced::widget::scrollable::{Direction, Scrollbar};
 use iced::widget::{
-    Button, Column, Row, Scrollable, Space, button, checkbox, column, container, row, scrollable,
-    text, text_input,
+    Button, Column, Row, Scrollable, Space, button, checkbox, column, container, opaque, row,
+    scrollable, text, text_input,
 };
-use iced::{Center, Element, Fill, Length};
+use iced::{Center, Element, Fill, Length, Theme, padding};
 
 use crate::theme::{self, size, space};
 
+mod focus;
+mod reveal;
+mod still;
+
+pub use focus::focusable;
+pub use reveal::reveal;
+pub use still::still;
+
 /// Width of a form in pixels.
 const FORM_WIDTH: f32 = 480.0;
+
+/// Widest sheet in pixels.
+const SHEET_WIDTH: f32 = 640.0;
 
 /// Width of a scroll bar in pixels.
 const RAIL_WIDTH: f32 = 6.0;
@@ -21,11 +32,28 @@ pub fn form<'a, Message: 'a>(
     about: Option<Element<'a, Message>>,
     content: impl IntoIterator<Item = Element<'a, Message>>,
 ) -> Element<'a, Message> {
-    let title = text(title).size(size::TITLE).wrapping(text::Wrapping::WordOrGlyph);
+    framed(text(title), about, content, theme::form)
+}
+
+/// The same for what must not be overlooked.
+pub fn alarm<'a, Message: 'a>(
+    title: &'a str,
+    content: impl IntoIterator<Item = Element<'a, Message>>,
+) -> Element<'a, Message> {
+    framed(text(title).style(theme::bad), None, content, theme::alarm)
+}
+
+fn framed<'a, Message: 'a>(
+    title: text::Text<'a, Theme>,
+    about: Option<Element<'a, Message>>,
+    content: impl IntoIterator<Item = Element<'a, Message>>,
+    style: fn(&Theme) -> container::Style,
+) -> Element<'a, Message> {
+    let title = title.size(size::TITLE).wrapping(text::Wrapping::WordOrGlyph);
     let title = column![title, about].spacing(space::TIGHT);
     let form = Column::with_capacity(8).push(title).extend(content).spacing(space::INNER);
-    let form = container(form).padding([space::WIDE, space::OUTER]).max_width(FORM_WIDTH);
-    let form = container(form.style(theme::form)).center_x(Fill).padding(space::WIDE);
+    let form = container(form).padding(space::WIDE).max_width(FORM_WIDTH);
+    let form = container(form.style(style)).center_x(Fill).padding(space::INNER);
     scroll(form).height(Fill).into()
 }
 
@@ -86,19 +114,21 @@ pub fn label<'a, Message: 'a>(words: &'a str) -> Element<'a, Message> {
 }
 
 /// Something that is or is not so; without `toggled` it stays as it is.
-pub fn check<'a, Message: 'a>(
+pub fn check<'a, Message: Clone + 'a>(
     id: &'static str,
     label: &'a str,
     is_so: bool,
     toggled: Option<impl Fn(bool) -> Message + 'a>,
 ) -> Element<'a, Message> {
+    let pressed = toggled.as_ref().map(|toggled| toggled(!is_so));
     let check = checkbox(is_so).label(label).on_toggle_maybe(toggled).style(theme::check);
-    place(id, check.size(size::BODY).text_size(size::SMALL).spacing(space::SMALL))
+    let check = check.size(size::BODY).text_size(size::SMALL).spacing(space::SMALL);
+    place(id, focusable(id, check, pressed))
 }
 
 /// A warning that is to be read before going on.
-pub fn warning<'a, Message: 'a>(words: &'a str) -> Element<'a, Message> {
-    let words = text(words).size(size::BODY);
+pub fn warning<'a, Message: 'a>(words: impl text::IntoFragment<'a>) -> Element<'a, Message> {
+    let words = text(words).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
     container(words).padding(space::INNER).width(Fill).style(theme::warning).into()
 }
 
@@ -117,7 +147,7 @@ pub fn primary<'a, Message: Clone + 'a>(
     label: &'a str,
     pressed: Option<Message>,
 ) -> Element<'a, Message> {
-    place(id, pressable(label, pressed).style(theme::primary))
+    pressable(id, label, pressed, theme::primary)
 }
 
 /// Something else to press.
@@ -126,7 +156,7 @@ pub fn secondary<'a, Message: Clone + 'a>(
     label: &'a str,
     pressed: Option<Message>,
 ) -> Element<'a, Message> {
-    place(id, pressable(label, pressed).style(theme::secondary))
+    pressable(id, label, pressed, theme::secondary)
 }
 
 /// Something to press that looks like text.
@@ -135,15 +165,130 @@ pub fn quiet<'a, Message: Clone + 'a>(
     label: &'a str,
     pressed: Option<Message>,
 ) -> Element<'a, Message> {
-    place(id, pressable(label, pressed).style(theme::quiet))
+    pressable(id, label, pressed, theme::quiet)
+}
+
+/// Something to press that cannot be undone.
+pub fn danger<'a, Message: Clone + 'a>(
+    id: &'static str,
+    label: &'a str,
+    pressed: Option<Message>,
+) -> Element<'a, Message> {
+    pressable(id, label, pressed, theme::danger)
+}
+
+/// The name of a section, raised while it is shown.
+pub fn tab<'a, Message: Clone + 'a>(
+    id: &'static str,
+    label: &'a str,
+    is_shown: bool,
+    pressed: Message,
+) -> Element<'a, Message> {
+    pressable(id, label, Some(pressed), theme::row(is_shown))
+}
+
+/// Something else to press, in a row that has a name of its own.
+pub fn named<'a, Message: Clone + 'a>(
+    id: String,
+    label: &'a str,
+    pressed: Option<Message>,
+) -> Element<'a, Message> {
+    pressable(id, label, pressed, theme::secondary)
 }
 
 fn pressable<'a, Message: Clone + 'a>(
+    id: impl Into<iced::widget::Id>,
     label: &'a str,
     pressed: Option<Message>,
-) -> Button<'a, Message> {
-    let padding = [space::SMALL, space::INNER];
-    button(text(label).size(size::BODY)).padding(padding).on_press_maybe(pressed)
+    style: impl Fn(&Theme, button::Status) -> button::Style + 'a,
+) -> Element<'a, Message> {
+    let id = id.into();
+    let button: Button<'a, Message> = button(text(label).size(size::BODY));
+    let button = button.padding([space::SMALL, space::INNER]).on_press_maybe(pressed.clone());
+    place(id.clone(), focusable(id, button.style(style), pressed))
+}
+
+/// One of several things, of which one is chosen; `begins` and the place among them name each.
+pub fn choices<'a, T: Copy + PartialEq, Message: Clone + 'a>(
+    begins: &str,
+    all: impl IntoIterator<Item = T>,
+    chosen: T,
+    words: impl Fn(T) -> &'a str,
+    choose: impl Fn(T) -> Message,
+) -> Element<'a, Message> {
+    let choice = |(index, it): (usize, T)| {
+        let id = format!("{begins}-{index}");
+        pressable(id, words(it), Some(choose(it)), theme::choice(it == chosen))
+    };
+    let row = Row::with_children(all.into_iter().enumerate().map(choice));
+    row.spacing(space::SMALL).wrap().vertical_spacing(space::SMALL).into()
+}
+
+/// Things side by side, in as many lines as they need.
+pub fn wrap<'a, Message: 'a>(
+    things: impl IntoIterator<Item = Element<'a, Message>>,
+) -> Element<'a, Message> {
+    let row = Row::with_children(things).spacing(space::SMALL);
+    row.wrap().vertical_spacing(space::SMALL).into()
+}
+
+/// How far something is of which the end is known.
+pub fn progress<'a, Message: 'a>(done: u64, of: u64) -> Element<'a, Message> {
+    // in thousandths, so that nothing is divided by nothing
+    let done = done.min(of).saturating_mul(1000).checked_div(of).unwrap_or(0);
+    let done = u16::try_from(done).unwrap_or(1000);
+    let part = |portion, is_good| {
+        let bar = Space::new().width(Fill).height(space::TIGHT);
+        let bar = container(bar).width(Length::FillPortion(portion));
+        (portion > 0).then(|| bar.style(theme::bar(is_good)))
+    };
+    row![part(done, Some(true)), part(1000 - done, None)].into()
+}
+
+/// A name and what it stands for, one below the other where there is little room.
+pub fn fact<'a, Message: 'a>(
+    name: &'a str,
+    value: impl text::IntoFragment<'a>,
+) -> Element<'a, Message> {
+    let value = text(value).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
+    column![label(name), value].spacing(2).width(Fill).into()
+}
+
+/// The title of a part of a page.
+pub fn heading<'a, Message: 'a>(words: &'a str) -> Element<'a, Message> {
+    text(words).size(size::LARGE).wrapping(text::Wrapping::WordOrGlyph).into()
+}
+
+/// Something went well.
+pub fn good<'a, Message: 'a>(words: impl text::IntoFragment<'a>) -> Element<'a, Message> {
+    let words = text(words).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
+    words.style(theme::good).into()
+}
+
+/// Something went wrong.
+pub fn bad<'a, Message: 'a>(words: impl text::IntoFragment<'a>) -> Element<'a, Message> {
+    let words = text(words).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
+    words.style(theme::bad).into()
+}
+
+/// Words that are read.
+pub fn words<'a, Message: 'a>(words: impl text::IntoFragment<'a>) -> Element<'a, Message> {
+    text(words).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph).into()
+}
+
+/// A sheet that lies on a screen, which is seen behind it and cannot be reached.
+pub fn sheet<'a, Message: Clone + 'a>(
+    title: &'a str,
+    close: Option<(&'static str, &'a str, Message)>,
+    content: impl Into<Element<'a, Message>>,
+) -> Element<'a, Message> {
+    let title = text(title).size(size::TITLE).width(Fill).wrapping(text::Wrapping::WordOrGlyph);
+    let close = close.map(|(id, words, message)| secondary(id, words, Some(message)));
+    let head = row![title].push(close).spacing(space::SMALL).align_y(Center);
+    let content = column![head, scroll(container(content).padding(padding::right(space::INNER)))];
+    let sheet = container(content.spacing(space::INNER)).padding(space::WIDE);
+    let sheet = sheet.max_width(SHEET_WIDTH).style(theme::form);
+    opaque(container(sheet).center(Fill).padding(space::INNER).style(theme::dimmed))
 }
 
 /// Gives something a name by which focus, tests and the event log find it.
@@ -156,9 +301,7 @@ pub fn place<'a, Message: 'a>(
 
 /// What went wrong, or nothing.
 pub fn error<'a, Message: 'a>(words: Option<&'a str>) -> Option<Element<'a, Message>> {
-    let words = words?;
-    let words = text(words).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
-    Some(words.style(theme::bad).into())
+    words.map(bad)
 }
 
 /// A line of words that are not read first.

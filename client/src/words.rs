@@ -1,6 +1,10 @@
 //! Every word that the window shows, by screen.
 
 pub mod main;
+pub mod notify;
+pub mod settings;
+pub mod sheets;
+pub mod unlock;
 
 /// The program's name.
 pub const PROGRAM: &str = "iirs";
@@ -12,6 +16,12 @@ pub fn title(user: &str, unread: u32) -> String {
         0 => format!("{user} – {PROGRAM}"),
         unread => format!("({unread}) {user} – {PROGRAM}"),
     }
+}
+
+/// Names the window while it is locked, with nobody's name.
+pub fn locked_title(unread: u32) -> String {
+    let title = format!("{PROGRAM} – {}", unlock::TITLE);
+    if unread == 0 { title } else { format!("({unread}) {title}") }
 }
 
 /// While the engine leaves and the window closes.
@@ -54,6 +64,18 @@ pub mod connect {
     /// What was pasted is longer than any link.
     pub const TOO_LONG: &str = "That is far too long for a link, so it was not taken. Copy only the link and paste it again.";
 
+    /// How a link begins.
+    pub const SCHEME: &str = "iirs://";
+    /// Another way to give the link.
+    pub const FILE: &str = "You can also drop a file here that has the link in it.";
+    /// A file cannot be read.
+    pub const FILE_UNREADABLE: &str =
+        "That cannot be read as a file. Open it and copy the link instead.";
+    /// A file is too long to hold just a link.
+    pub const FILE_TOO_LONG: &str = "That file is longer than 4,096 bytes, so it was not read. Open it and copy the link instead.";
+    /// A file has no link.
+    pub const FILE_WITHOUT_LINK: &str = "No line of that file begins with iirs://, as a link does.";
+
     /// What is wrong with a link, and what to do.
     pub fn wrong(error: LinkError) -> &'static str {
         match error {
@@ -86,7 +108,7 @@ pub mod entry {
     /// The field of the password.
     pub const PASSWORD: &str = "Password";
     /// Shows what is typed.
-    pub const SHOW: &str = "Show";
+    pub const SHOW: &str = "Show the password";
     /// Keeps the name for the next time.
     pub const REMEMBER: &str = "Remember my name on this computer";
     /// Ends the attempt.
@@ -352,7 +374,7 @@ pub mod failure {
     }
 
     /// Makes a sentence of what the engine said: a capital letter first, a full stop last.
-    fn sentence(text: &str) -> String {
+    pub fn sentence(text: &str) -> String {
         let text: String = present::plain(text).chars().take(SHOWN_MAX).collect();
         let text = text.trim();
         let mut rest = text.chars();
@@ -366,6 +388,10 @@ pub mod failure {
 pub mod ending {
     use client_link::api::ErrorCode;
 
+    /// The account was deleted.
+    pub const DELETED: &str = "Your account is deleted at the server, for good. What is kept on this computer is still here, locked.";
+    /// Above that.
+    pub const DELETED_TITLE: &str = "The account is deleted";
     /// The session was ended on purpose.
     pub const SIGNED_OUT: &str = "You are signed out, and no longer in the rounds.";
     /// Nothing better is known.

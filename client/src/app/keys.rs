@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use iced::advanced::widget::operate;
 use iced::event::Status;
 use iced::keyboard::key::Named;
 use iced::keyboard::{self, Key, Modifiers};
@@ -9,9 +10,13 @@ use iced::widget::operation;
 use iced::widget::selector::{find, is_focused};
 use iced::{Event, Task, window};
 
-use super::{App, Message, Screen};
+use super::{App, Front, Message, Screen};
+use crate::remember::Zoom;
 use crate::screen::secret::Typed;
-use crate::screen::{connect, main, register, sign_in, stopped};
+use crate::screen::settings::{self, Choice};
+use crate::screen::sheet::Sheet;
+use crate::screen::{connect, main, register, sign_in, stopped, unlock};
+use crate::widget;
 
 /// How long what is typed beside all fields goes into one and the same.
 const WORD_WITHIN: Duration = Duration::from_secs(1);
@@ -37,12 +42,34 @@ pub enum Shortcut {
     Block,
     /// Ctrl+R: the client is to come back now.
     Retry,
+    /// Ctrl+,: the settings are to be shown, or put away.
+    Settings,
+    /// Ctrl+L: the window is to be locked.
+    Lock,
+    /// Ctrl+/ and F1: the keys are to be shown, or put away.
+    Keys,
+    /// Ctrl+=: everything is to be larger.
+    Larger,
+    /// Ctrl+-: everything is to be smaller.
+    Smaller,
+    /// Ctrl+0: everything is to be as large as designed.
+    Standard,
 }
 
 /// Returns what an event of the keyboard means, if anything.
 pub(super) fn message(event: Event, status: Status, _: window::Id) -> Option<Message> {
-    let Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, text, .. }) = event else {
-        return None;
+    let (key, modifiers, text) = match event {
+        Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, text, .. }) => {
+            (key, modifiers, text)
+        }
+        Event::Window(window::Event::Focused) => return Some(Message::Focused(true)),
+        Event::Window(window::Event::Unfocused) => return Some(Message::Focused(false)),
+        Event::Window(window::Event::FileDropped(file)) => return Some(Message::Dropped(file)),
+        Event::Keyboard(_)
+        | Event::Mouse(_)
+        | Event::Touch(_)
+        | Event::Window(_)
+        | Event::InputMethod(_) => return None,
     };
     let ignored = status == Status::Ignored;
     let text = text.filter(|text| {
@@ -65,9 +92,22 @@ pub(super) fn message(event: Event, status: Status, _: window::Id) -> Option<Mes
         Key::Character("y") if modifiers == Modifiers::CTRL => Shortcut::Yes,
         Key::Character("d") if modifiers == Modifiers::CTRL => Shortcut::No,
         Key::Character("b") if modifiers == Modifiers::CTRL => Shortcut::Block,
+        Key::Character("l") if modifiers == Modifiers::CTRL => Shortcut::Lock,
+        Key::Named(Named::F1) => Shortcut::Keys,
+        // some keyboards have these above other keys
+        Key::Character("/" | "?") if is_ctrl(modifiers) => Shortcut::Keys,
+        Key::Character(",") if is_ctrl(modifiers) => Shortcut::Settings,
+        Key::Character("=" | "+") if is_ctrl(modifiers) => Shortcut::Larger,
+        Key::Character("-" | "_") if is_ctrl(modifiers) => Shortcut::Smaller,
+        Key::Character("0") if is_ctrl(modifiers) => Shortcut::Standard,
         Key::Named(_) | Key::Character(_) | Key::Unidentified => return None,
     };
     Some(Message::Pressed(shortcut))
+}
+
+/// Tells whether Ctrl is held, with Shift or without.
+fn is_ctrl(modifiers: Modifiers) -> bool {
+    modifiers - Modifiers::SHIFT == Modifiers::CTRL
 }
 
 /// Gives the focus to the next field, or the one before; beyond the last comes the first.
@@ -76,15 +116,20 @@ pub(super) fn tab(back: bool) -> Task<Message> {
     step(back).chain(found)
 }
 
-/// Gives the focus to the next field, or the one before, or to none beyond the last.
+/// Gives the focus to the next field, or the one before, or to none beyond the last; it is scrolled into view.
 pub(super) fn step(back: bool) -> Task<Message> {
-    if back { operation::focus_previous() } else { operation::focus_next() }
+    let step = if back { operation::focus_previous() } else { operation::focus_next() };
+    step.chain(operate(widget::reveal()))
 }
 
 impl App {
     /// Gives what was typed beside all fields to the field that waits for it, and that the focus.
     pub(super) fn typed_beside(&mut self, text: &Typed) -> Task<Message> {
         let waits = match &self.screen {
+            _ if self.sheet.is_some() => return Task::none(),
+            Screen::Main(_) if self.is_locked() => unlock::PASSWORD,
+            Screen::Main(_) if self.front.is_some() => return Task::none(),
+            Screen::Unlock(_) => unlock::PASSWORD,
             Screen::Connect(screen) => screen.focus(),
             Screen::Register(screen) => screen.focus(),
             Screen::SignIn(screen) => screen.focus(),
@@ -97,19 +142,45 @@ impl App {
         let field = last.map_or(waits, |(field, _)| field);
         self.beside = Some((field, self.now.at));
         let text = text.expose();
-        let taken = match &self.screen {
-            Screen::Connect(screen) => self.connect(screen.typed_beside(field, text)),
-            Screen::Register(screen) => self.register(screen.typed_beside(field, text)),
-            Screen::SignIn(screen) => self.sign_in(screen.typed_beside(field, text)),
-            Screen::Main(screen) => self.main(screen.typed_beside(field, text)),
-            Screen::Stopped(..) => Task::none(),
+        let taken = match (&self.screen, &self.front) {
+            (_, Some(Front::Locked(locked))) => self.unlock(locked.screen.typed_beside(text)),
+            (Screen::Connect(screen), _) => self.connect(screen.typed_beside(field, text)),
+            (Screen::Register(screen), _) => self.register(screen.typed_beside(field, text)),
+            (Screen::SignIn(screen), _) => self.sign_in(screen.typed_beside(field, text)),
+            (Screen::Unlock(screen), _) => self.unlock(screen.typed_beside(text)),
+            (Screen::Main(screen), _) => self.main(screen.typed_beside(field, text)),
+            (Screen::Stopped(..), _) => Task::none(),
         };
         let end = operation::move_cursor_to_end(field);
         Task::batch([taken, operation::focus(field), end])
     }
 
-    /// Does what a key means on the screen that is shown.
+    /// Does what a key means: everywhere, on what lies or stands in front, or on the screen that is shown.
     pub(super) fn pressed(&mut self, shortcut: Shortcut) -> Task<Message> {
+        let zoom = self.remembered.zoom;
+        match (shortcut, self.sheet, &self.front) {
+            (Shortcut::Larger, ..) => self.choose(Choice::Zoom(zoom.larger())),
+            (Shortcut::Smaller, ..) => self.choose(Choice::Zoom(zoom.smaller())),
+            (Shortcut::Standard, ..) => self.choose(Choice::Zoom(Zoom::default())),
+            (Shortcut::Lock, ..) => return self.lock(),
+            (Shortcut::Escape, Some(_), _) | (Shortcut::Keys, Some(Sheet::Keys), _) => {
+                self.sheet = None;
+            }
+            (Shortcut::Keys, ..) => return self.show_sheet(Sheet::Keys),
+            // a sheet hides the rest
+            (_, Some(_), _) => (),
+            (Shortcut::Escape, None, Some(Front::Settings)) => {
+                return self.settings(settings::Message::EscapePressed);
+            }
+            (Shortcut::Settings, None, Some(Front::Settings)) => return self.leave_settings(),
+            (Shortcut::Settings, None, None) => return self.show_settings(),
+            (_, None, Some(_)) => (),
+            (shortcut, None, None) => return self.pressed_on_screen(shortcut),
+        }
+        Task::none()
+    }
+
+    fn pressed_on_screen(&mut self, shortcut: Shortcut) -> Task<Message> {
         use Shortcut::{Block, Close, Enter, Escape, Find, NewAccount, No, Retry, Yes};
         match (&self.screen, shortcut) {
             (Screen::Connect(_), NewAccount) => self.connect(connect::Message::RegisterChosen),
@@ -118,6 +189,10 @@ impl App {
             }
             (Screen::SignIn(_), Escape) => self.sign_in(sign_in::Message::BackPressed),
             (Screen::SignIn(_), NewAccount) => self.sign_in(sign_in::Message::OtherPressed),
+            (Screen::Unlock(screen), Escape) if screen.is_busy() => {
+                self.unlock(unlock::Message::CancelPressed)
+            }
+            (Screen::Unlock(_), Escape) => self.unlock(unlock::Message::OtherPressed),
             (Screen::Register(screen), Escape) if screen.is_busy() => {
                 self.register(register::Message::CancelPressed)
             }
@@ -131,16 +206,14 @@ impl App {
             (Screen::Main(_), No) => self.main(main::Message::NoPressed),
             (Screen::Main(_), Block) => self.main(main::Message::BlockShownPressed),
             (
-                Screen::Connect(_) | Screen::SignIn(_) | Screen::Register(_),
-                Enter | Find | Close | Retry | Yes | No | Block,
-            )
-            | (Screen::Connect(_), Escape)
-            | (Screen::Register(_), NewAccount)
-            | (
-                Screen::Stopped(..),
-                Escape | NewAccount | Find | Close | Retry | Yes | No | Block,
-            )
-            | (Screen::Main(_), Enter | NewAccount) => Task::none(),
+                Screen::Connect(_)
+                | Screen::SignIn(_)
+                | Screen::Register(_)
+                | Screen::Unlock(_)
+                | Screen::Main(_)
+                | Screen::Stopped(..),
+                _,
+            ) => Task::none(),
         }
     }
 }

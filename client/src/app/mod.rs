@@ -1,47 +1,60 @@
 //! The app: which screen is shown, and what leads from one to the next.
 //!
 //! ```text
-//!  begin ─► connect ⇄ register, sign in ─ session ─► main ─ session ─► sign in, stopped
+//!  begin ─► connect ⇄ register, sign in, unlock ─ session ─► main ─ session ─► sign in, stopped
+//!                                                             ⇅ front: settings, lock
 //! ```
+//!
+//! On whatever is shown a sheet may lie.
 
 mod begin;
+mod front;
 mod keys;
+mod over;
 mod places;
 mod raise;
+mod seam;
 mod session;
 #[cfg(test)]
 mod tests;
 
 pub use begin::{AtOnce, Setup};
+use front::Front;
 pub use keys::Shortcut;
 use session::{Drafts, Session};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use client_link::api::Event;
 use iced::theme::Mode;
 use iced::widget::operation::{self, RelativeOffset};
 use iced::widget::{container, opaque, space, stack, text};
-use iced::{Element, Fill, Rectangle, Subscription, Task, Theme};
+use iced::{Element, Fill, Rectangle, Size, Subscription, Task};
 use wire::account::Stretching;
 use wire::ids::Name;
 use wire::link::Link;
 
 use crate::args::ThemeChoice;
+use crate::autolock::{self, Idle};
 use crate::clock::{self, Now};
 use crate::connection::Starter;
 use crate::event_log::EventLog;
 use crate::instance::Instance;
+use crate::link_file;
+use crate::notify::Bell;
 use crate::present::Here;
 use crate::remember::Remembered;
 use crate::screen::connect::{self, Connect};
 use crate::screen::main::{self, Main};
 use crate::screen::register::{self, Register};
 use crate::screen::secret::Typed;
+use crate::screen::settings;
+use crate::screen::sheet::{self, Sheet};
 use crate::screen::sign_in::{self, SignIn};
 use crate::screen::stopped::{self, Again, Stopped};
-use crate::theme;
+use crate::screen::unlock::{self, Unlock};
+use crate::widget;
 use crate::words;
 
 /// How long a screen is there before it takes presses of the mouse; a double click is shorter.
@@ -55,8 +68,13 @@ pub struct App {
     starter: Starter,
     stretching: Stretching,
     dir: PathBuf,
+    /// Where files for people go.
+    documents: PathBuf,
     remembered: Remembered,
-    theme: ThemeChoice,
+    /// Whether what is remembered changed since it was written.
+    is_unsaved: bool,
+    /// The colours that the start of the program decided about.
+    theme: Option<ThemeChoice>,
     system: Mode,
     log: EventLog,
     /// Keeps later starts from having a window of their own.
@@ -65,6 +83,15 @@ pub struct App {
     here: Here,
     now: Now,
     screen: Screen,
+    /// What stands in front of the main screen.
+    front: Option<Front>,
+    /// What lies on all of it.
+    sheet: Option<Sheet>,
+    /// Since when nobody is there.
+    idle: Idle,
+    /// Whether the window has the focus.
+    is_focused: bool,
+    bell: Bell,
     /// The server that the forms are about.
     link: Option<Link>,
     /// Screens that were shown.
@@ -78,8 +105,8 @@ pub struct App {
     /// What was drafted when accounts were left, until they are back.
     drafts: Vec<Drafts>,
     closing: bool,
-    /// Whether it was said that drafts go with the window.
-    warned: bool,
+    /// Whether it was said that the cover ends with the program.
+    has_asked: bool,
 }
 
 /// What is shown.
@@ -87,6 +114,8 @@ enum Screen {
     Connect(Connect),
     Register(Register),
     SignIn(SignIn),
+    /// At the start.
+    Unlock(Unlock),
     Main(Box<Main>),
     /// And whose session it was.
     Stopped(Stopped, Name),
@@ -101,14 +130,26 @@ pub enum Message {
     Register(register::Message),
     /// While signing in.
     SignIn(sign_in::Message),
+    /// On the screen that asks for the password only.
+    Unlock(unlock::Message),
     /// On the main screen.
     Main(main::Message),
+    /// In the settings.
+    Settings(settings::Message),
+    /// On a sheet.
+    Sheet(sheet::Message),
     /// On the last screen.
     Stopped(stopped::Message),
     /// The engine of a number told something.
     Told(u64, Vec<Event>),
     /// A second passed.
     Ticked,
+    /// A key was pressed or the mouse moved, lately.
+    SomebodyIsThere,
+    /// The window has the focus, or not any more.
+    Focused(bool),
+    /// A file was dropped on the window.
+    Dropped(PathBuf),
     /// The first picture was drawn.
     Drawn,
     /// The desktop has other colours.
@@ -136,7 +177,7 @@ pub enum Message {
     /// A later start handed over its link, or wants to see the window.
     Raised(Option<String>),
     /// The window has another size.
-    Resized,
+    Resized(Size),
     /// The window is to close.
     CloseRequested,
     /// The program is to end, or its window is gone.
@@ -148,35 +189,30 @@ pub enum Message {
 impl App {
     /// Begins: with the attempt that is to be made at once, with the server of the last time, or with nothing.
     pub fn new(setup: Setup) -> (Self, Task<Message>) {
-        let Setup {
-            starter,
-            stretching,
-            dir,
-            instance,
-            remembered,
-            link,
-            user,
-            at_once,
-            theme,
-            log,
-            here,
-        } = setup;
-        let name = remembered.user.as_ref().map(Name::to_string);
-        let name = user.or(name).unwrap_or_default();
-        let (screen, link) = begin::first(link, &remembered, name);
+        let Setup { starter, stretching, dir, documents, remembered, link, user, .. } = setup;
+        let Setup { at_once, theme, log, here, notifier, instance, .. } = setup;
+        let (screen, link) = begin::first(link, &remembered, user, &dir);
+        let now = clock::now();
         let mut app = Self {
             starter,
             stretching,
             dir,
+            documents,
             remembered,
+            is_unsaved: false,
             theme,
             system: Mode::None,
             log,
             instance,
             drawn: false,
             here,
-            now: clock::now(),
+            now,
             screen,
+            front: None,
+            sheet: None,
+            idle: Idle::new(now),
+            is_focused: true,
+            bell: Bell::new(notifier),
             link,
             screens: 0,
             beside: None,
@@ -185,7 +221,7 @@ impl App {
             sessions: 0,
             drafts: Vec::new(),
             closing: false,
-            warned: false,
+            has_asked: false,
         };
         let system = iced::system::theme().map(Message::SystemTheme);
         let begun = match at_once {
@@ -198,20 +234,14 @@ impl App {
     /// Returns the title of the window.
     pub fn title(&self) -> String {
         match &self.screen {
+            Screen::Main(main) if self.is_locked() => words::locked_title(main.unread()),
             Screen::Main(main) => words::title(main.user(), main.unread()),
-            Screen::Connect(_) | Screen::Register(_) | Screen::SignIn(_) | Screen::Stopped(..) => {
-                words::PROGRAM.into()
-            }
+            Screen::Connect(_)
+            | Screen::Register(_)
+            | Screen::SignIn(_)
+            | Screen::Unlock(_)
+            | Screen::Stopped(..) => words::PROGRAM.into(),
         }
-    }
-
-    /// Returns the colours.
-    pub fn theme(&self) -> Theme {
-        theme::theme(match self.theme {
-            ThemeChoice::System => self.system,
-            ThemeChoice::Light => Mode::Light,
-            ThemeChoice::Dark => Mode::Dark,
-        })
     }
 
     /// Shows the screen.
@@ -219,18 +249,19 @@ impl App {
         if self.closing {
             return container(text(words::LEAVING)).center(Fill).into();
         }
-        let screen = match &self.screen {
+        let screen = self.front_view().unwrap_or_else(|| match &self.screen {
             Screen::Connect(screen) => screen.view().map(Message::Connect),
             Screen::Register(screen) => screen.view().map(Message::Register),
             Screen::SignIn(screen) => screen.view().map(Message::SignIn),
+            Screen::Unlock(screen) => screen.view(None).map(Message::Unlock),
             Screen::Main(screen) => screen.view(self.now, &self.here).map(Message::Main),
             Screen::Stopped(screen, _) => screen.view().map(Message::Stopped),
-        };
+        });
         let blank: Element<'_, Message> = match self.settled {
             true => space().into(),
             false => opaque(space().width(Fill).height(Fill)),
         };
-        stack![screen, blank].into()
+        stack![widget::still(self.sheet.is_some(), screen), self.sheet_view(), blank].into()
     }
 
     /// Returns what to listen to.
@@ -239,17 +270,19 @@ impl App {
             session.connection.subscription().map(|(number, events)| Message::Told(number, events))
         });
         let raised = self.instance.as_ref().map_or_else(Subscription::none, Instance::subscription);
-        let counts = matches!(self.screen, Screen::Main(_));
+        let is_main = matches!(self.screen, Screen::Main(_));
+        let counts = is_main || self.is_unsaved;
         let ticks = if counts { iced::time::every(TICK) } else { Subscription::none() };
         let drawn = if self.drawn { Subscription::none() } else { iced::window::frames() };
-        let log = self.log.is_open();
-        let resized = if log { iced::window::resize_events() } else { Subscription::none() };
+        let locks = is_main && !self.is_locked() && self.remembered.lock_after.limit().is_some();
+        let inputs = if locks { autolock::inputs() } else { Subscription::none() };
         Subscription::batch([
             told,
             ticks.map(|_| Message::Ticked),
             drawn.map(|_| Message::Drawn),
-            resized.map(|_| Message::Resized),
             raised.map(Message::Raised),
+            inputs.map(|()| Message::SomebodyIsThere),
+            iced::window::resize_events().map(|(_, size)| Message::Resized(size)),
             iced::window::close_requests().map(|_| Message::CloseRequested),
             iced::window::close_events().map(|_| Message::Terminated),
             iced::system::theme_changes().map(Message::SystemTheme),
@@ -280,7 +313,10 @@ impl App {
             Message::Connect(message) => self.connect(message),
             Message::Register(message) => self.register(message),
             Message::SignIn(message) => self.sign_in(message),
+            Message::Unlock(message) => self.unlock(message),
             Message::Main(message) => self.main(message),
+            Message::Settings(message) => self.settings(message),
+            Message::Sheet(message) => self.sheet(message),
             Message::Stopped(message) => self.stopped(message),
             Message::Told(number, events) => self.told(number, events),
             Message::CloseRequested => self.close_if_sure(),
@@ -311,7 +347,17 @@ impl App {
                 self.log.places(places);
                 Task::none()
             }
-            Message::Ticked | Message::Resized => Task::none(),
+            Message::Ticked => self.ticked(),
+            Message::SomebodyIsThere => self.somebody_is_there(),
+            Message::Focused(is_focused) => {
+                self.focused(is_focused);
+                Task::none()
+            }
+            Message::Dropped(file) => self.dropped(&file),
+            Message::Resized(size) => {
+                self.resized(size);
+                Task::none()
+            }
         };
         if moves && self.settled { Task::batch([task, self.find_places()]) } else { task }
     }
@@ -360,7 +406,21 @@ impl App {
         }
     }
 
+    /// Takes the link in a file that was dropped, where a link is asked for.
+    fn dropped(&mut self, file: &Path) -> Task<Message> {
+        if self.sheet.is_some() || !matches!(self.screen, Screen::Connect(_)) {
+            return Task::none();
+        }
+        self.connect(connect::Message::FileRead(link_file::read(file)))
+    }
+
     fn main(&mut self, message: main::Message) -> Task<Message> {
+        match message {
+            main::Message::SettingsPressed => return self.show_settings(),
+            main::Message::LockPressed => return self.lock(),
+            main::Message::MeaningPressed => return self.show_sheet(Sheet::Meaning),
+            _ => (),
+        }
         let (Screen::Main(screen), Some(session)) = (&mut self.screen, &mut self.session) else {
             return Task::none();
         };
@@ -373,16 +433,9 @@ impl App {
         }
         if let Some(peer) = screen.shown().filter(|shown| before.as_deref() != Some(*shown)) {
             self.log.opened(peer);
+            self.bell.seen();
         }
-        match action {
-            main::Action::None => Task::none(),
-            main::Action::Focus(field) => operation::focus(field),
-            main::Action::ToEnd => Task::batch([
-                // the list is anchored to its end, so that is where it starts
-                operation::snap_to(main::MESSAGES, RelativeOffset::START),
-                operation::focus(main::COMPOSER),
-            ]),
-        }
+        follow(action)
     }
 
     fn stopped(&mut self, message: stopped::Message) -> Task<Message> {
@@ -425,6 +478,12 @@ impl App {
 
     fn show(&mut self, screen: Screen) -> Task<Message> {
         self.screen = screen;
+        (self.front, self.sheet) = (None, None);
+        self.appeared()
+    }
+
+    /// Another screen is there: it takes presses once it has been there for long enough.
+    fn appeared(&mut self) -> Task<Message> {
         self.screens += 1;
         self.beside = None;
         self.settled = false;
@@ -437,6 +496,9 @@ impl App {
     /// A screen appears: its first field gets the focus.
     fn entered(&mut self) -> Task<Message> {
         let (name, field) = match &self.screen {
+            Screen::Main(_) if self.is_locked() => ("locked", Some(unlock::PASSWORD)),
+            Screen::Main(_) if self.front.is_some() => ("settings", None),
+            Screen::Unlock(_) => ("unlock", Some(unlock::PASSWORD)),
             Screen::Connect(screen) => ("connect", Some(screen.focus())),
             Screen::Register(screen) => ("register", Some(screen.focus())),
             Screen::SignIn(screen) => ("sign-in", Some(screen.focus())),
@@ -445,5 +507,18 @@ impl App {
         };
         self.log.screen(name);
         field.map_or_else(Task::none, operation::focus)
+    }
+}
+
+/// Does what the main screen wants of the window.
+fn follow(action: main::Action) -> Task<Message> {
+    match action {
+        main::Action::None => Task::none(),
+        main::Action::Focus(field) => operation::focus(field),
+        main::Action::ToEnd => Task::batch([
+            // the list is anchored to its end, so that is where it starts
+            operation::snap_to(main::MESSAGES, RelativeOffset::START),
+            operation::focus(main::COMPOSER),
+        ]),
     }
 }

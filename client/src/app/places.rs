@@ -8,7 +8,7 @@ use iced::widget::selector::{Candidate, find_all};
 use super::{App, Message, Screen};
 
 /// Everything that has a fixed name, on whatever screen.
-const PLACES: [&str; 40] = [
+const PLACES: &[&str] = &[
     "link",
     "to-sign-in",
     "to-register",
@@ -49,12 +49,53 @@ const PLACES: [&str; 40] = [
     "more",
     "again",
     "quit",
+    "other",
+    "unlock",
+    "settings",
+    "lock",
+    "keys",
+    "keys-read",
+    "stay",
+    "lock-instead",
+    "unasked",
+    "section-account",
+    "section-privacy",
+    "section-appearance",
+    "section-network",
+    "section-about",
+    "password-open",
+    "password-old",
+    "password-new",
+    "password-repeat",
+    "password-change",
+    "end-others",
+    "list",
+    "delete-open",
+    "delete-name",
+    "delete-password",
+    "delete-next",
+    "delete-yes",
+    "export",
+    "export-text",
+    "export-json",
+    "export-yes",
+    "history-delete",
+    "history-delete-next",
+    "history-delete-yes",
+    "meaning-page",
+    "theme-0",
+    "theme-1",
+    "theme-2",
+    "theme-3",
+    "zoom-smaller",
+    "zoom-larger",
+    "zoom-standard",
 ];
 
 /// Tells whether a message may move something; the clock does not.
 pub(super) fn may_move(message: &Message) -> bool {
     match message {
-        Message::Ticked | Message::Placed(_) => false,
+        Message::Ticked | Message::SomebodyIsThere | Message::Placed(_) => false,
         Message::Told(_, events) => {
             let quiet = |event: &Event| {
                 matches!(event, Event::Round { .. } | Event::RoundOpen { .. } | Event::Status(_))
@@ -64,7 +105,12 @@ pub(super) fn may_move(message: &Message) -> bool {
         Message::Connect(_)
         | Message::Register(_)
         | Message::SignIn(_)
+        | Message::Unlock(_)
         | Message::Main(_)
+        | Message::Settings(_)
+        | Message::Sheet(_)
+        | Message::Focused(_)
+        | Message::Dropped(_)
         | Message::Stopped(_)
         | Message::Drawn
         | Message::SystemTheme(_)
@@ -74,7 +120,7 @@ pub(super) fn may_move(message: &Message) -> bool {
         | Message::TypedBeside(_)
         | Message::Settled(_)
         | Message::Raised(_)
-        | Message::Resized
+        | Message::Resized(_)
         | Message::Terminated
         | Message::CloseRequested
         | Message::LeaveExpired => true,
@@ -86,9 +132,11 @@ impl App {
     pub(super) fn find_places(&self) -> Task<Message> {
         let rows = match &self.screen {
             Screen::Main(main) => main.rows(),
-            Screen::Connect(_) | Screen::Register(_) | Screen::SignIn(_) | Screen::Stopped(..) => {
-                Vec::new()
-            }
+            Screen::Connect(_)
+            | Screen::Register(_)
+            | Screen::SignIn(_)
+            | Screen::Unlock(_)
+            | Screen::Stopped(..) => Vec::new(),
         };
         let names: Vec<_> = PLACES.iter().map(|&name| name.to_owned()).chain(rows).collect();
         let ids: Vec<_> = names.into_iter().map(|name| (Id::from(name.clone()), name)).collect();

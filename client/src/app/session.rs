@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use client_link::api::{About, Command, ConnectionState, ErrorCode, Event, Options};
+use client_link::api::{About, Command, ConnectionState, ErrorCode, Event, LocalEvent, Options};
 use client_link::profile::Profile;
 use iced::Task;
 use wire::ids::Name;
 use wire::link::Pin;
 
-use super::{App, AtOnce, Message, Screen};
+use super::{App, AtOnce, Front, Message, Screen};
+use crate::autolock::Idle;
 use crate::connection::Connection;
-use crate::remember::Remembered;
 use crate::screen::attempt::Attempt;
 use crate::screen::main::Main;
+use crate::screen::settings::{Network, Settings};
 use crate::screen::stopped::Again;
 use crate::words;
 
@@ -23,6 +24,10 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// A running engine and what it was started for.
 pub(super) struct Session {
     pub(super) connection: Connection,
+    /// How connection and rounds stand.
+    pub(super) network: Network,
+    /// The settings, shown or not.
+    pub(super) settings: Settings,
     user: Name,
     /// Whether the name is to be remembered; nobody was asked if there is no answer.
     remember: Option<bool>,
@@ -64,8 +69,16 @@ impl App {
             Options { link, user, password, register, invite, profile, early, stretching };
         self.sessions += 1;
         let connection = Connection::new(self.sessions, (self.starter)(options));
-        let (registered, cancelled, failure) = (false, false, None);
-        self.session = Some(Session { connection, user, remember, registered, cancelled, failure });
+        self.session = Some(Session {
+            connection,
+            network: Network::default(),
+            settings: Settings::default(),
+            user,
+            remember,
+            registered: false,
+            cancelled: false,
+            failure: None,
+        });
         Task::none()
     }
 
@@ -100,48 +113,94 @@ impl App {
 
     fn hear(&mut self, event: Event) -> Task<Message> {
         self.log.event(&event);
+        let is_shown = self.answers_front(&event);
+        self.note(&event, is_shown);
+        self.ring(&event);
         let Some(session) = &mut self.session else { return Task::none() };
-        if let Event::Error { code, text, about } = &event
-            && *about == About::default()
-        {
-            session.failure = Some((*code, text.clone()));
-        }
-        if let Event::Connection(ConnectionState::Connected | ConnectionState::Resumed) = event {
-            session.failure = None;
-        }
-        session.registered |= matches!(event, Event::Registered { .. });
+        let is_wanted = !session.cancelled;
         match event {
             Event::Ended { ok } => self.ended(ok),
-            Event::SignedIn { .. } if session.cancelled => Task::none(),
-            Event::SignedIn { user } => self.signed_in(user),
-            event => {
-                match &mut self.screen {
-                    Screen::Main(main) => {
-                        main.hear(event, &session.connection, self.now, &mut self.log);
-                    }
-                    Screen::Register(screen) => screen.hear(&event),
-                    Screen::SignIn(screen) => screen.hear(&event),
-                    Screen::Connect(_) | Screen::Stopped(..) => (),
-                }
+            Event::SignedIn { .. } | Event::Local(LocalEvent::Opened { .. }) if !is_wanted => {
                 Task::none()
+            }
+            Event::SignedIn { user } => self.signed_in(user),
+            Event::Local(LocalEvent::Opened { user }) => self.opened(user),
+            _ if is_shown => Task::none(),
+            event => {
+                let is_unlocked = matches!(event, Event::Local(LocalEvent::Unlocked));
+                // what is shown begins anew before it hears what follows
+                let unlocked = if is_unlocked { self.unlocked() } else { Task::none() };
+                self.pass_on(event);
+                unlocked
             }
         }
     }
 
-    /// Remembers what is to be remembered, and shows the main screen.
+    /// Lets what stands in front of the main screen hear; returns whether it shows the event, so that no other does.
+    fn answers_front(&mut self, event: &Event) -> bool {
+        let Some(session) = &mut self.session else { return false };
+        session.network.hear(event, self.now.at);
+        let is_answer = session.settings.hear(event, &session.connection);
+        match &mut self.front {
+            Some(Front::Settings) => is_answer,
+            Some(Front::Locked(locked)) => {
+                locked.screen.hear(event) && matches!(event, Event::Error { .. })
+            }
+            None => false,
+        }
+    }
+
+    /// Notes why the session would end, if it ended now.
+    fn note(&mut self, event: &Event, is_shown: bool) {
+        let Some(session) = &mut self.session else { return };
+        match event {
+            Event::Error { code, text, about } if *about == About::default() && !is_shown => {
+                session.failure = Some((*code, text.clone()));
+            }
+            Event::Connection(ConnectionState::Connected | ConnectionState::Resumed) => {
+                session.failure = None;
+            }
+            Event::Registered { .. } => session.registered = true,
+            _ => (),
+        }
+    }
+
+    fn pass_on(&mut self, event: Event) {
+        let Some(session) = &self.session else { return };
+        match &mut self.screen {
+            Screen::Main(main) => main.hear(event, &session.connection, self.now, &mut self.log),
+            Screen::Register(screen) => screen.hear(&event),
+            Screen::SignIn(screen) => screen.hear(&event),
+            Screen::Unlock(screen) => {
+                screen.hear(&event);
+            }
+            Screen::Connect(_) | Screen::Stopped(..) => (),
+        }
+    }
+
+    /// Remembers what is to be remembered, and shows the main screen unless it is there already.
     fn signed_in(&mut self, user: String) -> Task<Message> {
         let Some(session) = &self.session else { return Task::none() };
         if let Some(remember) = session.remember {
-            let user = remember.then_some(session.user);
-            self.remembered = Remembered { link: self.link.clone(), user };
-            if let Err(error) = self.remembered.write(&self.dir) {
-                tracing::warn!("the link cannot be remembered: {error}");
-            }
+            self.remembered.user = remember.then_some(session.user);
+            self.remembered.link.clone_from(&self.link);
+            self.is_unsaved = true;
+            self.save();
+        }
+        self.opened(user)
+    }
+
+    /// Shows the main screen unless it is there already.
+    fn opened(&mut self, user: String) -> Task<Message> {
+        let Some(session) = &self.session else { return Task::none() };
+        if matches!(self.screen, Screen::Main(_)) {
+            return Task::none();
         }
         let (pin, name) = (self.link.as_ref().map(|link| link.pin), session.user);
         let kept = self.drafts.iter().position(|it| Some(it.pin) == pin && it.user == name);
         let drafts = kept.map(|at| self.drafts.remove(at).drafts).unwrap_or_default();
         let main = Main::new(user, drafts, &session.connection);
+        self.idle = Idle::new(self.now);
         self.show(Screen::Main(Box::new(main)))
     }
 
@@ -151,7 +210,12 @@ impl App {
         if self.closing {
             return iced::exit();
         }
-        let Session { user, registered, failure, .. } = session;
+        self.bell.seen();
+        let Session { user, registered, failure, settings, .. } = session;
+        if settings.is_deleted() {
+            let (title, text) = (words::ending::DELETED_TITLE, words::ending::DELETED);
+            return self.show_stopped(title, text.into(), Again::SignIn, user);
+        }
         if let (Screen::Main(main), Some(link)) = (&self.screen, &self.link) {
             self.drafts.push(Drafts { pin: link.pin, user, drafts: main.drafts() });
         }
@@ -184,29 +248,21 @@ impl App {
                 screen.hear(&Event::Ended { ok });
                 Task::none()
             }
-            Screen::Connect(_) | Screen::Stopped(..) => Task::none(),
-        }
-    }
-
-    /// Closes, unless something was written that would go with the window: then it is said first.
-    pub(super) fn close_if_sure(&mut self) -> Task<Message> {
-        match &mut self.screen {
-            Screen::Main(main) if !self.warned && !main.drafts().is_empty() => {
-                self.warned = true;
-                main.warn_of_drafts();
+            Screen::Unlock(screen) => {
+                screen.hear(&Event::Ended { ok });
                 Task::none()
             }
-            Screen::Main(_)
-            | Screen::Connect(_)
-            | Screen::Register(_)
-            | Screen::SignIn(_)
-            | Screen::Stopped(..) => self.close(),
+            Screen::Connect(_) | Screen::Stopped(..) => Task::none(),
         }
     }
 
     /// Leaves the rounds and then closes; asked again, closes at once.
     pub(super) fn close(&mut self) -> Task<Message> {
+        self.save();
         let Some(session) = &self.session else { return iced::exit() };
+        if let Screen::Main(main) = &mut self.screen {
+            super::seam::flush_drafts(main, &session.connection, self.now);
+        }
         if self.closing || session.connection.send(Command::Quit).is_err() {
             return iced::exit();
         }

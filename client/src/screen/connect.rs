@@ -1,7 +1,7 @@
 //! The first screen: which server.
 
 use iced::Element;
-use iced::widget::{column, row, text};
+use iced::widget::{column, text};
 use wire::link::Link;
 
 use crate::theme::{size, space};
@@ -10,8 +10,6 @@ use crate::words::connect as words;
 
 /// Longest link that the field takes, in bytes.
 pub const LINK_TYPED_MAX: usize = 2048;
-
-const SCHEME: &str = "iirs://";
 
 /// What is on the screen.
 pub struct Connect {
@@ -24,6 +22,8 @@ pub struct Connect {
 pub enum Message {
     /// The field has another text.
     LinkTyped(String),
+    /// A file was read that may have a link in it, or could not be.
+    FileRead(Result<String, &'static str>),
     /// Signing in was chosen.
     SignInChosen,
     /// Making an account was chosen.
@@ -73,6 +73,11 @@ impl Connect {
                 self.problem = self.take(link).err().map(Into::into);
                 Action::None
             }
+            Message::FileRead(read) => {
+                let taken = read.and_then(|link| self.take(link));
+                self.problem = taken.err().map(Into::into);
+                Action::Focus(Self::FIRST)
+            }
             Message::SignInChosen => self.chosen(Action::SignIn),
             Message::RegisterChosen => self.chosen(Action::Register),
         }
@@ -84,17 +89,19 @@ impl Connect {
             .on_input(Message::LinkTyped)
             .on_submit(Message::SignInChosen);
         let field = widget::labelled(widget::label(words::LINK), input);
-        let buttons = row![
+        let buttons = widget::wrap([
             widget::primary("to-sign-in", words::SIGN_IN, Some(Message::SignInChosen)),
             widget::secondary("to-register", words::REGISTER, Some(Message::RegisterChosen)),
-        ];
+        ]);
         widget::form(
             words::TITLE,
             None,
             [
                 text(words::ABOUT).size(size::BODY).into(),
-                column![field, widget::error(self.problem.as_deref())].spacing(space::SMALL).into(),
-                buttons.spacing(space::SMALL).into(),
+                column![field, widget::hint(words::FILE), widget::error(self.problem.as_deref())]
+                    .spacing(space::SMALL)
+                    .into(),
+                buttons,
             ],
         )
     }
@@ -131,9 +138,9 @@ pub fn read(text: &str) -> Result<Link, &'static str> {
     if text.is_empty() {
         return Err(words::EMPTY);
     }
-    let link = match text.split_at_checked(SCHEME.len()) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => {
-            format!("{SCHEME}{rest}").parse()
+    let link = match text.split_at_checked(words::SCHEME.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(words::SCHEME) => {
+            format!("{}{rest}", words::SCHEME).parse()
         }
         Some(_) | None => text.parse(),
     };

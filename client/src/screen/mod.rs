@@ -4,11 +4,14 @@
 pub mod attempt;
 pub mod connect;
 #[cfg(test)]
-mod drive;
+pub(crate) mod drive;
 pub mod main;
 pub mod progress;
 pub mod register;
 pub mod secret;
+pub mod settings;
+pub mod sheet;
 pub mod sign_in;
 pub mod stopped;
 pub mod strength;
+pub mod unlock;

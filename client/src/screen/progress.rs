@@ -107,7 +107,13 @@ impl Progress {
             State::Stopping => (steps::STOPPING.into(), None),
         };
         let why = why.map(widget::hint);
-        Some(column![text(doing).size(size::BODY), why].spacing(space::TIGHT).into())
+        let bar = match self.state {
+            State::Working(Some(Step::Directory { names, done })) if done > 0 => {
+                Some(widget::progress(done.into(), names.into()))
+            }
+            State::Working(_) | State::Idle | State::Stopping => None,
+        };
+        Some(column![text(doing).size(size::BODY), bar, why].spacing(space::TIGHT).into())
     }
 
     fn end(&mut self, ok: bool) {

@@ -2,7 +2,7 @@
 
 use client_link::api::{ErrorCode, Event, Invite, PASSWORD_MAX};
 use iced::Element;
-use iced::widget::{column, row};
+use iced::widget::column;
 use wire::account::InviteError;
 use wire::ids::{Name, NameError};
 use wire::link::Link;
@@ -297,6 +297,13 @@ impl Register {
     /// Shows the screen.
     pub fn view(&self) -> Element<'_, Message> {
         let is_free = !self.is_busy();
+        // behind the fields, so that Tab leads from one to the next
+        let show = widget::check(
+            "show",
+            entry::SHOW,
+            self.is_shown,
+            is_free.then_some(Message::ShownToggled),
+        );
         let remember = widget::check(
             "remember",
             entry::REMEMBER,
@@ -310,6 +317,7 @@ impl Register {
                 .into_iter()
                 .chain(self.invite.as_ref().map(|it| self.invite(it)))
                 .chain([
+                    show,
                     widget::warning(words::NO_RESET),
                     remember,
                     column![self.progress.view(), self.buttons()].spacing(space::INNER).into(),
@@ -330,9 +338,7 @@ impl Register {
 
     fn password(&self) -> Element<'_, Message> {
         let is_free = !self.is_busy();
-        let toggled = is_free.then_some(Message::ShownToggled);
-        let show = widget::check("show", entry::SHOW, self.is_shown, toggled);
-        let label = widget::ends(widget::label(entry::PASSWORD), show);
+        let label = widget::label(entry::PASSWORD);
         let typed = is_free.then_some(|text| Message::PasswordTyped(Typed::new(text)));
         let (id, value) = (Field::Password.id(), self.password.expose());
         let field = widget::password(id, label, value, self.is_shown, typed, Message::Pressed);
@@ -381,7 +387,7 @@ impl Register {
         }
         let other = widget::secondary("to-sign-in", words::SIGN_IN, Some(Message::OtherPressed));
         let back = widget::quiet("back", entry::BACK, Some(Message::BackPressed));
-        widget::ends(row![press, other].spacing(space::SMALL), back)
+        widget::wrap([press, other, back])
     }
 
     fn complaint_of(&self, field: Field) -> Option<&'static str> {

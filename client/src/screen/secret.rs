@@ -43,6 +43,11 @@ impl Typed {
         letters().nth(1).is_some() && letters().all(char::is_uppercase)
     }
 
+    /// Copies its bytes for the engine.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.expose().as_bytes().to_vec())
+    }
+
     /// Makes the password of it.
     pub fn to_password(&self) -> Password {
         Password::new(self.expose().to_owned())

@@ -1,8 +1,8 @@
 //! The screen that signs in.
 
 use client_link::api::{Event, PASSWORD_MAX};
+use iced::Element;
 use iced::widget::column;
-use iced::{Element, widget::row};
 use wire::ids::{Name, NameError};
 use wire::link::Link;
 
@@ -188,6 +188,13 @@ impl SignIn {
         let note = self.note.as_deref().map(widget::warning);
         let server = widget::hint(entry::server(&self.link.host));
         let is_free = !self.is_busy();
+        // behind the field, so that Tab leads from the name to the password
+        let show = widget::check(
+            "show",
+            entry::SHOW,
+            self.is_shown,
+            is_free.then_some(Message::ShownToggled),
+        );
         let remember = widget::check(
             "remember",
             entry::REMEMBER,
@@ -201,7 +208,7 @@ impl SignIn {
                 note.into(),
                 self.name(),
                 self.password(),
-                remember,
+                column![show, remember].spacing(space::SMALL).into(),
                 column![self.progress.view(), self.buttons()].spacing(space::INNER).into(),
             ],
         )
@@ -216,9 +223,7 @@ impl SignIn {
 
     fn password(&self) -> Element<'_, Message> {
         let is_free = !self.is_busy();
-        let toggled = is_free.then_some(Message::ShownToggled);
-        let show = widget::check("show", entry::SHOW, self.is_shown, toggled);
-        let label = widget::ends(widget::label(entry::PASSWORD), show);
+        let label = widget::label(entry::PASSWORD);
         let typed = is_free.then_some(|text| Message::PasswordTyped(Typed::new(text)));
         let (id, value) = (Field::Password.id(), self.password.expose());
         let field = widget::password(id, label, value, self.is_shown, typed, Message::Pressed);
@@ -238,7 +243,7 @@ impl SignIn {
         }
         let other = widget::secondary("to-register", words::REGISTER, Some(Message::OtherPressed));
         let back = widget::quiet("back", entry::BACK, Some(Message::BackPressed));
-        widget::ends(row![press, other].spacing(space::SMALL), back)
+        widget::wrap([press, other, back])
     }
 
     fn complaint_of(&self, field: Field) -> Option<&'static str> {

@@ -1,9 +1,7 @@
 //! The last screen: the engine has ended, and why.
 
 use iced::Element;
-use iced::widget::{row, text};
 
-use crate::theme::{size, space};
 use crate::widget;
 use crate::words::stopped as words;
 
@@ -66,12 +64,16 @@ impl Stopped {
             Again::SignIn => words::SIGN_IN,
             Again::Connect => words::CONNECT,
         };
-        let buttons = row![
+        let buttons = widget::wrap([
             widget::primary("again", again, Some(Message::AgainPressed)),
             widget::secondary("quit", words::QUIT, Some(Message::QuitPressed)),
-        ];
-        let why = text(&self.text).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
-        widget::form(&self.title, None, [why.into(), buttons.spacing(space::SMALL).into()])
+        ]);
+        let content = [widget::words(self.text.as_str()), buttons];
+        match self.again {
+            Again::SignIn => widget::form(&self.title, None, content),
+            // another server answered than the one that the link names
+            Again::Connect => widget::alarm(&self.title, content),
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! Words of the main screen.
 
+/// Shows the settings.
+pub const SETTINGS: &str = "Settings";
+/// Locks the window.
+pub const LOCK: &str = "Lock";
 /// Ends the session.
 pub const SIGN_OUT: &str = "Sign out";
 /// While that is under way.

@@ -7,6 +7,7 @@ use crate::fake::Window;
 use crate::words::{self, main as said};
 
 use super::*;
+use crate::words::sheets::meaning;
 
 fn peer(name: &str) -> String {
     name.to_owned()
@@ -348,12 +349,13 @@ fn a_contact_is_woken_whenever_it_is_looked_at() {
 fn what_the_bar_means_is_said_and_put_away() {
     let mut window = signed_in();
     window.click("meaning");
-    assert!(said::MEANING_TEXT.iter().all(|it| window.shows(it)));
+    assert!(window.has("meaning-read") && window.shows(meaning::TITLE));
+    assert!(meaning::PARTS.iter().all(|part| part.text.iter().all(|it| window.shows(it))));
     shortcut(&mut window, Shortcut::Escape);
-    assert!(!window.shows(said::MEANING_TITLE));
+    assert!(!window.has("meaning-read"));
     window.click("meaning");
     window.click("meaning-read");
-    assert!(!window.shows(said::MEANING_TITLE));
+    assert!(!window.has("meaning-read"));
 }
 
 #[test]

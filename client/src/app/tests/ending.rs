@@ -1,28 +1,56 @@
 //! Losing the server, signing out, closing, and what becomes of what was written.
 
-use client_link::api::{About, Command, ConnectionState, ErrorCode, Event, MessageState};
+use client_link::api::{About, Command, ConnectionState, ErrorCode, Event, Local, MessageState};
 use wire::link::{Link, Pin};
 
 use crate::fake::{Window, link};
+use crate::remember::Remembered;
 use crate::screen::connect;
 use crate::words;
 
 use super::*;
 
 #[test]
-fn closing_with_a_draft_is_asked_about_once() {
+fn closing_ends_the_cover_which_is_asked_about_once() {
     let mut window = signed_in();
-    open_bob(&mut window);
-    window.type_into("composer", "half");
     window.update(Message::CloseRequested);
-    assert!(window.commands().is_empty() && window.shows(&words::main::drafts("bob")));
+    assert!(window.commands().is_empty() && window.shows(words::sheets::quit::ABOUT));
+    window.click("stay");
+    assert!(!window.shows(words::sheets::quit::ABOUT));
     window.update(Message::CloseRequested);
-    assert!(window.commands() == [Command::Quit]);
+    assert!(window.commands() == [Command::Quit], "that was asked already");
     let mut window = signed_in();
-    open_bob(&mut window);
-    window.type_into("composer", "half");
+    window.update(Message::CloseRequested);
+    window.click("quit");
+    assert!(window.commands() == [Command::Quit] && window.shows(words::LEAVING));
+    let mut window = signed_in();
     window.update(Message::Terminated);
     assert!(window.commands() == [Command::Quit], "the system does not ask");
+}
+
+#[test]
+fn whoever_does_not_want_to_be_asked_is_not_the_next_time_either() {
+    let mut window = signed_in();
+    window.update(Message::CloseRequested);
+    window.click("unasked");
+    assert!(window.has("quit"), "it is still asked now");
+    window.click("quit");
+    window.tell(Event::Ended { ok: true });
+    assert!(window.has_exited && Remembered::read(window.dir.path()).quits_unasked);
+    let Window { dir, .. } = window;
+    let mut window = Window::open_with(dir, |_| ());
+    window.type_into("name", "ann");
+    sign_in_again(&mut window, PASSWORD);
+    window.update(Message::CloseRequested);
+    assert!(window.commands() == [Command::Quit]);
+}
+
+#[test]
+fn the_window_can_be_locked_instead() {
+    let mut window = signed_in();
+    window.update(Message::CloseRequested);
+    window.click("lock-instead");
+    assert!(window.commands() == [Command::Local(Local::Lock)] && window.has("unlock"));
 }
 
 #[test]
@@ -140,7 +168,7 @@ fn signing_out_leads_to_the_form() {
 #[test]
 fn closing_leaves_the_rounds_first() {
     let mut window = signed_in();
-    window.update(Message::CloseRequested);
+    close(&mut window);
     assert!(window.commands() == [Command::Quit] && !window.has_exited);
     assert!(window.shows(words::LEAVING));
     window.tell(Event::Ended { ok: true });
@@ -153,13 +181,13 @@ fn closing_waits_neither_for_nothing_nor_for_ever() {
     window.update(Message::CloseRequested);
     assert!(window.has_exited);
     let mut window = signed_in();
-    window.update(Message::CloseRequested);
+    close(&mut window);
     window.update(Message::LeaveExpired);
     assert!(window.has_exited);
     let mut window = signed_in();
+    close(&mut window);
     window.update(Message::CloseRequested);
-    window.update(Message::CloseRequested);
-    assert!(window.has_exited, "whoever asks twice means it");
+    assert!(window.has_exited, "whoever asks once more means it");
 }
 
 #[test]
@@ -167,4 +195,10 @@ fn an_engine_that_ends_without_a_word_is_told() {
     let mut window = signed_in();
     window.tell(Event::Ended { ok: false });
     assert!(window.shows(words::ending::TITLE) && window.shows(words::ending::SILENT));
+}
+
+/// Asks for the end, and says yes.
+fn close(window: &mut Window) {
+    window.update(Message::CloseRequested);
+    window.click("quit");
 }

@@ -57,7 +57,7 @@ fn an_account_that_was_made_is_not_made_again() {
 fn the_last_server_and_the_name_are_filled_in_if_they_are_to_be() {
     let dir = TempDir::new().unwrap();
     let user = Some("ann".parse().unwrap());
-    Remembered { link: Some(link()), user }.write(dir.path()).unwrap();
+    Remembered { link: Some(link()), user, ..Remembered::default() }.write(dir.path()).unwrap();
     let window = Window::open_with(dir, |_| ());
     assert!(window.has("sign-in") && window.shows("ann"));
 }

@@ -4,6 +4,8 @@ mod calls;
 mod chat;
 mod ending;
 mod entry;
+mod front;
+mod pictures;
 
 use client_link::api::{
     About, Command, ConnectionState, ContactStatus, ConversationStatus, ErrorCode, Event,

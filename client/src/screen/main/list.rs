@@ -45,7 +45,10 @@ impl Main {
             sign_out,
             (!self.signing_out).then_some(Message::SignOutPressed),
         );
-        let head = container(widget::ends(own, sign_out));
+        let settings = widget::quiet("settings", words::SETTINGS, Some(Message::SettingsPressed));
+        let lock = widget::quiet("lock", words::LOCK, Some(Message::LockPressed));
+        let ways = widget::wrap([settings, lock, sign_out]);
+        let head = column![own, ways].spacing(space::TIGHT);
         let search: text_input::TextInput<'_, Message> =
             widget::input(SEARCH, words::SEARCH, self.people.search());
         let search = search.on_input(Message::SearchTyped).on_submit(Message::SearchSubmitted);

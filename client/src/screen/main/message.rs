@@ -65,6 +65,10 @@ pub enum Message {
     EscapePressed,
     /// The account is to be signed out.
     SignOutPressed,
+    /// The settings are to be shown.
+    SettingsPressed,
+    /// The window is to be locked.
+    LockPressed,
 }
 
 /// Something that is asked about before it is done to the one who is shown.
@@ -112,6 +116,8 @@ impl std::fmt::Debug for Message {
             Self::NoticeRead(_) => "NoticeRead",
             Self::EscapePressed => "EscapePressed",
             Self::SignOutPressed => "SignOutPressed",
+            Self::SettingsPressed => "SettingsPressed",
+            Self::LockPressed => "LockPressed",
         })
     }
 }

@@ -188,6 +188,8 @@ impl Main {
             Message::MeaningPressed => self.shows_meaning = !self.shows_meaning,
             Message::NoticeRead(number) => self.notices.retain(|notice| notice.number != number),
             Message::EscapePressed => return self.escape(),
+            // the app does these
+            Message::SettingsPressed | Message::LockPressed => (),
             Message::SignOutPressed if self.signing_out => (),
             Message::SignOutPressed => {
                 self.signing_out = engine.send(Command::SignOut).is_ok();

@@ -1,0 +1,129 @@
+//! What lies on a screen for a while: the keys, what the cover means, the question before the end. The screen is seen behind
+//! it and goes on.
+
+use iced::widget::{Column, column, container, row, text};
+use iced::{Element, Fill};
+
+use crate::theme::{size, space};
+use crate::widget;
+use crate::words::sheets as words;
+
+/// Which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sheet {
+    /// The keys.
+    Keys,
+    /// What is hidden from whom.
+    Meaning,
+    /// Whether the program is to end, and whether that is asked the next time.
+    Quit {
+        /// Whether it is not.
+        unasked: bool,
+    },
+}
+
+/// What happened on one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// It is to be put away.
+    Closed,
+    /// The program is to end.
+    QuitPressed,
+    /// The window is to be locked instead.
+    LockPressed,
+    /// The question is not to be asked again, or is.
+    UnaskedToggled(bool),
+}
+
+/// What has the focus first on each, for the keyboard.
+impl Sheet {
+    /// Returns what is to have the focus when it appears.
+    pub fn first(self) -> &'static str {
+        match self {
+            Self::Keys => "keys-read",
+            Self::Meaning => "meaning-read",
+            Self::Quit { .. } => "stay",
+        }
+    }
+
+    /// Shows it.
+    pub fn view<'a>(self) -> Element<'a, Message> {
+        match self {
+            Self::Keys => keys(),
+            Self::Meaning => meaning(),
+            Self::Quit { unasked } => quit(unasked),
+        }
+    }
+}
+
+fn keys<'a>() -> Element<'a, Message> {
+    let groups = [
+        (words::shortcuts::EVERYWHERE, words::shortcuts::KEYS),
+        (words::shortcuts::MAIN, words::shortcuts::MAIN_KEYS),
+    ];
+    let groups = groups.map(|(title, keys)| {
+        let rows = keys.iter().map(|(keys, meaning)| {
+            let keys = text(*keys).size(size::BODY).width(KEYS_WIDTH);
+            let meaning = text(*meaning).size(size::BODY).width(Fill);
+            row![keys, meaning].spacing(space::INNER).into()
+        });
+        let rows = Column::with_children(rows).spacing(space::SMALL);
+        column![widget::label(title), rows].spacing(space::SMALL).into()
+    });
+    let content = Column::with_children(groups).spacing(space::WIDE);
+    let close = ("keys-read", words::CLOSE, Message::Closed);
+    widget::sheet(words::shortcuts::TITLE, Some(close), content)
+}
+
+fn meaning<'a>() -> Element<'a, Message> {
+    let parts = words::meaning::PARTS.into_iter().map(|part| {
+        let texts = part.text.iter().map(|&it| widget::words(it));
+        let title = widget::heading(part.title);
+        Column::new().push(title).extend(texts).spacing(space::SMALL).into()
+    });
+    let close = ("meaning-read", words::CLOSE, Message::Closed);
+    let content = Column::with_children(parts).spacing(space::WIDE);
+    widget::sheet(words::meaning::TITLE, Some(close), content)
+}
+
+fn quit<'a>(unasked: bool) -> Element<'a, Message> {
+    let quit = &words::quit::QUIT;
+    let ways = [
+        widget::primary("stay", words::quit::STAY, Some(Message::Closed)),
+        widget::secondary("lock-instead", words::quit::LOCK, Some(Message::LockPressed)),
+        widget::danger("quit", quit, Some(Message::QuitPressed)),
+    ];
+    let again =
+        widget::check("unasked", words::quit::UNASKED, unasked, Some(Message::UnaskedToggled));
+    let content = column![widget::words(words::quit::ABOUT), again, widget::wrap(ways)];
+    let content = container(content.spacing(space::INNER)).padding(space::TIGHT);
+    widget::sheet(words::quit::TITLE, None, content)
+}
+
+/// Width of the column of keys, in pixels.
+const KEYS_WIDTH: f32 = 190.0;
+
+#[cfg(test)]
+mod tests {
+    use iced::widget::selector::id;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::screen::drive::{messages, texts};
+
+    #[test]
+    fn each_sheet_says_what_it_is_about() {
+        let said = [Sheet::Keys, Sheet::Meaning, Sheet::Quit { unasked: false }];
+        assert_snapshot!(said.map(|sheet| texts(sheet.view()).join("\n")).join("\n\n"));
+    }
+
+    #[test]
+    fn each_can_be_put_away_by_what_has_the_focus_first() {
+        for sheet in [Sheet::Keys, Sheet::Meaning, Sheet::Quit { unasked: true }] {
+            let pressed = messages(sheet.view(), |picture| {
+                picture.click(id(sheet.first())).unwrap();
+            });
+            assert_eq!(pressed, [Message::Closed], "{sheet:?}");
+        }
+    }
+}
