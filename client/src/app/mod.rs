@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use client_link::api::Event;
 use iced::theme::Mode;
-use iced::widget::operation::{self, RelativeOffset};
+use iced::widget::operation;
 use iced::widget::{container, opaque, space, stack, text};
 use iced::{Element, Fill, Rectangle, Subscription, Task, Theme};
 use wire::account::Stretching;
@@ -222,12 +222,21 @@ impl App {
         });
         let counts = matches!(self.screen, Screen::Main(_));
         let ticks = if counts { iced::time::every(TICK) } else { Subscription::none() };
+        let drafts = match &self.screen {
+            Screen::Main(main) if main.has_loose_drafts() => iced::time::every(main::KEEP_EVERY),
+            Screen::Main(_)
+            | Screen::Connect(_)
+            | Screen::Register(_)
+            | Screen::SignIn(_)
+            | Screen::Stopped(..) => Subscription::none(),
+        };
         let drawn = if self.drawn { Subscription::none() } else { iced::window::frames() };
         let log = self.log.is_open();
         let resized = if log { iced::window::resize_events() } else { Subscription::none() };
         Subscription::batch([
             told,
             ticks.map(|_| Message::Ticked),
+            drafts.map(|_| Message::Main(main::Message::DraftsDue)),
             drawn.map(|_| Message::Drawn),
             resized.map(|_| Message::Resized),
             iced::window::close_requests().map(|_| Message::CloseRequested),
@@ -356,11 +365,14 @@ impl App {
         match action {
             main::Action::None => Task::none(),
             main::Action::Focus(field) => operation::focus(field),
-            main::Action::ToEnd => Task::batch([
-                // the list is anchored to its end, so that is where it starts
-                operation::snap_to(main::MESSAGES, RelativeOffset::START),
-                operation::focus(main::COMPOSER),
-            ]),
+            main::Action::Copy(text) => iced::clipboard::write(text),
+            main::Action::OpenLink(address) => {
+                if let Err(error) = open::that_detached(address) {
+                    tracing::warn!("no browser opens: {}", error.kind());
+                    screen.browser_failed();
+                }
+                Task::none()
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use iced::widget::selector::{Candidate, find_all};
 use super::{App, Message, Screen};
 
 /// Everything that has a fixed name, on whatever screen.
-const PLACES: [&str; 40] = [
+const PLACES: [&str; 56] = [
     "link",
     "to-sign-in",
     "to-register",
@@ -49,6 +49,22 @@ const PLACES: [&str; 40] = [
     "more",
     "again",
     "quit",
+    "to-end",
+    "emoji",
+    "copy",
+    "details",
+    "link-open",
+    "link-copy",
+    "link-cancel",
+    "find",
+    "find-close",
+    "find-older",
+    "find-newer",
+    "search-in",
+    "forget-on-exit",
+    "export-text",
+    "export-json",
+    "delete-history",
 ];
 
 /// Tells whether a message may move something; the clock does not.

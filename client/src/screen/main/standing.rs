@@ -1,10 +1,13 @@
 //! The head of a conversation: how the peer stands, and what can be done about it.
 
+use client_link::api::ExportFormat;
 use iced::widget::{Row, column, container, row, text};
 use iced::{Center, Element, Fill};
 
 use super::contacts::Bond;
 use super::conversation::Conversation;
+use super::history::Deed;
+use super::search::Find;
 use super::{Ask, Main, Message};
 use crate::theme::{self, size, space};
 use crate::widget;
@@ -36,28 +39,40 @@ impl Main {
         &'a self,
         peer: &'a str,
         conversation: &'a Conversation,
+        is_alone: bool,
     ) -> Element<'a, Message> {
         let bond = self.bond(peer);
         let name = text(peer).size(size::LARGE).wrapping(text::Wrapping::WordOrGlyph);
         let verified = (self.mark(peer) == Mark::Verified)
             .then(|| text(words::TAG_VERIFIED).size(size::SMALL).style(theme::good));
-        let name = row![name].push(verified).spacing(space::SMALL).align_y(Center);
         let has_number = conversation.safety.is_hidden() && bond != Bond::KeyChanged;
         let safety = has_number.then_some(Message::SafetyNumberPressed);
         let safety = widget::quiet("safety-number", words::SAFETY_NUMBER, safety);
         let has_menu = matches!(bond, Bond::Stranger | Bond::Calling | Bond::Contact);
         let menu = has_menu.then(|| widget::quiet("menu", words::MENU, Some(Message::MenuPressed)));
-        let close = widget::quiet("close", words::CLOSE, Some(Message::ClosePressed));
-        let top = row![container(name).width(Fill), safety].push(menu).push(close);
-        let top = top.spacing(space::TIGHT).align_y(Center);
+        let close = if is_alone { words::TO_LIST } else { words::CLOSE };
+        let close = widget::quiet("close", close, Some(Message::ClosePressed));
+        let disc = widget::disc::disc(peer);
         let state = self.state(peer, bond, conversation).size(size::SMALL);
+        let forgets = self.is_forgotten(peer).then(|| widget::hint(words::FORGETS));
+        let says = column![state].push(forgets);
+        let top = if is_alone {
+            let name = row![close, container(name).width(Fill)].push(verified);
+            let ways = row![safety].push(menu).wrap();
+            column![name.spacing(space::SMALL).align_y(Center), says, ways]
+        } else {
+            let name = row![name].push(verified).spacing(space::SMALL).align_y(Center);
+            let name = column![name, says].width(Fill);
+            let ways = row![safety].push(menu).push(close).spacing(space::TIGHT);
+            column![row![disc, name, ways].spacing(space::INNER).align_y(Center)]
+        };
         let menu = (has_menu && self.shows_menu).then(|| self.menu(peer));
-        column![top, state].push(menu).padding(space::INNER).into()
+        top.push(menu).spacing(space::TIGHT).padding([space::SMALL, space::INNER]).into()
     }
 
     /// What has to be read or decided before anything is written, if anything has.
     pub(super) fn strip<'a>(&'a self, peer: &'a str) -> Option<Element<'a, Message>> {
-        if let Some(asked) = self.asked {
+        if let Some(asked) = &self.asked {
             return Some(question(asked, peer));
         }
         let name = || peer.to_owned();
@@ -129,26 +144,50 @@ impl Main {
 
     /// What else can be done.
     fn menu<'a>(&self, peer: &str) -> Element<'a, Message> {
-        let ways = if self.contacts.has(peer) {
+        let way = |id, words, pressed| widget::secondary(id, words, Some(pressed));
+        let ask = |id, words, ask| way(id, words, Message::AskPressed(ask));
+        let deed = |id, words, deed| way(id, words, Message::HistoryPressed(deed));
+        let find = way("search-in", words::FIND, Message::Find(Find::Begin { everywhere: false }));
+        let forgets = self.is_forgotten(peer);
+        let keep = if forgets { words::KEEP_HISTORY } else { words::FORGET_HISTORY };
+        let of_history = [
+            find,
+            way("forget-on-exit", keep, Message::ForgetPressed(!forgets)),
+            deed("export-text", words::EXPORT_TEXT, Deed::Export(ExportFormat::Text)),
+            deed("export-json", words::EXPORT_JSON, Deed::Export(ExportFormat::Json)),
+            deed("delete-history", words::DELETE, Deed::Delete),
+        ];
+        let of_person = if self.contacts.has(peer) {
             row![
-                widget::secondary("forget", words::FORGET, Some(Message::AskPressed(Ask::Forget))),
-                widget::secondary("block", words::BLOCK, Some(Message::AskPressed(Ask::Block))),
+                ask("forget", words::FORGET, Ask::Forget),
+                ask("block", words::BLOCK, Ask::Block)
             ]
         } else {
             let block = Message::BlockPressed(peer.to_owned());
-            row![widget::secondary("block", words::BLOCK, Some(block))]
+            row![way("block", words::BLOCK, block)]
         };
-        container(ways.spacing(space::SMALL)).align_right(Fill).into()
+        let of_history = Row::with_children(of_history).spacing(space::SMALL).wrap();
+        column![
+            of_person.spacing(space::SMALL).wrap(),
+            widget::hint(words::MENU_HISTORY),
+            of_history.vertical_spacing(space::SMALL),
+        ]
+        .spacing(space::SMALL)
+        .width(Fill)
+        .into()
     }
 }
 
 /// What is asked before it is done, with no on the left and yes on the right: the second press of two on what led here
 /// hits neither.
-fn question<'a>(asked: Ask, peer: &str) -> Element<'a, Message> {
+fn question<'a>(asked: &Ask, peer: &str) -> Element<'a, Message> {
     let (words, yes) = match asked {
         Ask::AcceptKey => (words::ask_accept_key(peer), words::ACCEPT_KEY),
         Ask::Forget => (words::ask_forget(peer), words::FORGET),
         Ask::Block => (words::ask_block(peer), words::BLOCK),
+        Ask::History(question) => {
+            return question.view(Message::AskDropped, Message::AskConfirmed);
+        }
     };
     let no = widget::secondary("keep", words::KEEP, Some(Message::AskDropped));
     let yes = widget::primary("confirm", yes, Some(Message::AskConfirmed));
@@ -165,7 +204,7 @@ fn strip<'a>(
     style: fn(&iced::Theme) -> container::Style,
 ) -> Element<'a, Message> {
     let words = text(words).size(size::BODY).width(Fill);
-    let ways = Row::with_children(ways).spacing(space::SMALL);
+    let ways = Row::with_children(ways).spacing(space::SMALL).wrap().vertical_spacing(space::SMALL);
     let content = column![words, ways].push(keys.map(widget::hint)).spacing(space::SMALL);
     container(content).padding(space::INNER).width(Fill).style(style).into()
 }
