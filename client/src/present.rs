@@ -118,12 +118,20 @@ fn is_seen(character: char) -> bool {
 
 /// Shows a text in one line, as much of it as a row may take.
 pub fn one_line(text: &str) -> String {
-    let shown: String = text.chars().take(ROW_MAX).map(visible).collect();
-    shown.split_whitespace().collect::<Vec<_>>().join(" ")
+    affordable(text, ROW).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Characters of a text that are shown in a row.
-const ROW_MAX: usize = 200;
+/// Cost of what is shown of a text in a row, in ASCII characters.
+const ROW: usize = 120;
+
+/// Shows the beginning of a text that may be laid out for a cost.
+fn affordable(text: &str, most: usize) -> String {
+    let spent = text.chars().scan(0, |spent, it| {
+        *spent += cost(it);
+        (*spent <= most).then_some(it)
+    });
+    spent.map(visible).collect()
+}
 
 /// What stands around the place of a text that was looked for, in one line.
 #[derive(Clone, PartialEq, Eq)]
@@ -159,8 +167,8 @@ pub fn around(text: &str, sought: &str) -> Around {
     let from = text[..start].char_indices().rev().nth(BEFORE_MAX).map(|(at, _)| at);
     let before = from.map_or(text[..start].into(), |from| format!("…{}", &text[from..start]));
     let flat = |text: &str| -> String {
-        let shown = text.chars().take(ROW_MAX).map(visible);
-        shown.map(|it| if it.is_whitespace() { ' ' } else { it }).collect()
+        let shown = affordable(text, ROW);
+        shown.chars().map(|it| if it.is_whitespace() { ' ' } else { it }).collect()
     };
     Around { before: flat(&before), found: flat(&text[start..end]), after: flat(&text[end..]) }
 }

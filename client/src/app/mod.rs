@@ -260,6 +260,28 @@ impl App {
         Some(Message::Told(connection.number(), connection.told()))
     }
 
+    /// Returns the main screen, which is shown.
+    #[cfg(test)]
+    pub(crate) fn main_screen(&self) -> &Main {
+        match &self.screen {
+            Screen::Main(main) => main,
+            Screen::Connect(_) | Screen::Register(_) | Screen::SignIn(_) | Screen::Stopped(..) => {
+                panic!("another screen is shown")
+            }
+        }
+    }
+
+    /// Does something with the main screen and its engine.
+    #[cfg(test)]
+    pub(crate) fn with_main(
+        &mut self,
+        work: impl FnOnce(&mut Main, &crate::connection::Connection, Now),
+    ) {
+        if let (Screen::Main(main), Some(session)) = (&mut self.screen, &self.session) {
+            work(main, &session.connection, self.now);
+        }
+    }
+
     /// Does what happened.
     pub fn update(&mut self, message: Message) -> Task<Message> {
         self.now = clock::now();

@@ -207,6 +207,9 @@ impl App {
     /// Leaves the rounds and then closes; asked again, closes at once.
     pub(super) fn close(&mut self) -> Task<Message> {
         let Some(session) = &self.session else { return iced::exit() };
+        if let Screen::Main(main) = &mut self.screen {
+            main.flush_drafts(&session.connection, self.now);
+        }
         if self.closing || session.connection.send(Command::Quit).is_err() {
             return iced::exit();
         }

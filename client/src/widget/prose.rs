@@ -287,3 +287,121 @@ impl<'a, Message: 'a> From<Prose<'a, Message>> for Element<'a, Message> {
         Self::new(prose)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use iced::keyboard::{Modifiers, key::Physical};
+    use iced_test::runtime::UserInterface;
+    use iced_test::runtime::user_interface::Cache;
+
+    use super::*;
+
+    /// A clipboard that remembers.
+    #[derive(Default)]
+    struct Kept(Option<String>);
+
+    impl Clipboard for Kept {
+        fn read(&self, _: Kind) -> Option<String> {
+            None
+        }
+
+        fn write(&mut self, kind: Kind, contents: String) {
+            if kind == Kind::Standard {
+                self.0 = Some(contents);
+            }
+        }
+    }
+
+    /// Where the mouse goes in a text of two lines.
+    enum Deed {
+        Press(f32, f32),
+        Release(f32, f32),
+        Move(f32, f32),
+        Copy,
+    }
+
+    use Deed::{Copy, Move, Press, Release};
+
+    /// Does all of that; returns what is in the clipboard then, and which links were pressed.
+    fn done(text: &str, deeds: &[Deed]) -> (Option<String>, Vec<usize>) {
+        let links = crate::screen::main::address::find(text);
+        let prose = Prose::new(text.into(), links, |link| link);
+        let font = iced::Font::with_name("Fira Sans");
+        let renderer = <Renderer as renderer::Headless>::new(font, Pixels(size::BODY), None);
+        let mut renderer = iced::futures::executor::block_on(renderer).expect("it needs nothing");
+        let size = Size::new(400.0, 100.0);
+        let mut interface = UserInterface::build(prose, size, Cache::default(), &mut renderer);
+        let (mut kept, mut pressed, mut at) = (Kept::default(), Vec::new(), Point::ORIGIN);
+        for deed in deeds {
+            let left = mouse::Button::Left;
+            let event = match deed {
+                Press(..) => Event::Mouse(mouse::Event::ButtonPressed(left)),
+                Release(..) => Event::Mouse(mouse::Event::ButtonReleased(left)),
+                Move(x, y) => {
+                    Event::Mouse(mouse::Event::CursorMoved { position: Point::new(*x, *y) })
+                }
+                Copy => Event::Keyboard(keyboard::Event::KeyPressed {
+                    key: keyboard::Key::Character("c".into()),
+                    modified_key: keyboard::Key::Character("c".into()),
+                    physical_key: Physical::Code(keyboard::key::Code::KeyC),
+                    location: keyboard::Location::Standard,
+                    modifiers: Modifiers::CTRL,
+                    text: None,
+                    repeat: false,
+                }),
+            };
+            if let Press(x, y) | Release(x, y) | Move(x, y) = deed {
+                at = Point::new(*x, *y);
+            }
+            let cursor = mouse::Cursor::Available(at);
+            let _ = interface.update(&[event], cursor, &mut renderer, &mut kept, &mut pressed);
+        }
+        (kept.0, pressed)
+    }
+
+    #[test]
+    fn a_drag_selects_and_what_is_selected_is_copied() {
+        let text = "first line\nsecond line";
+        let copied = |deeds: &[Deed]| done(text, deeds).0;
+        let all = [Press(0.0, 5.0), Move(390.0, 90.0), Release(390.0, 90.0), Copy];
+        assert_eq!(copied(&all).as_deref(), Some(text));
+        let back = [Press(60.0, 30.0), Move(-9.0, -9.0), Release(-9.0, -9.0), Copy];
+        let copied_back = copied(&back).expect("something is selected");
+        assert!(copied_back.starts_with("first line\nsec"), "{copied_back}");
+        let nothing = [Press(5.0, 5.0), Release(5.0, 5.0), Copy];
+        assert_eq!(copied(&nothing), None);
+        let away = [Press(0.0, 5.0), Move(90.0, 30.0), Release(90.0, 30.0), Press(0.0, 95.0), Copy];
+        assert_eq!(copied(&away), None, "a press elsewhere ends the selection");
+    }
+
+    #[test]
+    fn two_presses_take_a_word_and_three_all_of_it() {
+        let text = "first line\nsecond line";
+        let click = || [Press(20.0, 30.0), Release(20.0, 30.0)];
+        let twice: Vec<_> = click().into_iter().chain(click()).chain([Copy]).collect();
+        assert_eq!(done(text, &twice).0.as_deref(), Some("second"));
+        let thrice = click().into_iter().chain(click()).chain(click()).chain([Copy]);
+        assert_eq!(done(text, &thrice.collect::<Vec<_>>()).0.as_deref(), Some(text));
+    }
+
+    #[test]
+    fn a_link_is_pressed_where_it_stands_and_not_by_a_drag() {
+        let text = "www.a.example\nplain";
+        let pressed = |deeds: &[Deed]| done(text, deeds).1;
+        assert_eq!(pressed(&[Press(30.0, 9.0), Release(30.0, 9.0)]), [0]);
+        assert_eq!(pressed(&[Press(10.0, 30.0), Release(10.0, 30.0)]), [0; 0]);
+        assert_eq!(pressed(&[Press(380.0, 9.0), Release(380.0, 9.0)]), [0; 0], "beside it");
+        let drag = [Press(10.0, 9.0), Move(60.0, 9.0), Release(60.0, 9.0)];
+        assert_eq!(pressed(&drag), [0; 0]);
+    }
+
+    #[test]
+    fn words_are_taken_in_every_script() {
+        for (text, at, selected) in
+            [("one two", 5, "two"), ("größer", 4, "größer"), ("a, b", 1, ","), ("", 0, ""), ("end", 3, "end")]
+        {
+            let (start, end) = word(text, at);
+            assert_eq!(&text[start..end], selected, "{text}");
+        }
+    }
+}

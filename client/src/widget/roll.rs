@@ -480,3 +480,81 @@ impl<'a, Message: 'a> From<Roll<'a, Message>> for Element<'a, Message> {
         Self::new(roll)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use iced::widget::space;
+
+    use super::*;
+
+    const HEIGHT: f32 = 100.0;
+
+    /// Rows of 50 pixels and where they come to lie, with a state that outlives them.
+    fn top(state: &mut State, keys: &[u64], around: (usize, usize), jump: Jump) -> f32 {
+        let rows = keys.iter().map(|key| (*key, Element::from(space())));
+        let around = Around { before: around.0, after: around.1 };
+        let roll: Roll<'_, ()> = Roll::new("roll", rows, around, jump, |_| (), |_| ());
+        let tops: Vec<f32> = (0_u8..).take(keys.len()).map(|at| 50.0 * f32::from(at)).collect();
+        let total = 50.0 * f32::from(u8::try_from(keys.len()).expect("they are few"));
+        roll.anchor(state, &tops, total, HEIGHT)
+    }
+
+    fn state() -> State {
+        State {
+            keys: Vec::new(),
+            anchor: Anchor::End,
+            jumped: 0,
+            wanted: 0.0,
+            told: None,
+            held: None,
+        }
+    }
+
+    #[test]
+    fn at_the_end_the_end_stays() {
+        let (mut state, jump) = (state(), Jump::default());
+        assert_eq!(top(&mut state, &[1, 2, 3], (0, 0), jump), -50.0);
+        assert_eq!(top(&mut state, &[1, 2, 3, 4], (0, 0), jump), -100.0);
+        assert_eq!(top(&mut state, &[9, 8, 1, 2, 3, 4], (0, 0), jump), -200.0);
+    }
+
+    #[test]
+    fn what_the_reader_looks_at_stays_whatever_comes_around_it() {
+        let (mut state, jump) = (state(), Jump::default());
+        state.wanted = -60.0;
+        assert_eq!(top(&mut state, &[TOP, 1, 2, 3, 4, 5], (0, 0), jump), -140.0);
+        let anchored = Anchor::Row(2, -40.0);
+        assert_eq!(state.anchor, anchored);
+        assert_eq!(top(&mut state, &[TOP, 1, 2, 3, 4, 5, 6, 7], (0, 0), jump), -140.0);
+        let older = top(&mut state, &[TOP, 9, 8, 1, 2, 3, 4, 5], (0, 0), jump);
+        assert_eq!((older, state.anchor), (-240.0, anchored));
+        assert_eq!(top(&mut state, &[2, 3, 4, 5], (4, 9), jump), -40.0);
+        state.wanted = 1e9;
+        assert_eq!(top(&mut state, &[2, 3, 4, 5], (4, 0), jump), -100.0);
+        assert_eq!(state.anchor, Anchor::End, "the end is reached");
+    }
+
+    #[test]
+    fn what_is_above_all_rows_is_no_place_to_stay() {
+        let (mut state, jump) = (state(), Jump::default());
+        state.wanted = -1e9;
+        assert_eq!(top(&mut state, &[TOP, 1, 2, 3], (0, 0), jump), 0.0);
+        assert_eq!(state.anchor, Anchor::Row(1, 50.0));
+        let older = top(&mut state, &[TOP, 9, 8, 1, 2, 3], (0, 0), jump);
+        assert_eq!(older, -100.0, "the reader still looks at 1");
+    }
+
+    #[test]
+    fn a_jump_waits_for_its_row_and_is_made_once() {
+        let mut state = state();
+        let jump = Jump { number: 1, to: Some(2) };
+        assert_eq!(top(&mut state, &[7, 8, 9], (0, 0), jump), -50.0);
+        let keys = [1, 2, 3, 4, 5];
+        assert_eq!(top(&mut state, &keys, (0, 4), jump), HEIGHT * JUMPED_TO - 50.0);
+        state.wanted = 60.0;
+        assert_eq!(top(&mut state, &keys, (0, 4), jump), -80.0);
+        assert_eq!(top(&mut state, &keys, (0, 4), jump), -80.0);
+        let to_end = Jump { number: 2, to: None };
+        assert_eq!(top(&mut state, &keys, (0, 0), to_end), -150.0);
+    }
+}

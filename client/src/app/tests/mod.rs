@@ -4,6 +4,8 @@ mod calls;
 mod chat;
 mod ending;
 mod entry;
+mod kept;
+mod reading;
 
 use client_link::api::{
     About, Command, ConnectionState, ContactStatus, ConversationStatus, ErrorCode, Event,

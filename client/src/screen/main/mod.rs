@@ -1,22 +1,22 @@
 //! The main screen: people beside a conversation, the privacy bar below.
 
-mod address;
+pub mod address;
 mod calls;
 mod composer;
 pub mod contacts;
 pub mod conversation;
-mod emoji;
+pub mod emoji;
 pub mod history;
 mod list;
 mod message;
-mod messages;
+pub mod messages;
 pub mod people;
 pub mod privacy;
-mod reader;
-mod roster;
-mod rows;
+pub mod reader;
+pub mod roster;
+pub mod rows;
 mod safety;
-mod search;
+pub mod search;
 mod standing;
 mod update;
 mod view;
@@ -146,6 +146,12 @@ impl Main {
     /// Returns who is shown.
     pub fn shown(&self) -> Option<&str> {
         self.shown.as_deref()
+    }
+
+    /// Returns how many messages of the conversation that is shown are loaded.
+    pub fn loaded(&self) -> usize {
+        let shown = self.shown.as_ref().and_then(|peer| self.conversations.get(peer));
+        shown.map_or(0, |conversation| conversation.messages.len())
     }
 
     /// Returns how many messages were not looked at, and calls not answered.

@@ -64,7 +64,8 @@ impl Main {
             Message::NoticeRead(number) => self.notices.retain(|notice| notice.number != number),
             Message::EscapePressed => return self.escape(engine),
             Message::SignOutPressed => {
-                self.signing_out |= engine.send(Command::SignOut).is_ok();
+                let is_out = self.signing_out;
+                self.signing_out = is_out || engine.send(Command::SignOut).is_ok();
             }
         }
         Action::None
