@@ -38,8 +38,8 @@ fn main() {
                     continue;
                 }
                 let theme = theme::theme(mode);
-                let mut screen = Screen::new(width, height, scale);
-                screen.lay_out(&mut scene(), &theme);
+                let (mut screen, mut stage) = (Screen::new(width, height, scale), scene());
+                screen.lay_out(&mut stage, &theme);
                 let (pixels, size) = screen.draw(&theme);
                 let file = dir.join(format!("{name}-{width}-{colours}.ppm"));
                 let picture = pixels.chunks_exact(4).flat_map(|it| [it[0], it[1], it[2]]);
@@ -118,7 +118,8 @@ fn search() -> Stage {
         peer: "bob".into(),
         cursor,
         is_ours,
-        text: "Yes, at eight. I bring what is left of the cake, and the book that you lent me".into(),
+        text: "Yes, at eight. I bring what is left of the cake, and the book that you lent me"
+            .into(),
         sent_ms: NOW_MS - 3_600_000 * cursor,
     };
     let hits = vec![hit(3, true), hit(20, false), hit(500, false)];

@@ -134,7 +134,10 @@ impl Window {
     /// Returns the commands that the engine was given, drafts apart.
     pub(crate) fn commands(&self) -> Vec<Command> {
         let commands = self.engine(Fake::commands);
-        commands.into_iter().filter(|it| !matches!(it, Command::Local(Local::Draft { .. }))).collect()
+        commands
+            .into_iter()
+            .filter(|it| !matches!(it, Command::Local(Local::Draft { .. })))
+            .collect()
     }
 
     /// Returns the drafts that the engine was given, and forgets all other commands.

@@ -453,8 +453,13 @@ mod tests {
     #[test]
     fn a_place_in_a_text_is_shown_with_what_stands_around_it() {
         let long = format!("{}Needle\nin hay", "x".repeat(50));
-        let cases =
-            [("one NEEDLE here", "needle"), (&long, "needle\nIN"), ("ÄÖ straße", "öS"), ("no", "zz"), ("Öß ", "öß")];
+        let cases = [
+            ("one NEEDLE here", "needle"),
+            (&long, "needle\nIN"),
+            ("ÄÖ straße", "öS"),
+            ("no", "zz"),
+            ("Öß ", "öß"),
+        ];
         assert_snapshot!(lines(cases, |(text, sought)| {
             let Around { before, found, after } = around(text, sought);
             format!("{before}[{found}]{after}")

@@ -24,22 +24,22 @@ use tokio::sync::mpsc;
 use wire::ids::MessageId;
 
 /// 2026-11-23 09:30 UTC, a Monday.
-pub const NOW_MS: u64 = 1_795_426_200_000;
+pub(crate) const NOW_MS: u64 = 1_795_426_200_000;
 
 /// The screen and the engine behind it.
-pub struct Stage {
-    pub main: Main,
-    pub here: Here,
+pub(crate) struct Stage {
+    pub(crate) main: Main,
+    pub(crate) here: Here,
     connection: Connection,
     commands: mpsc::Receiver<Command>,
     log: EventLog,
     /// What bob and ann wrote each other, the oldest first; a cursor is a place in it.
-    pub written: Vec<HistoryEntry>,
+    pub(crate) written: Vec<HistoryEntry>,
 }
 
 impl Stage {
     /// Has ann signed in, with bob among her contacts.
-    pub fn new(written: Vec<HistoryEntry>) -> Self {
+    pub(crate) fn new(written: Vec<HistoryEntry>) -> Self {
         let (send_commands, commands) = mpsc::channel(COMMANDS_MAX);
         let (_, events) = mpsc::channel(1);
         let connection = Connection::new(1, Engine { commands: send_commands, events });
@@ -55,18 +55,18 @@ impl Stage {
     }
 
     /// Now, by the clock of the stage.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now { unix_ms: NOW_MS, ..clock::now() }
     }
 
     /// Makes somebody a contact.
-    pub fn befriend(&mut self, peer: &str) {
+    pub(crate) fn befriend(&mut self, peer: &str) {
         let standing = Standing::Contact;
         self.tell(Event::Contact(ContactStatus { peer: peer.into(), standing, verified: false }));
     }
 
     /// Says that these conversations flow.
-    pub fn live(&mut self, peers: &[&str]) {
+    pub(crate) fn live(&mut self, peers: &[&str]) {
         let conversation = |peer: &&str| ConversationStatus {
             peer: (*peer).into(),
             live: true,
@@ -86,13 +86,13 @@ impl Stage {
     }
 
     /// Has the engine say something.
-    pub fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         let now = self.now();
         self.main.hear(event, &self.connection, now, &mut self.log);
     }
 
     /// Has something happen on the screen, and the engine answer for the history.
-    pub fn happen(&mut self, message: Message) -> Action {
+    pub(crate) fn happen(&mut self, message: Message) -> Action {
         let now = self.now();
         let action = self.main.update(message, &self.connection, now);
         while let Ok(command) = self.commands.try_recv() {
@@ -108,7 +108,7 @@ impl Stage {
     }
 
     /// Says something as somebody.
-    pub fn say(&mut self, peer: &str, number: u64, text: &str) {
+    pub(crate) fn say(&mut self, peer: &str, number: u64, text: &str) {
         let id = MessageId((1_000_000 + number).to_be_bytes());
         let sent_ms = NOW_MS - 60_000;
         self.tell(Event::Message { id, peer: peer.into(), text: text.into(), sent_ms, round: 9 });
@@ -116,7 +116,7 @@ impl Stage {
 }
 
 /// Makes a conversation of so many messages: some long, some with links, both write.
-pub fn written(count: u64) -> Vec<HistoryEntry> {
+pub(crate) fn written(count: u64) -> Vec<HistoryEntry> {
     let texts = [
         "Are you coming tonight?",
         "Yes, at eight. I bring what is left of the cake, and the book that you lent me in spring.",
@@ -142,7 +142,7 @@ pub fn written(count: u64) -> Vec<HistoryEntry> {
 }
 
 /// A window that is not there.
-pub struct Screen {
+pub(crate) struct Screen {
     renderer: Renderer,
     cache: Cache,
     size: Size,
@@ -151,7 +151,7 @@ pub struct Screen {
 
 impl Screen {
     /// Makes one of a size in logical pixels.
-    pub fn new(width: f32, height: f32, scale: f32) -> Self {
+    pub(crate) fn new(width: f32, height: f32, scale: f32) -> Self {
         let font = Font::with_name("Fira Sans");
         let renderer = <Renderer as Headless>::new(font, Pixels(16.0), None);
         let renderer = block_on(renderer).expect("it needs nothing");
@@ -159,7 +159,7 @@ impl Screen {
     }
 
     /// Lays the screen out until nothing moves, and records what is drawn.
-    pub fn lay_out(&mut self, stage: &mut Stage, theme: &Theme) {
+    pub(crate) fn lay_out(&mut self, stage: &mut Stage, theme: &Theme) {
         for _ in 0..10 {
             let cache = std::mem::take(&mut self.cache);
             let now = stage.now();
@@ -169,8 +169,7 @@ impl Screen {
             let (mut messages, cursor) = (Vec::new(), mouse::Cursor::Unavailable);
             let mut none = clipboard::Null;
             let events = [redraw];
-            let _ =
-                interface.update(&events, cursor, &mut self.renderer, &mut none, &mut messages);
+            let _ = interface.update(&events, cursor, &mut self.renderer, &mut none, &mut messages);
             let style = Style { text_color: theme.palette().text };
             interface.draw(&mut self.renderer, theme, &style, cursor);
             self.cache = interface.into_cache();
@@ -184,7 +183,7 @@ impl Screen {
     }
 
     /// Draws all that was recorded; returns the pixels, four bytes each, and their number in each direction.
-    pub fn draw(&mut self, theme: &Theme) -> (Vec<u8>, Size<u32>) {
+    pub(crate) fn draw(&mut self, theme: &Theme) -> (Vec<u8>, Size<u32>) {
         let pixels = |length: f32| (length * self.scale).round() as u32;
         let size = Size::new(pixels(self.size.width), pixels(self.size.height));
         let behind = theme.palette().background;

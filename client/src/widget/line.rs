@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 
 use iced::advanced::text::paragraph::Plain;
-use iced::advanced::text::{
-    Alignment, LineHeight, Renderer as _, Shaping, Text, Wrapping,
-};
+use iced::advanced::text::{Alignment, LineHeight, Renderer as _, Shaping, Text, Wrapping};
 use iced::advanced::widget::{Operation, Tree, tree};
 use iced::advanced::{Layout, Widget, layout, mouse, renderer};
 use iced::widget::text::Style;

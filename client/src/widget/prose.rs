@@ -4,13 +4,11 @@ use std::ops::Range;
 
 use iced::advanced::clipboard::Kind;
 use iced::advanced::graphics::text::cosmic_text::{Affinity, Cursor as Place};
+use iced::advanced::mouse::click::{Click, Kind as Clicks};
 use iced::advanced::text::paragraph::Plain;
-use iced::advanced::text::{
-    Alignment, LineHeight, Renderer as _, Shaping, Text, Wrapping,
-};
+use iced::advanced::text::{Alignment, LineHeight, Renderer as _, Shaping, Text, Wrapping};
 use iced::advanced::widget::{Operation, Tree, tree};
 use iced::advanced::{Clipboard, Layout, Renderer as _, Shell, Widget, layout, mouse, renderer};
-use iced::advanced::mouse::click::{Click, Kind as Clicks};
 use iced::{
     Color, Element, Event, Length, Pixels, Point, Rectangle, Renderer, Shrink, Size, Theme,
     keyboard,
@@ -397,9 +395,13 @@ mod tests {
 
     #[test]
     fn words_are_taken_in_every_script() {
-        for (text, at, selected) in
-            [("one two", 5, "two"), ("größer", 4, "größer"), ("a, b", 1, ","), ("", 0, ""), ("end", 3, "end")]
-        {
+        for (text, at, selected) in [
+            ("one two", 5, "two"),
+            ("größer", 4, "größer"),
+            ("a, b", 1, ","),
+            ("", 0, ""),
+            ("end", 3, "end"),
+        ] {
             let (start, end) = word(text, at);
             assert_eq!(&text[start..end], selected, "{text}");
         }

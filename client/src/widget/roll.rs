@@ -136,7 +136,8 @@ impl<'a, Message: 'a> Roll<'a, Message> {
         let top = (top - std::mem::take(&mut state.wanted)).min(0.0).max(end);
         let is_end = self.around.after == 0 && top <= end + 0.5;
         let seen = (0..tops.len()).filter(|at| top + *tops.get(at + 1).unwrap_or(&total) > 0.0);
-        let mut seen = seen.map(|at| (self.keys[at], top + tops[at])).filter(|(key, _)| *key != TOP);
+        let mut seen =
+            seen.map(|at| (self.keys[at], top + tops[at])).filter(|(key, _)| *key != TOP);
         state.anchor = match seen.next() {
             Some((key, top)) if !is_end => Anchor::Row(key, top),
             Some(_) | None => Anchor::End,
@@ -155,8 +156,7 @@ impl<'a, Message: 'a> Roll<'a, Message> {
         let (first, _) = rows.next()?;
         let last = rows.last().map_or(first, |(key, _)| key);
         let end = layout.children().last().map(|row| row.bounds())?;
-        let is_end =
-            self.around.after == 0 && end.y + end.height <= bounds.y + bounds.height + 0.5;
+        let is_end = self.around.after == 0 && end.y + end.height <= bounds.y + bounds.height + 0.5;
         Some(Seen { first: *first, last: *last, is_end })
     }
 

@@ -120,7 +120,8 @@ pub const OPEN: &str = "Open in the browser";
 /// A link leads to a group.
 pub const LINK_IIRS: &str = "This is the link of a group. Copy it and paste it where iirs asks for a link, if you trust whoever sent it.";
 /// A link is too long to be opened.
-pub const LINK_LONG: &str = "This link is longer than 2,048 bytes, so it is not opened. You can copy it.";
+pub const LINK_LONG: &str =
+    "This link is longer than 2,048 bytes, so it is not opened. You can copy it.";
 /// No browser opens a link.
 pub const NO_BROWSER: &str = "No browser could be started. Press the link again to copy it.";
 /// Looks for something in what was written.
@@ -128,7 +129,8 @@ pub const FIND: &str = "Search";
 /// In the field while everything is looked through.
 pub const FIND_IN_ALL: &str = "Search all conversations";
 /// What happens there.
-pub const FIND_HINT: &str = "Only this computer is searched. ↑ ↓ and Enter lead to what is found, Escape ends.";
+pub const FIND_HINT: &str =
+    "Only this computer is searched. ↑ ↓ and Enter lead to what is found, Escape ends.";
 /// Leads to the hit before, in time.
 pub const FIND_OLDER: &str = "Earlier";
 /// Leads to the hit after, in time.
@@ -136,7 +138,8 @@ pub const FIND_NEWER: &str = "Later";
 /// Nothing is found.
 pub const NOT_FOUND: &str = "Nothing found. Only what is kept on this computer is searched.";
 /// A hit's message is not there any more.
-pub const HIT_GONE: &str = "That message is not in the history any more, or lies too far back to be shown.";
+pub const HIT_GONE: &str =
+    "That message is not in the history any more, or lies too far back to be shown.";
 /// Above what can be done with a history.
 pub const MENU_HISTORY: &str = "What you wrote each other";
 /// Has a history forgotten when the program ends.
@@ -162,7 +165,8 @@ pub const DELETE_NEXT: &str = "Next";
 /// The yes to the second one.
 pub const DELETE_NOW: &str = "Delete for good";
 /// There are people, and no contacts.
-pub const NO_CONTACTS: &str = "You have no contacts yet. Choose a person and write: your first message calls them.";
+pub const NO_CONTACTS: &str =
+    "You have no contacts yet. Choose a person and write: your first message calls them.";
 /// So many messages are loaded that no more are.
 pub const LOADED_ENOUGH: &str = "Older messages are found by searching.";
 
@@ -200,6 +204,8 @@ pub const MORE: &str = "Show more";
 pub const INVISIBLE: &str = "(nothing that can be seen)";
 /// Shows what the privacy bar means.
 pub const MEANING: &str = "What this means";
+/// The same where there is little room.
+pub const MEANING_SHORT: &str = "?";
 /// Above that.
 pub const MEANING_TITLE: &str = "What is hidden, and what is not";
 /// What it means, by paragraphs.
@@ -227,7 +233,9 @@ pub const BUSY: &str =
 
 /// Beside a person to whom nothing was written.
 pub fn empty(peer: &str) -> String {
-    format!("What you write here, only you and {peer} can read. On the network you look the same either way.")
+    format!(
+        "What you write here, only you and {peer} can read. On the network you look the same either way."
+    )
 }
 
 /// Leads to the end of a conversation, with the number of messages that came there.
@@ -264,7 +272,9 @@ pub fn bytes(number: &str) -> String {
 
 /// Where a link leads.
 pub fn link_leads(host: &str) -> String {
-    format!("Open this link, which leads to {host}? Your browser goes there outside of iirs: that site and your network see that you do.")
+    format!(
+        "Open this link, which leads to {host}? Your browser goes there outside of iirs: that site and your network see that you do."
+    )
 }
 
 /// No emoji is called so.
@@ -311,7 +321,9 @@ pub fn ask_export(whose: &str, file: &str) -> String {
 
 /// Whether a history is to be deleted.
 pub fn ask_delete(whose: &str) -> String {
-    format!("Delete {whose} from this computer? Others keep what they have. What is not delivered yet stays until it is.")
+    format!(
+        "Delete {whose} from this computer? Others keep what they have. What is not delivered yet stays until it is."
+    )
 }
 
 /// And once more.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use client_link::api::{
-    Author, Command, Event, ExportFormat, Hit, HistoryEntry, Local, LocalEvent, MessageState,
+    Author, Command, Event, ExportFormat, HistoryEntry, Hit, Local, LocalEvent, MessageState,
 };
 use iced::keyboard::Modifiers;
 use iced::keyboard::key::Named;

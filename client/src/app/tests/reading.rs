@@ -166,17 +166,24 @@ fn a_narrow_window_shows_the_list_or_a_conversation() {
         window.resize(width, height);
         assert!(window.fits("search") && window.fits("person-bob") && !window.has("composer"));
         window.click("person-bob");
-        for id in ["composer", "send", "safety-number", "menu", "close", "meaning"] {
+        for id in ["composer", "send", "menu", "close", "meaning"] {
             assert!(window.fits(id), "{id} at {width} x {height}");
         }
-        assert!(!window.has("search"));
+        assert!(!window.has("search") && !window.has("safety-number"));
+        window.click("menu");
+        for id in ["composer", "send", "menu", "close", "meaning", "safety-number"] {
+            assert!(window.fits(id), "{id} under the menu at {width} x {height}");
+        }
+        window.click("menu");
         window.click("close");
     }
     window.resize(620.0, 420.0);
     window.click("person-bob");
-    for id in ["composer", "send", "safety-number", "menu", "close", "search"] {
+    for id in ["composer", "send", "menu", "close", "search"] {
         assert!(window.fits(id), "{id} beside the list");
     }
+    window.resize(900.0, 420.0);
+    assert!(window.fits("safety-number") && window.fits("close"));
 }
 
 #[test]

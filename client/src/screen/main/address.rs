@@ -79,14 +79,20 @@ fn next(text: &str, from: usize) -> Option<usize> {
         before.is_none_or(|it| !it.is_alphanumeric() && it != '/' && it != '.' && it != '@')
     };
     let candidates = text.as_bytes().iter().enumerate().skip(from);
-    let letters = candidates.filter(|(_, byte)| matches!(byte, b'h' | b'H' | b'i' | b'I' | b'w' | b'W'));
+    let letters =
+        candidates.filter(|(_, byte)| matches!(byte, b'h' | b'H' | b'i' | b'I' | b'w' | b'W'));
     letters.map(|(at, _)| at).find(|at| begins(*at) && is_free(*at))
 }
 
 /// Returns how long a link is: up to a space or what never stands in one, without punctuation at its end.
 fn length(text: &str) -> usize {
     let ends = |it: char| {
-        it.is_whitespace() || it.is_control() || matches!(it, '<' | '>' | '"' | '`' | '\\' | '^' | '{' | '}' | '|' | char::REPLACEMENT_CHARACTER)
+        it.is_whitespace()
+            || it.is_control()
+            || matches!(
+                it,
+                '<' | '>' | '"' | '`' | '\\' | '^' | '{' | '}' | '|' | char::REPLACEMENT_CHARACTER
+            )
     };
     let mut link = &text[..text.find(ends).unwrap_or(text.len())];
     loop {
@@ -201,7 +207,12 @@ fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'!'..=b'~' if !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') => {
+            b'!'..=b'~'
+                if !matches!(
+                    byte,
+                    b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+                ) =>
+            {
                 escaped.push(char::from(byte));
             }
             _ => escaped.push_str(&format!("%{byte:02X}")),
@@ -235,7 +246,7 @@ impl Address {
         let open = self.is_opened().then_some(Message::Link(Way::Open));
         let open = widget::primary("link-open", words::OPEN, open);
         let ways = row![cancel, copy, open].spacing(space::SMALL).wrap();
-        let shown = container(widget::scroll(shown)).max_height(160.0);
+        let ways = ways.vertical_spacing(space::SMALL);
         let content = column![why, shown, ways].spacing(space::SMALL);
         container(content).padding(space::INNER).width(Fill).style(theme::panel).into()
     }
@@ -257,12 +268,18 @@ mod tests {
     fn links_are_found_without_what_stands_around_them() {
         for (text, found) in [
             ("see https://example.org/a?b=c#d.", vec!["https://example.org/a?b=c#d"]),
-            ("(http://example.org/x_(y)), or www.example.org!", vec!["http://example.org/x_(y)", "www.example.org"]),
+            (
+                "(http://example.org/x_(y)), or www.example.org!",
+                vec!["http://example.org/x_(y)", "www.example.org"],
+            ),
             ("iirs://chat.example.org:4433/#abc", vec!["iirs://chat.example.org:4433/#abc"]),
             ("HTTPS://EXAMPLE.ORG", vec!["HTTPS://EXAMPLE.ORG"]),
             ("awww.example.org xhttps://a.b user@www.example.org", vec![]),
             ("https:// https://. www. www", vec![]),
-            ("<https://example.org>\nhttps://b.example", vec!["https://example.org", "https://b.example"]),
+            (
+                "<https://example.org>\nhttps://b.example",
+                vec!["https://example.org", "https://b.example"],
+            ),
             ("javascript:alert(1) file:///etc/passwd", vec![]),
             ("https://example.org/日本", vec!["https://example.org/日本"]),
         ] {

@@ -32,6 +32,9 @@ pub const KEEP_EVERY: Duration = Duration::from_millis(500);
 /// Most lines that are pasted at once: what that costs grows with the square.
 const PASTED_LINES_MAX: usize = 1000;
 
+/// Highest panel of emoji, in pixels.
+const EMOJI_HEIGHT: f32 = 270.0;
+
 /// Lowest field for a draft that is as high as it likes, in pixels.
 const HEIGHT_MIN: f32 = 96.0;
 
@@ -65,7 +68,8 @@ impl Main {
 
     /// Tells whether a draft changed that was not told to the engine since.
     pub fn has_loose_drafts(&self) -> bool {
-        self.conversations.values().any(|it| it.kept.is_loose)
+        let fits = |it: &Conversation| it.draft.text().len() <= DRAFT_MAX;
+        self.conversations.values().any(|it| it.kept.is_loose && fits(it))
     }
 
     /// Has the engine keep every draft now: the window closes, or is locked.
@@ -94,6 +98,10 @@ impl Main {
         }
         let text = conversation.draft.text();
         let text = if text.trim().is_empty() { String::new() } else { text };
+        if text.len() > DRAFT_MAX {
+            // it goes with the window, which says so
+            return;
+        }
         let draft = Command::Local(Local::Draft { peer: peer.to_owned(), text });
         let is_loose = engine.send(draft).is_err();
         self.conversation(peer).kept = Kept { told_at: Some(now.at), is_loose };
@@ -203,19 +211,16 @@ impl Main {
             (Pick::Move(by), Some(panel)) => panel.step(by),
             (Pick::Typed(letter), Some(panel)) => panel.typed(letter),
             (Pick::Erased, Some(panel)) => panel.erased(),
-            (Pick::Toggle | Pick::Move(_) | Pick::Take(_) | Pick::Typed(_) | Pick::Erased, None) => {
-            }
+            (
+                Pick::Toggle | Pick::Move(_) | Pick::Take(_) | Pick::Typed(_) | Pick::Erased,
+                None,
+            ) => {}
         }
         Action::None
     }
 
     /// Writes the emoji of a place, or the one that is chosen, where the cursor is.
-    fn pick_emoji(
-        &mut self,
-        at: Option<usize>,
-        engine: &Connection,
-        now: Now,
-    ) -> Action {
+    fn pick_emoji(&mut self, at: Option<usize>, engine: &Connection, now: Now) -> Action {
         let Some(panel) = self.emoji.take() else { return Action::None };
         let emoji = at.map_or_else(|| panel.chosen(), |at| panel.at(at));
         if let Some(emoji) = emoji {
@@ -256,7 +261,7 @@ impl Main {
             words if words.is_empty() => words::KEYS_HINT.to_owned(),
             words => words,
         };
-        let panel = self.emoji.as_ref().map(Emoji::view);
+        let panel = self.emoji.as_ref().map(|panel| panel.view(EMOJI_HEIGHT.min(0.4 * height)));
         let field = field.spacing(space::TIGHT).align_y(Center);
         let below = column![field, widget::hint(hint)].spacing(space::TIGHT);
         column![].push(panel).push(container(below).padding(space::INNER)).into()

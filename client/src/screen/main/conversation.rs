@@ -293,9 +293,7 @@ impl Conversation {
     /// Its history is gone: what is loaded goes too, except what is under way.
     pub fn deleted(&mut self) {
         self.messages.retain(|shown| match &shown.by {
-            By::Us { progress, .. } => {
-                progress.waits() || matches!(progress, Progress::Refused(_))
-            }
+            By::Us { progress, .. } => progress.waits() || matches!(progress, Progress::Refused(_)),
             By::Peer { .. } => false,
         });
         self.older = Older::All;

@@ -127,8 +127,8 @@ impl Emoji {
         self.at = 0;
     }
 
-    /// Shows it.
-    pub fn view<'a>(&self) -> Element<'a, Message> {
+    /// Shows it, so high at most; what is more scrolls.
+    pub fn view<'a>(&self, height: f32) -> Element<'a, Message> {
         let found = self.found();
         let place = |(at, emoji): (usize, &&'static str)| {
             let emoji = container(text(*emoji).size(20.0)).center(PLACE);
@@ -149,7 +149,12 @@ impl Emoji {
         };
         let panel = column![text(hint).size(size::SMALL).style(theme::faint), rows];
         let panel = widget::scroll(panel.spacing(space::TIGHT));
-        container(panel).padding(space::SMALL).width(Fill).max_height(260.0).style(theme::panel).into()
+        container(panel)
+            .padding(space::SMALL)
+            .width(Fill)
+            .max_height(height)
+            .style(theme::panel)
+            .into()
     }
 }
 

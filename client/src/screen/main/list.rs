@@ -69,9 +69,9 @@ impl Main {
         let others: Vec<_> = self.others().map(|it| self.person(it, picked, here)).collect();
         let mut list = Column::new().spacing(2).width(Fill);
         let no_contacts = no_contacts && !others.is_empty();
-        list = list.push(no_contacts.then(|| {
-            container(widget::hint(words::NO_CONTACTS)).padding(space::SMALL)
-        }));
+        list = list.push(
+            no_contacts.then(|| container(widget::hint(words::NO_CONTACTS)).padding(space::SMALL)),
+        );
         for (words, rows) in
             [(words::CALLS, calls), (words::CONTACTS, known), (words::EVERYONE, others)]
         {
@@ -132,9 +132,8 @@ impl Main {
         let tag = self.tag(name).map(|(words, style)| text(words).size(size::SMALL).style(style));
         let last = conversation.filter(|_| self.is_known(name)).and_then(|it| it.messages.last());
         let when = conversation.filter(|_| last.is_some()).and_then(|it| it.active_ms);
-        let when = when.map(|at| {
-            text(present::lately(at, here)).size(size::SMALL).style(theme::faint)
-        });
+        let when =
+            when.map(|at| text(present::lately(at, here)).size(size::SMALL).style(theme::faint));
         let first = row![Line::new(name, size::BODY)].push(tag).push(when).align_y(Center);
         let said = last.map(|last| Line::new(present::one_line(&last.text), size::SMALL));
         let said = said.map(|said| row![said.style(theme::faint)]);

@@ -6,10 +6,10 @@ use iced::widget::{
 };
 use iced::{Bottom, Center, Element, Fill, Right};
 
+use super::address::{self, Way};
 use super::contacts::Bond;
 use super::conversation::{By, Conversation, Older, Shown};
 use super::rows::{self, Row};
-use super::address::{self, Way};
 use super::{Main, Message};
 use crate::present::{self, Excerpt, Here, Progress, WaitsFor};
 use crate::theme::{self, size, space};
@@ -64,8 +64,7 @@ impl Main {
             | Bond::Blocked => WaitsFor::Rounds,
         };
         let width = width.min(COLUMN_WIDTH) - 2.0 * space::WIDE - BESIDE;
-        let around =
-            Around { peer, conversation, waits_for, here, width: width.min(BUBBLE_WIDTH) };
+        let around = Around { peer, conversation, waits_for, here, width: width.min(BUBBLE_WIDTH) };
         let slice = conversation.reader.slice(&conversation.messages);
         let top = (slice.start == 0).then(|| older(conversation)).flatten();
         let top = top.map(|top| (TOP, top));
@@ -139,17 +138,18 @@ impl<'a> Around<'a> {
         let message = if is_chosen { message.into() } else { hover(message, beside) };
         let lines = column![].push(day.map(divider)).push(unread.map(unread_divider));
         let gap = if begins { space::SMALL } else { GROUPED };
-        let row = column![lines, blank().height(gap), message].max_width(COLUMN_WIDTH);
-        center_x(container(row).padding([0.0, space::WIDE])).into()
+        let row = column![lines, blank().height(gap), message].width(Fill);
+        center_x(container(row).padding([0.0, space::WIDE]).max_width(COLUMN_WIDTH)).into()
     }
 
     fn bubble(&self, shown: &'a Shown, is_marked: bool) -> Element<'a, Message> {
         let Excerpt { text: excerpt, more } = present::excerpt(&shown.text, shown.steps);
         let links = address::find(&excerpt);
         let number = shown.number;
-        let body = Prose::new(excerpt, links, move |link| Message::Link(Way::Pressed(number, link)));
-        let more =
-            more.then(|| widget::secondary("more", words::MORE, Some(Message::MorePressed(number))));
+        let body =
+            Prose::new(excerpt, links, move |link| Message::Link(Way::Pressed(number, link)));
+        let more = more
+            .then(|| widget::secondary("more", words::MORE, Some(Message::MorePressed(number))));
         let body = column![Element::from(body)].push(more).spacing(space::SMALL);
         let is_ours = matches!(shown.by, By::Us { .. });
         let bubble = container(body).padding([space::SMALL, space::INNER]);

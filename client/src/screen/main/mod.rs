@@ -17,15 +17,13 @@ pub mod roster;
 pub mod rows;
 mod safety;
 pub mod search;
-mod standing;
+pub mod standing;
 mod update;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use client_link::api::{
-    About, Command, ConversationStatus, ErrorCode, Event, MessageState,
-};
+use client_link::api::{About, Command, ConversationStatus, ErrorCode, Event, MessageState};
 use iced::widget::text_editor;
 use iced::widget::text_editor::Edit;
 use rand_core::{OsRng, RngCore};

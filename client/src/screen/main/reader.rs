@@ -104,7 +104,11 @@ impl Reader {
         let end = (last + BEYOND).min(count);
         // the end of a window that is higher than all of them counts
         let is_end = seen.is_none_or(|(_, _, is_end)| is_end);
-        if is_end { start.max(end.saturating_sub(ROWS_MAX))..end } else { start..end.min(start + ROWS_MAX) }
+        if is_end {
+            start.max(end.saturating_sub(ROWS_MAX))..end
+        } else {
+            start..end.min(start + ROWS_MAX)
+        }
     }
 
     /// Returns how many messages are not made into rows.

@@ -37,8 +37,7 @@ pub fn rows<'a>(
     };
     let begins = move |at: usize| -> (Option<String>, Option<Divider>, bool) {
         let (shown, before) = (&messages[at], at.checked_sub(1).map(|at| &messages[at]));
-        let is_day =
-            !before.is_some_and(|it| present::is_one_day(it.sent_ms, shown.sent_ms, here));
+        let is_day = !before.is_some_and(|it| present::is_one_day(it.sent_ms, shown.sent_ms, here));
         let day = is_day.then(|| present::day(shown.sent_ms, here));
         let divider = is_divided(shown);
         let goes_on = before.is_some_and(|before| is_grouped(before, shown));
@@ -100,8 +99,7 @@ mod tests {
             let (side, state) = match &row.shown.by {
                 By::Peer { .. } => ("<", String::new()),
                 By::Us { progress, .. } => {
-                    let words =
-                        present::progress(progress, row.ahead, present::WaitsFor::Rounds);
+                    let words = present::progress(progress, row.ahead, present::WaitsFor::Rounds);
                     (">", format!(" · {words}"))
                 }
             };

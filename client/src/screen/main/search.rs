@@ -2,7 +2,7 @@
 
 use client_link::api::{Command, Hit, Local, LocalEvent, SEARCH_MAX};
 use iced::widget::{Column, button, column, container, rich_text, row, span, text};
-use iced::{Center, Element, Fill, font};
+use iced::{Center, Element, Fill};
 
 use super::conversation::{By, Conversation, Older, Shown};
 use super::safety::Safety;
@@ -119,7 +119,9 @@ impl Search {
             None => words::FIND_IN_ALL.into(),
         };
         let field = widget::input(FIND, &scope, &self.text);
-        let field = field.on_input(|text| Message::Find(Find::Typed(text))).on_submit(Message::Find(Find::Submit));
+        let field = field
+            .on_input(|text| Message::Find(Find::Typed(text)))
+            .on_submit(Message::Find(Find::Submit));
         let has = (!self.found.is_empty()).then_some(());
         let step = |back| has.map(|()| Message::Stepped { back });
         let older = widget::quiet("find-older", words::FIND_OLDER, step(false));
@@ -156,10 +158,9 @@ impl Search {
         };
         let whose = text(whose).size(size::SMALL).wrapping(text::Wrapping::WordOrGlyph);
         let day = text(present::time(hit.sent_ms, here)).size(size::SMALL).style(theme::faint);
-        let bold = iced::Font { weight: font::Weight::Bold, ..iced::Font::with_name("Fira Sans") };
         let excerpt = rich_text![
             span(&*around.before),
-            span(&*around.found).font(bold).underline(true),
+            span(&*around.found).underline(true),
             span(&*around.after)
         ];
         let excerpt = excerpt.size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
@@ -208,7 +209,8 @@ impl Main {
         self.searches += 1;
         let number = self.searches;
         let sought = text.trim().to_owned();
-        *search = Search { number, text, is_done: sought.is_empty(), ..Search::new(search.peer.take()) };
+        *search =
+            Search { number, text, is_done: sought.is_empty(), ..Search::new(search.peer.take()) };
         let peer = search.peer.clone();
         let command = match sought.is_empty() {
             true => Local::StopSearch,
@@ -300,9 +302,7 @@ impl Main {
 fn place(conversation: &Conversation, hit: &Hit) -> Option<u64> {
     let is_it = |shown: &&Shown| match shown.cursor {
         Some(cursor) => cursor == hit.cursor,
-        None => {
-            matches!(shown.by, By::Us { .. }) == hit.is_ours && shown.text == hit.text
-        }
+        None => matches!(shown.by, By::Us { .. }) == hit.is_ours && shown.text == hit.text,
     };
     let has_place = |shown: &&Shown| shown.cursor == Some(hit.cursor);
     let messages = || conversation.messages.iter().rev();

@@ -39,35 +39,58 @@ impl Main {
         &'a self,
         peer: &'a str,
         conversation: &'a Conversation,
-        is_alone: bool,
+        room: Room,
     ) -> Element<'a, Message> {
         let bond = self.bond(peer);
         let name = text(peer).size(size::LARGE).wrapping(text::Wrapping::WordOrGlyph);
         let verified = (self.mark(peer) == Mark::Verified)
             .then(|| text(words::TAG_VERIFIED).size(size::SMALL).style(theme::good));
-        let has_number = conversation.safety.is_hidden() && bond != Bond::KeyChanged;
-        let safety = has_number.then_some(Message::SafetyNumberPressed);
-        let safety = widget::quiet("safety-number", words::SAFETY_NUMBER, safety);
-        let has_menu = matches!(bond, Bond::Stranger | Bond::Calling | Bond::Contact);
+        let has_menu = has_menu(bond);
         let menu = has_menu.then(|| widget::quiet("menu", words::MENU, Some(Message::MenuPressed)));
-        let close = if is_alone { words::TO_LIST } else { words::CLOSE };
+        let close = if room == Room::Alone { words::TO_LIST } else { words::CLOSE };
         let close = widget::quiet("close", close, Some(Message::ClosePressed));
-        let disc = widget::disc::disc(peer);
         let state = self.state(peer, bond, conversation).size(size::SMALL);
         let forgets = self.is_forgotten(peer).then(|| widget::hint(words::FORGETS));
         let says = column![state].push(forgets);
-        let top = if is_alone {
-            let name = row![close, container(name).width(Fill)].push(verified);
-            let ways = row![safety].push(menu).wrap();
-            column![name.spacing(space::SMALL).align_y(Center), says, ways]
-        } else {
-            let name = row![name].push(verified).spacing(space::SMALL).align_y(Center);
-            let name = column![name, says].width(Fill);
-            let ways = row![safety].push(menu).push(close).spacing(space::TIGHT);
-            column![row![disc, name, ways].spacing(space::INNER).align_y(Center)]
+        let safety = || self.safety_way(bond, conversation, true);
+        let head = match room {
+            Room::Wide => {
+                let name = row![name].push(verified).spacing(space::SMALL).align_y(Center);
+                let name = column![name, says].width(Fill);
+                let ways = row![safety()].push(menu).push(close).spacing(space::TIGHT);
+                column![
+                    row![widget::disc::disc(peer), name, ways]
+                        .spacing(space::INNER)
+                        .align_y(Center)
+                ]
+            }
+            Room::Narrow | Room::Alone => {
+                let name = container(name).width(Fill);
+                let other = if has_menu { menu } else { Some(safety()) };
+                let (before, behind) = match room {
+                    Room::Alone => (Some(close), None),
+                    Room::Narrow | Room::Wide => (None, Some(close)),
+                };
+                let top = row![].push(before).push(name).push(verified).push(other).push(behind);
+                column![top.spacing(space::TIGHT).align_y(Center), says]
+            }
         };
-        let menu = (has_menu && self.shows_menu).then(|| self.menu(peer));
-        top.push(menu).spacing(space::TIGHT).padding([space::SMALL, space::INNER]).into()
+        head.spacing(space::TIGHT).padding([space::SMALL, space::INNER]).into()
+    }
+
+    /// Leads to the safety number.
+    fn safety_way<'a>(
+        &self,
+        bond: Bond,
+        conversation: &Conversation,
+        is_quiet: bool,
+    ) -> Element<'a, Message> {
+        let has_number = conversation.safety.is_hidden() && bond != Bond::KeyChanged;
+        let safety = has_number.then_some(Message::SafetyNumberPressed);
+        match is_quiet {
+            true => widget::quiet("safety-number", words::SAFETY_NUMBER, safety),
+            false => widget::secondary("safety-number", words::SAFETY_NUMBER, safety),
+        }
     }
 
     /// What has to be read or decided before anything is written, if anything has.
@@ -142,8 +165,17 @@ impl Main {
         text(words).style(theme::faint)
     }
 
-    /// What else can be done.
-    fn menu<'a>(&self, peer: &str) -> Element<'a, Message> {
+    /// What else can be done, while that is shown.
+    pub(super) fn menu<'a>(
+        &self,
+        peer: &str,
+        conversation: &Conversation,
+        room: Room,
+    ) -> Option<Element<'a, Message>> {
+        let bond = self.bond(peer);
+        if !self.shows_menu || !has_menu(bond) {
+            return None;
+        }
         let way = |id, words, pressed| widget::secondary(id, words, Some(pressed));
         let ask = |id, words, ask| way(id, words, Message::AskPressed(ask));
         let deed = |id, words, deed| way(id, words, Message::HistoryPressed(deed));
@@ -158,24 +190,35 @@ impl Main {
             deed("delete-history", words::DELETE, Deed::Delete),
         ];
         let of_person = if self.contacts.has(peer) {
-            row![
-                ask("forget", words::FORGET, Ask::Forget),
-                ask("block", words::BLOCK, Ask::Block)
-            ]
+            row![ask("forget", words::FORGET, Ask::Forget), ask("block", words::BLOCK, Ask::Block)]
         } else {
             let block = Message::BlockPressed(peer.to_owned());
             row![way("block", words::BLOCK, block)]
         };
+        let safety = (room != Room::Wide).then(|| self.safety_way(bond, conversation, false));
+        let of_person = row![].push(safety).push(of_person.spacing(space::SMALL));
+        let of_person = of_person.spacing(space::SMALL).wrap().vertical_spacing(space::SMALL);
         let of_history = Row::with_children(of_history).spacing(space::SMALL).wrap();
-        column![
-            of_person.spacing(space::SMALL).wrap(),
-            widget::hint(words::MENU_HISTORY),
-            of_history.vertical_spacing(space::SMALL),
-        ]
-        .spacing(space::SMALL)
-        .width(Fill)
-        .into()
+        let of_history = of_history.vertical_spacing(space::SMALL);
+        let menu = column![of_person, widget::hint(words::MENU_HISTORY), of_history];
+        let menu = menu.spacing(space::SMALL).padding(space::INNER).width(Fill);
+        Some(container(menu).width(Fill).style(theme::panel).into())
     }
+}
+
+/// How much room a conversation has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// All of it in lines.
+    Wide,
+    /// Little, beside the list.
+    Narrow,
+    /// Little, in place of the list.
+    Alone,
+}
+
+fn has_menu(bond: Bond) -> bool {
+    matches!(bond, Bond::Stranger | Bond::Calling | Bond::Contact)
 }
 
 /// What is asked before it is done, with no on the left and yes on the right: the second press of two on what led here

@@ -7,6 +7,7 @@ use super::conversation::Conversation;
 use super::messages::COLUMN_WIDTH;
 use super::privacy::{self, Cover};
 use super::safety::Safety;
+use super::standing::Room;
 use super::{Main, Message, Notice};
 use crate::clock::Now;
 use crate::present::Here;
@@ -19,6 +20,12 @@ const NOTICES_SHOWN: usize = 3;
 
 /// Narrowest window that has room for the list beside a conversation, in pixels.
 const WIDE_MIN: f32 = 620.0;
+
+/// Narrowest conversation that has its head in one line, in pixels.
+const ROOM_MIN: f32 = 560.0;
+
+/// Most that what lies on top takes of the height.
+const ON_TOP: f32 = 0.45;
 
 /// Width of the list of people, in pixels, in windows that are wide and very wide.
 const LIST_WIDTH: f32 = 280.0;
@@ -38,15 +45,16 @@ impl Main {
         let is_wide = size.width >= WIDE_MIN;
         let list_width = if size.width < VERY_WIDE_MIN { LIST_WIDTH } else { LIST_WIDTH_WIDE };
         let rest = Size { width: size.width - list_width - 1.0, ..size };
+        let room = if rest.width < ROOM_MIN { Room::Narrow } else { Room::Wide };
         let middle: Element<'_, Message> = match (shown, is_wide) {
             (Some((peer, conversation)), false) => {
-                self.conversation_view(peer, conversation, here, size, true)
+                self.conversation_view(peer, conversation, here, size, Room::Alone)
             }
             (None, false) if self.search.is_some() => self.nobody(here),
             (None, false) => container(self.list(here)).width(Fill).into(),
             (shown, true) => {
                 let conversation = match shown {
-                    Some((peer, it)) => self.conversation_view(peer, it, here, rest, false),
+                    Some((peer, it)) => self.conversation_view(peer, it, here, rest, room),
                     None => self.nobody(here),
                 };
                 let upright = container(blank().width(1).height(Fill)).style(theme::line);
@@ -63,7 +71,9 @@ impl Main {
             container(more).padding(space::SMALL).width(Fill).style(theme::banner)
         });
         let top = Column::new().push(banner).extend(notices).push(hidden);
+        let top = container(widget::scroll(top)).max_height(ON_TOP * size.height);
         let meaning = self.shows_meaning.then(privacy::meaning);
+        let meaning = meaning.map(|it| container(it).max_height(ON_TOP * size.height));
         let bar = self.privacy_bar(now, is_wide);
         column![top, middle, widget::rule()].push(meaning).push(bar).into()
     }
@@ -95,7 +105,7 @@ impl Main {
         conversation: &'a Conversation,
         here: &'a Here,
         size: Size,
-        is_alone: bool,
+        room: Room,
     ) -> Element<'a, Message> {
         let middle = match (&self.search, &conversation.safety) {
             (Some(search), _) if search.shows_hits() => search.hits(&self.user, here),
@@ -104,7 +114,8 @@ impl Main {
                 self.messages(peer, conversation, here, size.width)
             }
         };
-        let head = self.head(peer, conversation, is_alone);
+        let head = self.head(peer, conversation, room);
+        let menu = self.menu(peer, conversation, room);
         let find = self.search.as_ref().map(|search| search.bar());
         let strip = match &self.prompt {
             Some(address) => Some(address.view()),
@@ -113,7 +124,9 @@ impl Main {
         let export = self.export_progress();
         let composer = self.composer(peer, conversation, size.height);
         let composer = container(container(composer).max_width(COLUMN_WIDTH)).center_x(Fill);
-        let top = column![head, widget::rule()].push(find).push(export).push(strip);
+        let on_top = column![].push(menu).push(export).push(strip);
+        let on_top = container(widget::scroll(on_top)).max_height(ON_TOP * size.height);
+        let top = column![head, widget::rule()].push(find).push(on_top);
         column![top, container(middle).height(Fill), composer].into()
     }
 
@@ -136,11 +149,14 @@ impl Main {
             Cover::Good => theme::good,
         });
         let details = text(words.details.join("  ·  ")).size(size::SMALL).style(theme::faint);
-        let words: Element<'_, Message> = match is_wide {
-            true => row![cover, container(details).width(Fill)].spacing(space::INNER).into(),
-            false => column![cover, details].into(),
+        let (words, meaning): (Element<'_, Message>, _) = match is_wide {
+            true => {
+                let details = container(details).width(Fill);
+                (row![cover, details].spacing(space::INNER).into(), words::MEANING)
+            }
+            false => (column![cover, details].into(), words::MEANING_SHORT),
         };
-        let meaning = widget::quiet("meaning", words::MEANING, Some(Message::MeaningPressed));
+        let meaning = widget::quiet("meaning", meaning, Some(Message::MeaningPressed));
         let bar = row![container(words).width(Fill), meaning];
         let bar = bar.spacing(space::INNER).align_y(Center);
         container(bar).padding([space::TIGHT, space::INNER]).width(Fill).style(theme::panel).into()
