@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use client_link::api::{COMMANDS_MAX, Command, Event, Options};
+use client_link::api::{COMMANDS_MAX, Command, Event, Local, Options};
 use client_link::engine::Engine;
 use client_link::profile::Profile;
 use iced::futures::{FutureExt as _, StreamExt as _};
@@ -165,9 +165,34 @@ impl Window {
         self.update(Message::Told(number, vec![event]));
     }
 
-    /// Returns the commands that the engine was given.
+    /// Returns the commands that the engine was given, drafts apart.
     pub(crate) fn commands(&self) -> Vec<Command> {
-        self.engine(Fake::commands)
+        let commands = self.engine(Fake::commands);
+        commands
+            .into_iter()
+            .filter(|it| !matches!(it, Command::Local(Local::Draft { .. })))
+            .collect()
+    }
+
+    /// Returns the drafts that the engine was given, and forgets all other commands.
+    pub(crate) fn drafts(&self) -> Vec<(String, String)> {
+        let commands = self.engine(Fake::commands).into_iter();
+        let draft = |command| match command {
+            Command::Local(Local::Draft { peer, text }) => Some((peer, text)),
+            _ => None,
+        };
+        commands.filter_map(draft).collect()
+    }
+
+    /// Gives the window another size.
+    pub(crate) fn resize(&mut self, width: f32, height: f32) {
+        self.size = Size::new(width, height);
+    }
+
+    /// Tells whether something can be seen, and nothing of it lies outside of the window.
+    pub(crate) fn fits(&self, id: &str) -> bool {
+        let found = self.simulator().find(iced::widget::selector::id(id.to_owned()));
+        found.is_ok_and(|it| it.visible_bounds() == Some(it.bounds()))
     }
 
     /// Returns what the desktop was told since the last time; nothing where it was to take that away.

@@ -78,7 +78,7 @@ const NO_WINDOW: &str = "the window does not open, or broke; see that DISPLAY or
 const SIZE: (u16, u16) = (980, 700);
 
 /// Smallest size, in pixels.
-const SIZE_MIN: Size = Size::new(560.0, 420.0);
+const SIZE_MIN: Size = Size::new(320.0, 400.0);
 
 /// Runs the whole program, from arguments to exit code: 0 closed or another window shown, 1 something failed, 2 usage.
 pub fn main(stretching: Stretching) -> ExitCode {

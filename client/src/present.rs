@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use client_link::api::MessageState;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use wire::size::{MESSAGE_ID, PEER_PAYLOAD, TEXT_MAX};
 
 use crate::words::main as words;
@@ -116,14 +116,67 @@ fn is_seen(character: char) -> bool {
     !is_joint && !character.is_whitespace()
 }
 
+/// Shows a text in one line, as much of it as a row may take.
+pub fn one_line(text: &str) -> String {
+    affordable(text, ROW).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Cost of what is shown of a text in a row, in ASCII characters.
+const ROW: usize = 120;
+
+/// Shows the beginning of a text that may be laid out for a cost.
+fn affordable(text: &str, most: usize) -> String {
+    let spent = text.chars().scan(0, |spent, it| {
+        *spent += cost(it);
+        (*spent <= most).then_some(it)
+    });
+    spent.map(visible).collect()
+}
+
+/// What stands around the place of a text that was looked for, in one line.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Around {
+    /// Some of what is before it.
+    pub before: String,
+    /// What was looked for, as it is written there.
+    pub found: String,
+    /// What is behind it.
+    pub after: String,
+}
+
+/// Characters before the place that are shown.
+const BEFORE_MAX: usize = 30;
+
+/// Shows what stands around the first place where something is written, whatever its case; the beginning if it is not.
+pub fn around(text: &str, sought: &str) -> Around {
+    let sought: Vec<char> = sought.chars().flat_map(char::to_lowercase).collect();
+    let ends = |start: usize| {
+        let mut left = &sought[..];
+        for (at, character) in text[start..].char_indices() {
+            if left.is_empty() {
+                return Some(start + at);
+            }
+            for lower in character.to_lowercase() {
+                left = left.strip_prefix(&[lower])?;
+            }
+        }
+        left.is_empty().then_some(text.len())
+    };
+    let place = text.char_indices().find_map(|(start, _)| Some((start, ends(start)?)));
+    let (start, end) = place.filter(|_| !sought.is_empty()).unwrap_or((0, 0));
+    let from = text[..start].char_indices().rev().nth(BEFORE_MAX).map(|(at, _)| at);
+    let before = from.map_or(text[..start].into(), |from| format!("…{}", &text[from..start]));
+    let flat = |text: &str| -> String {
+        let shown = affordable(text, ROW);
+        shown.chars().map(|it| if it.is_whitespace() { ' ' } else { it }).collect()
+    };
+    Around { before: flat(&before), found: flat(&text[start..end]), after: flat(&text[end..]) }
+}
+
 /// Says when a message was written: the time today, the day and the time before that.
 pub fn time(unix_ms: u64, here: &Here) -> String {
-    let local = |unix_ms: u64| {
-        let unix_ms = i64::try_from(unix_ms).ok()?;
-        Some(Timestamp::from_millisecond(unix_ms).ok()?.to_zoned(here.zone.clone()))
-    };
-    let (Some(then), Some(now)) = (local(unix_ms), local(here.unix_ms)) else {
-        return "at an impossible time".into();
+    let (Some(then), Some(now)) = (here.local(unix_ms), here.now()) else {
+        return IMPOSSIBLE.into();
     };
     let format = if then.date() == now.date() {
         "%H:%M"
@@ -135,12 +188,97 @@ pub fn time(unix_ms: u64, here: &Here) -> String {
     then.strftime(format).to_string()
 }
 
-/// Says how far a message of ours is, with the messages of ours that go before it.
-pub fn progress(progress: &Progress, ahead: usize) -> String {
+/// In place of a time that no calendar has.
+const IMPOSSIBLE: &str = "at an impossible time";
+
+/// Says at what time of its day a message was written.
+pub fn clock(unix_ms: u64, here: &Here) -> String {
+    let then = here.local(unix_ms);
+    then.map_or_else(|| IMPOSSIBLE.into(), |then| then.strftime("%H:%M").to_string())
+}
+
+/// Says when exactly a message was written.
+pub fn moment(unix_ms: u64, here: &Here) -> String {
+    let then = here.local(unix_ms);
+    let words = |then: Zoned| then.strftime("%A, %-d %B %Y, %H:%M:%S").to_string();
+    then.map_or_else(|| IMPOSSIBLE.into(), words)
+}
+
+/// Says on which day a message was written.
+pub fn day(unix_ms: u64, here: &Here) -> String {
+    let (Some(then), Some(now)) = (here.local(unix_ms), here.now()) else {
+        return IMPOSSIBLE.into();
+    };
+    match days_ago(&then, &now) {
+        Some(0) => "Today".into(),
+        Some(1) => "Yesterday".into(),
+        Some(_) | None if then.year() == now.year() => then.strftime("%A, %-d %B").to_string(),
+        Some(_) | None => then.strftime("%A, %-d %B %Y").to_string(),
+    }
+}
+
+/// Says as shortly as can be when something was last said.
+pub fn lately(unix_ms: u64, here: &Here) -> String {
+    let (Some(then), Some(now)) = (here.local(unix_ms), here.now()) else {
+        return String::new();
+    };
+    let format = match days_ago(&then, &now) {
+        Some(0) => "%H:%M",
+        Some(1..=6) => "%a",
+        Some(_) | None if then.year() == now.year() => "%-d %b",
+        Some(_) | None => "%-d %b %Y",
+    };
+    then.strftime(format).to_string()
+}
+
+/// Tells whether two messages were written on one day.
+pub fn is_one_day(one_ms: u64, other_ms: u64, here: &Here) -> bool {
+    let date = |unix_ms| here.local(unix_ms).map(|then| then.date());
+    date(one_ms) == date(other_ms)
+}
+
+fn days_ago(then: &Zoned, now: &Zoned) -> Option<i32> {
+    Some(then.date().until(now.date()).ok()?.get_days())
+}
+
+impl Here {
+    fn local(&self, unix_ms: u64) -> Option<Zoned> {
+        let unix_ms = i64::try_from(unix_ms).ok()?;
+        Some(Timestamp::from_millisecond(unix_ms).ok()?.to_zoned(self.zone.clone()))
+    }
+
+    fn now(&self) -> Option<Zoned> {
+        self.local(self.unix_ms)
+    }
+
+    /// Names a moment so that it can stand in a file's name.
+    pub fn stamp(&self) -> String {
+        let now = self.now();
+        now.map_or_else(String::new, |now| now.strftime("%Y-%m-%d-%H%M%S").to_string())
+    }
+}
+
+/// What a message of ours waits for that is queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor<'a> {
+    /// The rounds to carry it.
+    Rounds,
+    /// Somebody to be there.
+    Peer(&'a str),
+    /// Somebody to answer a call.
+    Answer(&'a str),
+}
+
+/// Says how far a message of ours is, with the messages of ours that go before it, and what it waits for.
+pub fn progress(progress: &Progress, ahead: usize, waits_for: WaitsFor<'_>) -> String {
     match progress {
         Progress::Written => "being saved".into(),
-        Progress::At(MessageState::Queued, _) if ahead == 0 => "queued".into(),
-        Progress::At(MessageState::Queued, _) => format!("queued, {ahead} ahead"),
+        Progress::At(MessageState::Queued, _) => match waits_for {
+            WaitsFor::Peer(peer) => format!("waiting for {peer} to be online"),
+            WaitsFor::Answer(peer) => format!("waiting for {peer} to answer"),
+            WaitsFor::Rounds if ahead == 0 => "queued".into(),
+            WaitsFor::Rounds => format!("queued, {ahead} ahead"),
+        },
         Progress::At(MessageState::Sent, Some(round)) => format!("in round {round}"),
         Progress::At(MessageState::Sent, None) => "in a round".into(),
         Progress::At(MessageState::Delivered, _) => "delivered".into(),
@@ -188,7 +326,7 @@ pub fn digit_groups(digits: &str) -> Vec<Vec<String>> {
 }
 
 /// Writes a number with a comma between its thousands.
-fn grouped(number: impl ToString) -> String {
+pub fn grouped(number: impl ToString) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -277,14 +415,56 @@ mod tests {
     #[test]
     fn progress_is_said_in_words() {
         let cases = [
-            (Progress::Written, 3),
-            (Progress::At(MessageState::Queued, None), 0),
-            (Progress::At(MessageState::Queued, None), 12),
-            (Progress::At(MessageState::Sent, Some(1_234_567)), 0),
-            (Progress::At(MessageState::Delivered, Some(9)), 0),
-            (Progress::Refused("no conversation is open".into()), 0),
+            (Progress::Written, 3, WaitsFor::Peer("bob")),
+            (Progress::At(MessageState::Queued, None), 0, WaitsFor::Rounds),
+            (Progress::At(MessageState::Queued, None), 12, WaitsFor::Rounds),
+            (Progress::At(MessageState::Queued, None), 12, WaitsFor::Peer("bob")),
+            (Progress::At(MessageState::Queued, None), 0, WaitsFor::Answer("zoe")),
+            (Progress::At(MessageState::Sent, Some(1_234_567)), 0, WaitsFor::Peer("bob")),
+            (Progress::At(MessageState::Delivered, Some(9)), 0, WaitsFor::Peer("bob")),
+            (Progress::Refused("no conversation is open".into()), 0, WaitsFor::Rounds),
         ];
-        assert_snapshot!(lines(cases, |(it, ahead)| progress(&it, ahead)));
+        assert_snapshot!(lines(cases, |(it, ahead, waits_for)| progress(&it, ahead, waits_for)));
+    }
+
+    #[test]
+    fn days_and_moments_are_said_as_people_say_them() {
+        // 2026-11-23 09:30 UTC, a Monday
+        let now = 1_795_426_200_000;
+        let here = Here { unix_ms: now, zone: TimeZone::fixed(jiff::tz::offset(2)) };
+        let times = [
+            now,
+            now - 12 * HOUR_MS,
+            now - 3 * DAY_MS,
+            now - 40 * DAY_MS,
+            now - 400 * DAY_MS,
+            now + DAY_MS,
+            u64::MAX,
+        ];
+        assert_snapshot!(lines(times, |it| {
+            let (day, lately) = (day(it, &here), lately(it, &here));
+            format!("{day} | {} | {} | {lately}", clock(it, &here), moment(it, &here))
+        }));
+        assert!(is_one_day(now, now - 11 * HOUR_MS, &here));
+        assert!(!is_one_day(now, now - 12 * HOUR_MS, &here));
+        assert_eq!(here.stamp(), "2026-11-23-113000");
+    }
+
+    #[test]
+    fn a_place_in_a_text_is_shown_with_what_stands_around_it() {
+        let long = format!("{}Needle\nin hay", "x".repeat(50));
+        let cases = [
+            ("one NEEDLE here", "needle"),
+            (&long, "needle\nIN"),
+            ("ÄÖ straße", "öS"),
+            ("no", "zz"),
+            ("Öß ", "öß"),
+        ];
+        assert_snapshot!(lines(cases, |(text, sought)| {
+            let Around { before, found, after } = around(text, sought);
+            format!("{before}[{found}]{after}")
+        }));
+        assert_eq!(one_line(" a\n\tb\u{202e} "), "a b\u{fffd}");
     }
 
     #[test]

@@ -376,15 +376,22 @@ pub fn banner(theme: &Theme) -> container::Style {
     container::Style { border: Border::default(), ..warning(theme) }
 }
 
-/// What somebody wrote.
-pub fn bubble(ours: bool) -> impl Fn(&Theme) -> container::Style {
+/// What somebody wrote; with a frame if it is chosen or was looked for.
+pub fn bubble(ours: bool, framed: bool) -> impl Fn(&Theme) -> container::Style {
     move |theme| {
         let colours = Colours::of(theme);
-        match ours {
+        let style = match ours {
             true => filled(colours.accent, colours.on_accent),
             false => filled(colours.raised, colours.text),
-        }
+        };
+        let (color, width) = if framed { (colours.text, 2.0) } else { (Color::TRANSPARENT, 0.0) };
+        container::Style { border: Border { color, width, ..style.border }, ..style }
     }
+}
+
+/// Words that are to be seen first.
+pub fn accented(theme: &Theme) -> text::Style {
+    text::Style { color: Some(Colours::of(theme).good) }
 }
 
 /// The number of messages that were not looked at.

@@ -1,5 +1,10 @@
 //! Pieces that several screens show.
 
+pub mod disc;
+pub mod line;
+pub mod prose;
+pub mod roll;
+
 use iced::widget::scrollable::{Direction, Scrollbar};
 use iced::widget::{
     Button, Column, Row, Scrollable, Space, button, checkbox, column, container, opaque, row,

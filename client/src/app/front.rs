@@ -184,7 +184,7 @@ impl App {
             return Task::none();
         }
         session.settings.put_away();
-        super::seam::lock(main, &session.connection, self.now);
+        main.lock(&session.connection, self.now);
         self.bell.seen();
         let is_told = session.connection.send(Command::Local(Local::Lock)).is_ok();
         self.front = Some(Front::Locked(Locked { screen: Unlock::locked(), is_told }));
@@ -247,7 +247,7 @@ impl App {
         if !matches!(self.front, Some(Front::Locked(_))) {
             return Task::none();
         }
-        let action = super::seam::unlock(main, &session.connection, self.now);
+        let action = main.unlock(&session.connection, self.now);
         self.front = None;
         self.idle = Idle::new(self.now);
         self.bell.seen();

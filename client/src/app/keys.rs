@@ -54,6 +54,22 @@ pub enum Shortcut {
     Smaller,
     /// Ctrl+0: everything is to be as large as designed.
     Standard,
+    /// Up where no field takes it.
+    Up,
+    /// Down where no field takes it.
+    Down,
+    /// Alt and up: the conversation before in the list.
+    Before,
+    /// Alt and down: the next conversation of the list.
+    Next,
+    /// Ctrl+C where no field takes it: the chosen message is to be copied.
+    Copy,
+    /// Ctrl+E: an emoji is to be chosen.
+    Emoji,
+    /// Ctrl+F: something is to be found in the conversation.
+    FindHere,
+    /// Ctrl+Shift+F: something is to be found in all conversations.
+    FindEverywhere,
 }
 
 /// Returns what an event of the keyboard means, if anything.
@@ -85,6 +101,17 @@ pub(super) fn message(event: Event, status: Status, _: window::Id) -> Option<Mes
         }
         Key::Named(Named::Enter) if ignored => Shortcut::Enter,
         Key::Named(Named::Escape) => Shortcut::Escape,
+        Key::Named(Named::ArrowUp) if modifiers == Modifiers::ALT => Shortcut::Before,
+        Key::Named(Named::ArrowDown) if modifiers == Modifiers::ALT => Shortcut::Next,
+        Key::Named(Named::ArrowLeft) if modifiers == Modifiers::ALT => Shortcut::Close,
+        Key::Named(Named::ArrowUp) if ignored => Shortcut::Up,
+        Key::Named(Named::ArrowDown) if ignored => Shortcut::Down,
+        Key::Character("c") if ignored && modifiers == Modifiers::CTRL => Shortcut::Copy,
+        Key::Character("e") if modifiers == Modifiers::CTRL => Shortcut::Emoji,
+        Key::Character("f") if modifiers == Modifiers::CTRL => Shortcut::FindHere,
+        Key::Character("f" | "F") if modifiers == Modifiers::CTRL | Modifiers::SHIFT => {
+            Shortcut::FindEverywhere
+        }
         Key::Character("n") if modifiers == Modifiers::CTRL => Shortcut::NewAccount,
         Key::Character("k") if modifiers == Modifiers::CTRL => Shortcut::Find,
         Key::Character("w") if modifiers == Modifiers::CTRL => Shortcut::Close,
@@ -181,7 +208,10 @@ impl App {
     }
 
     fn pressed_on_screen(&mut self, shortcut: Shortcut) -> Task<Message> {
-        use Shortcut::{Block, Close, Enter, Escape, Find, NewAccount, No, Retry, Yes};
+        use Shortcut::{
+            Before, Block, Close, Copy, Down, Emoji, Enter, Escape, Find, FindEverywhere, FindHere,
+            NewAccount, Next, No, Retry, Up, Yes,
+        };
         match (&self.screen, shortcut) {
             (Screen::Connect(_), NewAccount) => self.connect(connect::Message::RegisterChosen),
             (Screen::SignIn(screen), Escape) if screen.is_busy() => {
@@ -205,6 +235,19 @@ impl App {
             (Screen::Main(_), Yes) => self.main(main::Message::YesPressed),
             (Screen::Main(_), No) => self.main(main::Message::NoPressed),
             (Screen::Main(_), Block) => self.main(main::Message::BlockShownPressed),
+            (Screen::Main(_), Up) => self.main(main::Message::Stepped { back: true }),
+            (Screen::Main(_), Down) => self.main(main::Message::Stepped { back: false }),
+            (Screen::Main(_), Before) => self.main(main::Message::NextPressed { back: true }),
+            (Screen::Main(_), Next) => self.main(main::Message::NextPressed { back: false }),
+            (Screen::Main(_), Copy) => self.main(main::Message::CopyPressed),
+            (Screen::Main(_), Emoji) => self.main(main::Message::Emoji(main::Pick::Toggle)),
+            (Screen::Main(_), FindHere | FindEverywhere) => {
+                let everywhere = shortcut == FindEverywhere;
+                self.main(main::Message::Find(main::Find::Begin { everywhere }))
+            }
+            (_, Up | Down | Before | Next | Copy | Emoji | FindHere | FindEverywhere) => {
+                Task::none()
+            }
             (
                 Screen::Connect(_)
                 | Screen::SignIn(_)

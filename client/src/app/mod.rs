@@ -13,7 +13,6 @@ mod keys;
 mod over;
 mod places;
 mod raise;
-mod seam;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -28,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use client_link::api::Event;
 use iced::theme::Mode;
-use iced::widget::operation::{self, RelativeOffset};
+use iced::widget::operation;
 use iced::widget::{container, opaque, space, stack, text};
 use iced::{Element, Fill, Rectangle, Size, Subscription, Task};
 use wire::account::Stretching;
@@ -273,12 +272,22 @@ impl App {
         let is_main = matches!(self.screen, Screen::Main(_));
         let counts = is_main || self.is_unsaved;
         let ticks = if counts { iced::time::every(TICK) } else { Subscription::none() };
+        let drafts = match &self.screen {
+            Screen::Main(main) if main.has_loose_drafts() => iced::time::every(main::KEEP_EVERY),
+            Screen::Main(_)
+            | Screen::Connect(_)
+            | Screen::Register(_)
+            | Screen::SignIn(_)
+            | Screen::Unlock(_)
+            | Screen::Stopped(..) => Subscription::none(),
+        };
         let drawn = if self.drawn { Subscription::none() } else { iced::window::frames() };
         let locks = is_main && !self.is_locked() && self.remembered.lock_after.limit().is_some();
         let inputs = if locks { autolock::inputs() } else { Subscription::none() };
         Subscription::batch([
             told,
             ticks.map(|_| Message::Ticked),
+            drafts.map(|_| Message::Main(main::Message::DraftsDue)),
             drawn.map(|_| Message::Drawn),
             raised.map(Message::Raised),
             inputs.map(|()| Message::SomebodyIsThere),
@@ -302,6 +311,28 @@ impl App {
     pub(crate) fn take_told(&self) -> Option<Message> {
         let connection = &self.session.as_ref()?.connection;
         Some(Message::Told(connection.number(), connection.told()))
+    }
+
+    /// Returns the main screen, which is shown.
+    #[cfg(test)]
+    pub(crate) fn main_screen(&self) -> &Main {
+        match &self.screen {
+            Screen::Main(main) => main,
+            Screen::Connect(_) | Screen::Register(_) | Screen::SignIn(_) | Screen::Stopped(..) => {
+                panic!("another screen is shown")
+            }
+        }
+    }
+
+    /// Does something with the main screen and its engine.
+    #[cfg(test)]
+    pub(crate) fn with_main(
+        &mut self,
+        work: impl FnOnce(&mut Main, &crate::connection::Connection, Now),
+    ) {
+        if let (Screen::Main(main), Some(session)) = (&mut self.screen, &self.session) {
+            work(main, &session.connection, self.now);
+        }
     }
 
     /// Does what happened.
@@ -435,6 +466,13 @@ impl App {
             self.log.opened(peer);
             self.bell.seen();
         }
+        if let main::Action::OpenLink(address) = action {
+            if let Err(error) = open::that_detached(address) {
+                tracing::warn!("no browser opens: {}", error.kind());
+                screen.browser_failed();
+            }
+            return Task::none();
+        }
         follow(action)
     }
 
@@ -513,12 +551,9 @@ impl App {
 /// Does what the main screen wants of the window.
 fn follow(action: main::Action) -> Task<Message> {
     match action {
-        main::Action::None => Task::none(),
+        // a link needs the screen, which says so where no browser opens it
+        main::Action::None | main::Action::OpenLink(_) => Task::none(),
         main::Action::Focus(field) => operation::focus(field),
-        main::Action::ToEnd => Task::batch([
-            // the list is anchored to its end, so that is where it starts
-            operation::snap_to(main::MESSAGES, RelativeOffset::START),
-            operation::focus(main::COMPOSER),
-        ]),
+        main::Action::Copy(text) => iced::clipboard::write(text),
     }
 }

@@ -90,6 +90,20 @@ const PLACES: &[&str] = &[
     "zoom-smaller",
     "zoom-larger",
     "zoom-standard",
+    "to-end",
+    "emoji",
+    "copy",
+    "details",
+    "link-open",
+    "link-copy",
+    "link-cancel",
+    "find",
+    "find-close",
+    "find-older",
+    "find-newer",
+    "search-in",
+    "forget-on-exit",
+    "delete-history",
 ];
 
 /// Tells whether a message may move something; the clock does not.

@@ -261,7 +261,7 @@ impl App {
         self.save();
         let Some(session) = &self.session else { return iced::exit() };
         if let Screen::Main(main) = &mut self.screen {
-            super::seam::flush_drafts(main, &session.connection, self.now);
+            main.flush_drafts(&session.connection, self.now);
         }
         if self.closing || session.connection.send(Command::Quit).is_err() {
             return iced::exit();

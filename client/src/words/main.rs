@@ -1,5 +1,7 @@
 //! Words of the main screen.
 
+use crate::present::{count, grouped};
+
 /// Shows the settings.
 pub const SETTINGS: &str = "Settings";
 /// Locks the window.
@@ -91,6 +93,8 @@ pub const SAFETY_TAKE_BACK: &str = "Take the mark back";
 pub const SAFETY_NO_CONTACT: &str = "Only contacts can be marked as verified. Call first.";
 /// Puts the conversation away.
 pub const CLOSE: &str = "Close";
+/// Leads back to the list of people, where there is room for one of both.
+pub const TO_LIST: &str = "‹ People";
 /// There are no messages.
 pub const EMPTY: &str = "No messages yet.";
 /// History is on its way.
@@ -102,7 +106,95 @@ pub const WRITE: &str = "Write a message";
 /// Sends it.
 pub const SEND: &str = "Send";
 /// Which keys do what.
-pub const KEYS: &str = "Enter sends, Shift+Enter breaks the line";
+pub const KEYS_HINT: &str = "Enter sends, Shift+Enter breaks the line";
+/// Which keys do what while a message is chosen.
+pub const CHOSEN_KEYS: &str = "↑ ↓ choose, Ctrl+C copies, Enter shows details, Escape leads back";
+/// Shows the panel of emoji.
+pub const EMOJI: &str = "☺";
+/// How an emoji is chosen.
+pub const EMOJI_HINT: &str = "Arrows and Enter choose, typing searches, Escape closes";
+/// Copies what is meant.
+pub const COPY: &str = "Copy";
+/// After that.
+pub const COPIED: &str = "Copied";
+/// Shows what is known of a message.
+pub const DETAILS: &str = "Details";
+/// Opens a link.
+pub const OPEN: &str = "Open in the browser";
+/// A link leads to a group.
+pub const LINK_IIRS: &str = "This is the link of a group. Copy it and paste it where iirs asks for a link, if you trust whoever sent it.";
+/// A link is too long to be opened.
+pub const LINK_LONG: &str =
+    "This link is longer than 2,048 bytes, so it is not opened. You can copy it.";
+/// No browser opens a link.
+pub const NO_BROWSER: &str = "No browser could be started. Press the link again to copy it.";
+/// Looks for something in what was written.
+pub const FIND: &str = "Search";
+/// In the field while everything is looked through.
+pub const FIND_IN_ALL: &str = "Search all conversations";
+/// What happens there.
+pub const FIND_HINT: &str =
+    "Only this computer is searched. ↑ ↓ and Enter lead to what is found, Escape ends.";
+/// Leads to the hit before, in time.
+pub const FIND_OLDER: &str = "Earlier";
+/// Leads to the hit after, in time.
+pub const FIND_NEWER: &str = "Later";
+/// Nothing is found.
+pub const NOT_FOUND: &str = "Nothing found. Only what is kept on this computer is searched.";
+/// A hit's message is not there any more.
+pub const HIT_GONE: &str =
+    "That message is not in the history any more, or lies too far back to be shown.";
+/// Above what can be done with a history.
+pub const MENU_HISTORY: &str = "What you wrote each other";
+/// Has a history forgotten when the program ends.
+pub const FORGET_HISTORY: &str = "Forget on exit";
+/// Takes that back.
+pub const KEEP_HISTORY: &str = "Keep on exit";
+/// It is forgotten when the program ends.
+pub const FORGETS: &str = "What you write each other is forgotten when iirs ends.";
+/// Writes a history into a file, for people.
+pub const EXPORT_TEXT: &str = "Export as text";
+/// Writes a history into a file, for programs.
+pub const EXPORT_JSON: &str = "Export as JSON";
+/// The yes to the first question about that.
+pub const EXPORT_NEXT: &str = "Next";
+/// The second question.
+pub const ASK_EXPORT_SURE: &str = "This file can be read by anybody who gets it: it is not encrypted, and iirs does not delete it. Write it all the same?";
+/// The yes to that.
+pub const EXPORT_NOW: &str = "Write the file";
+/// Deletes a history.
+pub const DELETE: &str = "Delete messages";
+/// The yes to the first question about that.
+pub const DELETE_NEXT: &str = "Next";
+/// The yes to the second one.
+pub const DELETE_NOW: &str = "Delete for good";
+/// There are people, and no contacts.
+pub const NO_CONTACTS: &str =
+    "You have no contacts yet. Choose a person and write: your first message calls them.";
+/// So many messages are loaded that no more are.
+pub const LOADED_ENOUGH: &str = "Older messages are found by searching.";
+
+/// Keys of the main screen, with what they do.
+pub const KEYS: &[(&str, &str)] = &[
+    ("Enter", "Send the message"),
+    ("Shift+Enter", "Break the line"),
+    ("Ctrl+E", "Choose an emoji"),
+    ("↑ in an empty field", "Choose the last message; ↑ ↓ move on"),
+    ("Ctrl+C", "Copy the chosen message, or what is selected"),
+    ("Enter on a chosen message", "Show or hide its details"),
+    ("Page Up, Page Down", "Turn the page of the messages"),
+    ("Ctrl+F", "Search in this conversation"),
+    ("Ctrl+Shift+F", "Search in all conversations"),
+    ("↑ ↓ and Enter in a search", "Go to what was found"),
+    ("Ctrl+K", "Find a person; ↑ ↓ choose, Enter opens"),
+    ("Alt+↑, Alt+↓", "Previous and next conversation"),
+    ("Ctrl+W, Alt+←", "Close the conversation"),
+    ("Ctrl+Y", "Yes: accept the call, or do what is asked"),
+    ("Ctrl+D", "No: decline the call, or do not do what is asked"),
+    ("Ctrl+B", "Block the person"),
+    ("Ctrl+R", "Try at once to come back into the rounds"),
+    ("Escape", "Put away what lies on top"),
+];
 /// Puts a refused message back into the field.
 pub const AGAIN: &str = "Edit and try again";
 /// The client is out of the rounds.
@@ -116,6 +208,8 @@ pub const MORE: &str = "Show more";
 pub const INVISIBLE: &str = "(nothing that can be seen)";
 /// Shows what the privacy bar means.
 pub const MEANING: &str = "What this means";
+/// The same where there is little room.
+pub const MEANING_SHORT: &str = "?";
 /// Above that.
 pub const MEANING_TITLE: &str = "What is hidden, and what is not";
 /// What it means, by paragraphs.
@@ -140,6 +234,122 @@ pub const TOO_LONG: &str = "This message is longer than 16,384 bytes. Shorten it
 /// The engine takes no command.
 pub const BUSY: &str =
     "iirs is busy and did not take that. Nothing is lost; try again in a moment.";
+
+/// Beside a person to whom nothing was written.
+pub fn empty(peer: &str) -> String {
+    format!(
+        "What you write here, only you and {peer} can read. On the network you look the same either way."
+    )
+}
+
+/// Leads to the end of a conversation, with the number of messages that came there.
+pub fn newer(number: u32) -> String {
+    match number {
+        0 => "↓ To the end".into(),
+        number => format!("↓ {number} new"),
+    }
+}
+
+/// Above messages that were not looked at.
+pub fn unread(number: u32) -> String {
+    match number {
+        1 => "1 new message".into(),
+        number => format!("{number} new messages"),
+    }
+}
+
+/// What is known of a message of somebody.
+pub fn details_theirs(peer: &str, written: &str, round: u64) -> Vec<String> {
+    vec![format!("Written {written}, by {peer}'s clock"), format!("Arrived in round {round}")]
+}
+
+/// What is known of a message of ours.
+pub fn details_ours(written: &str, state: &str, round: Option<u64>) -> Vec<String> {
+    let round = round.map_or_else(String::new, |round| format!(" (round {round})"));
+    vec![format!("Written {written}, by this computer's clock"), format!("State: {state}{round}")]
+}
+
+/// How long a message is.
+pub fn bytes(number: &str) -> String {
+    format!("{number} bytes")
+}
+
+/// Where a link leads.
+pub fn link_leads(host: &str) -> String {
+    format!(
+        "Open this link, which leads to {host}? Your browser goes there outside of iirs: that site and your network see that you do."
+    )
+}
+
+/// No emoji is called so.
+pub fn no_emoji(sought: &str) -> String {
+    format!("None is called {sought}")
+}
+
+/// In the field while one conversation is looked through.
+pub fn find_in(peer: &str) -> String {
+    format!("Search what you and {peer} wrote")
+}
+
+/// Which hit is shown.
+pub fn hit(at: usize, of: usize) -> String {
+    format!("{at} of {of}")
+}
+
+/// How far a search is.
+pub fn searching(found: usize, read: u64, of: u64) -> String {
+    let (read, of) = (grouped(read), grouped(of));
+    match found {
+        0 => format!("Searching … read {read} of {of}"),
+        found => format!("{found} found, read {read} of {of}"),
+    }
+}
+
+/// Who wrote to whom.
+pub fn to(writer: &str, peer: &str) -> String {
+    format!("{writer} to {peer}")
+}
+
+/// Whose history is meant, in a sentence.
+pub fn history_with(peer: Option<&str>) -> String {
+    match peer {
+        Some(peer) => format!("what you and {peer} wrote each other"),
+        None => "all that you and others wrote each other".into(),
+    }
+}
+
+/// Whether a history is to be written into a file.
+pub fn ask_export(whose: &str, file: &str) -> String {
+    format!("Write {whose} into the file {file}?")
+}
+
+/// Whether a history is to be deleted.
+pub fn ask_delete(whose: &str) -> String {
+    format!(
+        "Delete {whose} from this computer? Others keep what they have. What is not delivered yet stays until it is."
+    )
+}
+
+/// And once more.
+pub fn ask_delete_sure(whose: &str) -> String {
+    format!("This cannot be undone. Delete {whose} for good?")
+}
+
+/// How far a history is written.
+pub fn exporting(done: u64, of: u64) -> String {
+    format!("Writing the file … {} of {} messages", grouped(done), grouped(of))
+}
+
+/// A history is written.
+pub fn exported(messages: u64, file: &str) -> String {
+    let messages = count(messages, "message", "messages");
+    format!("{messages} are in {file}. Anybody who gets this file can read it.")
+}
+
+/// A history is deleted.
+pub fn deleted(whose: &str) -> String {
+    format!("Deleted from this computer: {whose}.")
+}
 
 /// Above the safety number.
 pub fn safety_title(peer: &str) -> String {

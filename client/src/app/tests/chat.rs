@@ -26,7 +26,7 @@ fn a_message_goes_from_the_field_to_delivered() {
     let time = crate::present::time(window.app.here.unix_ms, &window.app.here);
     assert!(window.shows(&format!("{time} · being saved")));
     for (is, round, words) in [
-        (MessageState::Queued, None, "queued"),
+        (MessageState::Queued, None, "waiting for bob to be online"),
         (MessageState::Sent, Some(9), "in round 9"),
         (MessageState::Delivered, Some(10), "delivered"),
         (MessageState::Sent, Some(9), "delivered"),
@@ -54,7 +54,7 @@ fn messages_for_a_conversation_that_is_not_shown_are_counted() {
         window.tell(message(number, "cid", "psst"));
     }
     window.tell(message(3, "cid", "psst"));
-    assert!(window.shows("3") && !window.shows("psst"));
+    assert!(window.shows("3") && !window.has("messages"));
     assert_eq!(window.app.title(), "(3) ann – iirs");
     window.click("person-cid");
     assert!(window.shows("psst") && !window.shows("3"));
@@ -114,7 +114,7 @@ fn a_safety_number_stands_in_place_of_the_messages_until_it_is_read() {
     }
     assert!(window.shows(&words::main::safety_compare("bob")));
     assert!(window.shows(words::main::SAFETY_EQUAL) && window.has("safety-code"));
-    assert!(!window.shows("hi ann") && window.has("composer"));
+    assert!(!window.has("messages") && window.has("composer"));
     window.click("safety-number");
     assert!(window.commands().is_empty() && window.has("safety-code"));
     window.click("back");
@@ -280,7 +280,7 @@ fn a_message_that_is_too_long_stays_in_the_field() {
     };
     for (pasted, words) in [
         ("x".repeat(10 << 20), words::main::TOO_MUCH),
-        ("\n".repeat(60_000), words::main::TOO_MANY_LINES),
+        ("\n".repeat(20_000), words::main::TOO_MANY_LINES),
     ] {
         window.update(paste(pasted));
         assert!(window.shows(words));

@@ -6,6 +6,8 @@ mod ending;
 mod entry;
 mod front;
 mod pictures;
+mod kept;
+mod reading;
 
 use client_link::api::{
     About, Command, ConnectionState, ContactStatus, ConversationStatus, ErrorCode, Event,

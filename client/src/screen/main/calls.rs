@@ -6,6 +6,7 @@ use super::contacts::Bond;
 use super::conversation::Conversation;
 use super::safety::Safety;
 use super::{Action, Ask, COMPOSER, Main};
+use crate::clock::Now;
 use crate::connection::Connection;
 use crate::words::main as words;
 
@@ -18,9 +19,9 @@ impl Main {
     }
 
     /// Accepts a call, once for however many presses, and shows the conversation.
-    pub(super) fn accept(&mut self, peer: String, engine: &Connection) -> Action {
+    pub(super) fn accept(&mut self, peer: String, engine: &Connection, now: Now) -> Action {
         if self.answer(&peer, Command::Accept { peer: peer.clone() }, engine) {
-            return self.open(peer, engine);
+            return self.open(peer, engine, now);
         }
         Action::None
     }
@@ -66,24 +67,27 @@ impl Main {
     }
 
     /// Does what was asked about.
-    pub(super) fn confirm(&mut self, engine: &Connection) {
-        let (Some(asked), Some(peer)) = (self.asked.take(), self.shown.clone()) else { return };
+    pub(super) fn confirm(&mut self, engine: &Connection) -> Action {
+        let (Some(asked), Some(peer)) = (self.asked.take(), self.shown.clone()) else {
+            return Action::None;
+        };
         let command = match asked {
+            Ask::History(question) => return self.confirm_history(question, engine),
             Ask::AcceptKey => Command::AcceptKey { peer },
             Ask::Forget => Command::Forget { peer },
             Ask::Block => Command::Block { peer },
         };
         self.tell(engine, command);
+        Action::Focus(COMPOSER)
     }
 
     /// Does by keyboard what the button does that stands for yes.
-    pub(super) fn say_yes(&mut self, engine: &Connection) -> Action {
+    pub(super) fn say_yes(&mut self, engine: &Connection, now: Now) -> Action {
         if self.asked.is_some() {
-            self.confirm(engine);
-            return Action::Focus(COMPOSER);
+            return self.confirm(engine);
         }
-        match self.shown.clone().filter(|peer| self.calls_us(peer)) {
-            Some(peer) => self.accept(peer, engine),
+        match self.shown.clone().filter(|peer| self.calls(peer)) {
+            Some(peer) => self.accept(peer, engine, now),
             None => Action::None,
         }
     }
@@ -93,7 +97,7 @@ impl Main {
         if self.asked.take().is_some() {
             return;
         }
-        if let Some(peer) = self.shown.clone().filter(|peer| self.calls_us(peer)) {
+        if let Some(peer) = self.shown.clone().filter(|peer| self.calls(peer)) {
             self.decline(peer, engine);
         }
     }
@@ -119,10 +123,10 @@ impl Main {
             conversation.unread = 0;
             conversation.safety = Safety::Hidden;
         }
-        let is_moot = match self.asked {
+        let is_moot = match &self.asked {
             Some(Ask::AcceptKey) => standing != Standing::KeyChanged,
             Some(Ask::Forget | Ask::Block) => standing == Standing::Blocked,
-            None => false,
+            Some(Ask::History(_)) | None => false,
         };
         if is_moot && self.shown.as_ref() == Some(&peer) {
             self.asked = None;
@@ -160,10 +164,6 @@ impl Main {
             Bond::Stranger => self.conversations.get(peer).is_some_and(talks),
             Bond::Blocked => false,
         }
-    }
-
-    fn calls_us(&self, peer: &str) -> bool {
-        matches!(self.contacts.bond(peer), Bond::Caller { .. })
     }
 
     /// Hands the answer to a call over, unless there is one; tells whether it did.

@@ -6,8 +6,11 @@ use client_link::api::{Author, HistoryEntry, MessageState};
 use iced::widget::text_editor;
 use wire::ids::MessageId;
 
+use super::address;
+use super::composer::Kept;
+use super::reader::Reader;
 use super::safety::Safety;
-use crate::present::Progress;
+use crate::present::{self, Progress};
 
 /// A message that is shown.
 pub struct Shown {
@@ -17,8 +20,10 @@ pub struct Shown {
     pub text: String,
     /// When, by the writer's clock, milliseconds since 1970.
     pub sent_ms: u64,
-    /// Tells it from all others of its conversation while the window is open.
+    /// Tells it from all others of its conversation while the window is open; the first is 1.
     pub number: u64,
+    /// Its place in the history, once it was read from there.
+    pub cursor: Option<u64>,
     /// How often more of it was asked for.
     pub steps: u32,
 }
@@ -37,6 +42,8 @@ pub enum By {
     Peer {
         /// The sender's id of it.
         id: MessageId,
+        /// Round that completed it.
+        round: u64,
     },
 }
 
@@ -54,8 +61,11 @@ pub enum Older {
     All,
 }
 
-/// Messages that are shown at once, and that are added by each wish for earlier ones.
+/// Messages that are asked for at once.
 pub const PAGE: usize = 50;
+
+/// Messages that are loaded at most; a search leads to older ones no more.
+pub const LOADED_MAX: usize = 50_000;
 
 /// States that are remembered while a page is on its way.
 const EARLY_MAX: usize = 1024;
@@ -65,8 +75,8 @@ const EARLY_MAX: usize = 1024;
 pub struct Conversation {
     /// Oldest first.
     pub messages: Vec<Shown>,
-    /// Pages beyond the first that are shown, so that a picture costs the same however long people talk.
-    pub more_pages: usize,
+    /// Where the reader is.
+    pub reader: Reader,
     /// What is loaded.
     pub older: Older,
     /// Messages that were numbered.
@@ -75,8 +85,22 @@ pub struct Conversation {
     early: BTreeMap<String, (MessageState, Option<u64>)>,
     /// What is being written.
     pub draft: text_editor::Content,
+    /// When that was told to the engine.
+    pub kept: Kept,
     /// Messages that came while it was not shown.
     pub unread: u32,
+    /// The first of them, if it is loaded.
+    first_unread: Option<u64>,
+    /// Where they begin while it is shown.
+    pub divider: Option<Divider>,
+    /// The message that is chosen by keyboard or mouse.
+    pub chosen: Option<u64>,
+    /// Whether its details are shown.
+    pub shows_details: bool,
+    /// Whether it was copied since it was chosen.
+    pub is_copied: bool,
+    /// When something was last said, by this machine's clock, in milliseconds since 1970.
+    pub active_ms: Option<u64>,
     /// Whether the engine has it.
     pub is_open: bool,
     /// Whether text can flow: both sides agreed on keys.
@@ -87,6 +111,15 @@ pub struct Conversation {
     pub problem: Option<Problem>,
     /// Its safety number, while that stands in place of the messages.
     pub safety: Safety,
+}
+
+/// Where the messages begin that came while the conversation was not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Divider {
+    /// The first of them; none until it is loaded.
+    pub before: Option<u64>,
+    /// How many there are.
+    pub count: u32,
 }
 
 /// What stands in the way of a conversation, as the engine said.
@@ -113,33 +146,160 @@ impl Conversation {
             here.insert(key, shown);
         }
         for entry in entries.into_iter().rev() {
-            let HistoryEntry { author, text, sent_ms, .. } = entry;
+            let HistoryEntry { author, text, sent_ms, cursor } = entry;
             let by = By::from(author);
             // what is here may be ahead of what was read
             match here.remove(&Key::of(&by)) {
-                Some(shown) => self.messages.push(shown),
-                None => self.push(by, text, sent_ms),
+                Some(shown) => self.messages.push(Shown { cursor: Some(cursor), ..shown }),
+                None => self.push(by, text, sent_ms, Some(cursor)),
             }
         }
         self.messages.extend(order.iter().filter_map(|key| here.remove(key)));
         for (label, (state, round)) in std::mem::take(&mut self.early) {
             self.went(&label, state, round);
         }
+        self.place_divider();
     }
 
     /// A message of ours was handed to the engine.
     pub fn written(&mut self, label: String, text: String, sent_ms: u64) {
-        self.push(By::Us { label, progress: Progress::Written }, text, sent_ms);
+        self.push(By::Us { label, progress: Progress::Written }, text, sent_ms, None);
+        self.active_ms = self.active_ms.max(Some(sent_ms));
     }
 
     /// A message of the peer arrived; tells whether it is new.
-    pub fn arrived(&mut self, id: MessageId, text: String, sent_ms: u64) -> bool {
-        let by = By::Peer { id };
-        let is_new = !self.messages.iter().any(|shown| shown.by == by);
+    pub fn arrived(&mut self, id: MessageId, text: String, sent_ms: u64, round: u64) -> bool {
+        let is_it = |shown: &Shown| matches!(shown.by, By::Peer { id: its, .. } if its == id);
+        // what comes twice is among the newest
+        let is_new = !self.messages.iter().rev().any(is_it);
         if is_new {
-            self.push(by, text, sent_ms);
+            self.push(By::Peer { id, round }, text, sent_ms, None);
+            self.reader.came();
         }
         is_new
+    }
+
+    /// The message that arrived last was not looked at.
+    pub fn missed(&mut self) {
+        if self.unread == 0 {
+            self.first_unread = self.messages.last().map(|shown| shown.number);
+        }
+        self.unread = self.unread.saturating_add(1);
+    }
+
+    /// It is shown: what was not looked at is marked.
+    pub fn entered(&mut self) {
+        let (count, before) = (std::mem::take(&mut self.unread), self.first_unread.take());
+        if count > 0 {
+            self.divider = Some(Divider { before, count });
+            self.place_divider();
+        }
+    }
+
+    /// It is not shown any more.
+    pub fn left(&mut self) {
+        self.divider = None;
+        self.chosen = None;
+        self.reader.leave();
+        self.safety = Safety::Hidden;
+    }
+
+    /// Finds where what was not looked at begins, if that came while nothing was told of it.
+    fn place_divider(&mut self) {
+        let Some(Divider { before: before @ None, count }) = &mut self.divider else { return };
+        let theirs = self.messages.iter().filter(|shown| matches!(shown.by, By::Peer { .. }));
+        let numbers: Vec<u64> = theirs.map(|shown| shown.number).collect();
+        let first = numbers.len().checked_sub(*count as usize);
+        *before = first.and_then(|first| numbers.get(first).copied());
+    }
+
+    /// Chooses the message before or behind the chosen one; none is behind the last.
+    pub fn choose(&mut self, back: bool) {
+        let at = |number| self.messages.iter().rposition(|shown| shown.number == number);
+        let at = match (self.chosen.and_then(at), back) {
+            (None, true) => self.messages.len().checked_sub(1),
+            (None, false) => None,
+            (Some(at), true) => Some(at.saturating_sub(1)),
+            (Some(at), false) => Some(at + 1).filter(|at| *at < self.messages.len()),
+        };
+        self.choose_one(at.map(|at| self.messages[at].number));
+        match self.chosen {
+            Some(number) => self.reader.go_to(number),
+            None => self.reader.go_to_end(),
+        }
+    }
+
+    /// Chooses a message, or none if it was chosen.
+    pub fn toggle(&mut self, number: u64) {
+        self.choose_one(Some(number).filter(|number| self.chosen != Some(*number)));
+    }
+
+    /// Leads to the message of a place among those that are loaded.
+    pub fn drag_to(&mut self, at: usize) {
+        if let Some(shown) = self.messages.get(at) {
+            self.reader.go_to(shown.number);
+        }
+    }
+
+    /// Returns a link of a message, as it is written there.
+    pub fn link(&self, number: u64, at: usize) -> Option<String> {
+        let shown = self.messages.iter().rfind(|shown| shown.number == number)?;
+        let text = present::excerpt(&shown.text, shown.steps).text;
+        let link = address::find(&text).into_iter().nth(at)?;
+        Some(text[link].to_owned())
+    }
+
+    /// Tells whether no more is loaded.
+    pub fn is_full(&self) -> bool {
+        self.messages.len() >= LOADED_MAX
+    }
+
+    /// Tells whether something was written that the engine has not confirmed.
+    pub fn is_unsent(&self) -> bool {
+        self.messages.iter().any(|shown| match &shown.by {
+            By::Us { progress: Progress::Written | Progress::Refused(_), .. } => true,
+            By::Us { progress: Progress::At(..), .. } | By::Peer { .. } => false,
+        })
+    }
+
+    /// Chooses a message by its number, or none.
+    pub fn choose_one(&mut self, number: Option<u64>) {
+        self.chosen = number;
+        self.shows_details = false;
+        self.is_copied = false;
+    }
+
+    /// Returns the message that is chosen.
+    pub fn chosen(&self) -> Option<&Shown> {
+        let number = self.chosen?;
+        self.messages.iter().rfind(|shown| shown.number == number)
+    }
+
+    /// Drops all that was written, except what the engine has not confirmed: that is nowhere else.
+    pub fn lock(&mut self) {
+        self.messages.retain(|shown| match &shown.by {
+            By::Us { progress: Progress::Written | Progress::Refused(_), .. } => true,
+            By::Us { progress: Progress::At(..), .. } | By::Peer { .. } => false,
+        });
+        self.left();
+        self.early.clear();
+        self.first_unread = None;
+        self.older = Older::Unasked;
+        if !self.kept.is_loose {
+            self.draft = text_editor::Content::new();
+        }
+    }
+
+    /// Its history is gone: what is loaded goes too, except what is under way.
+    pub fn deleted(&mut self) {
+        self.messages.retain(|shown| match &shown.by {
+            By::Us { progress, .. } => progress.waits() || matches!(progress, Progress::Refused(_)),
+            By::Peer { .. } => false,
+        });
+        self.older = Older::All;
+        self.divider = None;
+        self.choose_one(None);
+        self.reader.go_to_end();
     }
 
     /// A message of ours went forward, never back; returns its text and what is shown of it now, if it is loaded. If it
@@ -219,12 +379,7 @@ impl Conversation {
         Some(self.messages.remove(index).text)
     }
 
-    /// Returns how many messages are loaded and not shown.
-    pub fn hidden(&self) -> usize {
-        self.messages.len().saturating_sub(PAGE * (1 + self.more_pages))
-    }
-
-    /// Returns the messages that are shown, each with the number of ours before it that are not delivered, those that
+    /// Returns the messages that are loaded, each with the number of ours before it that are not delivered, those that
     /// are not loaded included.
     pub fn with_queue(&self) -> impl Iterator<Item = (&Shown, usize)> {
         let waits = |shown: &&Shown| match &shown.by {
@@ -233,17 +388,16 @@ impl Conversation {
         };
         let not_loaded =
             self.undelivered.saturating_sub(self.messages.iter().filter(waits).count());
-        let all = self.messages.iter().scan(not_loaded, move |queued, shown| {
+        self.messages.iter().scan(not_loaded, move |queued, shown| {
             let ahead = *queued;
             *queued += usize::from(waits(&shown));
             Some((shown, ahead))
-        });
-        all.skip(self.hidden())
+        })
     }
 
-    fn push(&mut self, by: By, text: String, sent_ms: u64) {
+    fn push(&mut self, by: By, text: String, sent_ms: u64, cursor: Option<u64>) {
         self.numbered += 1;
-        self.messages.push(Shown { by, text, sent_ms, number: self.numbered, steps: 0 });
+        self.messages.push(Shown { by, text, sent_ms, number: self.numbered, cursor, steps: 0 });
     }
 
     fn find(&mut self, label: &str) -> Option<(&mut Progress, &str)> {
@@ -261,7 +415,7 @@ impl From<Author> for By {
             Author::Own { label, state, round } => {
                 Self::Us { label, progress: Progress::At(state, round) }
             }
-            Author::Peer { id, .. } => Self::Peer { id },
+            Author::Peer { id, round } => Self::Peer { id, round },
         }
     }
 }
@@ -277,7 +431,7 @@ impl Key {
     fn of(by: &By) -> Self {
         match by {
             By::Us { label, .. } => Self::Us(label.clone()),
-            By::Peer { id } => Self::Peer(id.0),
+            By::Peer { id, .. } => Self::Peer(id.0),
         }
     }
 }
@@ -304,7 +458,7 @@ mod tests {
     #[test]
     fn pages_go_in_front_and_nothing_is_doubled() {
         let mut conversation = Conversation::default();
-        assert!(conversation.arrived(MessageId(7_u64.to_be_bytes()), "7".into(), 7));
+        assert!(conversation.arrived(MessageId(7_u64.to_be_bytes()), "7".into(), 7, 1));
         conversation.written("8".into(), "8".into(), 8);
         let page =
             vec![ours(8, MessageState::Queued), theirs(7), theirs(6), ours(5, MessageState::Sent)];
@@ -313,7 +467,7 @@ mod tests {
         assert_eq!(conversation.older, Older::Before(5));
         conversation.loaded(vec![theirs(4), theirs(3)], false);
         assert_eq!((texts(&conversation).len(), conversation.older), (6, Older::All));
-        assert!(!conversation.arrived(MessageId(3_u64.to_be_bytes()), "3".into(), 3));
+        assert!(!conversation.arrived(MessageId(3_u64.to_be_bytes()), "3".into(), 3, 1));
         conversation.loaded(vec![], false);
         assert_eq!(texts(&conversation), ["3", "4", "5", "6", "7", "8"]);
     }
@@ -321,7 +475,7 @@ mod tests {
     #[test]
     fn what_is_here_takes_its_place_in_the_page_and_keeps_its_state() {
         let mut conversation = Conversation { older: Older::Asked, ..Conversation::default() };
-        assert!(conversation.arrived(MessageId(2_u64.to_be_bytes()), "2".into(), 2));
+        assert!(conversation.arrived(MessageId(2_u64.to_be_bytes()), "2".into(), 2, 1));
         conversation.written("3".into(), "3".into(), 3);
         let sent = (MessageState::Sent, Some(9));
         assert_eq!(conversation.went("3", sent.0, sent.1), Some(("3", sent.0, sent.1)));
@@ -330,7 +484,7 @@ mod tests {
         let queued = MessageState::Queued;
         conversation.loaded(vec![theirs(4), ours(3, queued), theirs(2), ours(1, queued)], false);
         assert_eq!(texts(&conversation), ["1", "2", "3", "4", "5"]);
-        assert!(!conversation.arrived(MessageId(4_u64.to_be_bytes()), "4".into(), 4));
+        assert!(!conversation.arrived(MessageId(4_u64.to_be_bytes()), "4".into(), 4, 1));
         let state = |index: usize| match &conversation.messages[index].by {
             By::Us { progress: Progress::At(state, _), .. } => Some(*state),
             By::Us { .. } | By::Peer { .. } => None,
@@ -370,17 +524,62 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_are_shown_and_earlier_ones_page_by_page() {
+    fn what_was_not_looked_at_is_marked_until_the_conversation_is_left() {
         let mut conversation = Conversation::default();
-        for number in 0..120_u64 {
-            conversation.arrived(MessageId(number.to_be_bytes()), number.to_string(), number);
+        for number in 1..=5_u64 {
+            assert!(conversation.arrived(MessageId(number.to_be_bytes()), "x".into(), 1, 1));
+            if number > 2 {
+                conversation.missed();
+            }
         }
-        let first = |it: &Conversation| it.with_queue().next().map(|(shown, _)| shown.sent_ms);
-        assert_eq!((first(&conversation), conversation.hidden()), (Some(70), 70));
-        conversation.more_pages = 1;
-        assert_eq!((first(&conversation), conversation.hidden()), (Some(20), 20));
-        conversation.more_pages = 2;
-        assert_eq!((first(&conversation), conversation.hidden()), (Some(0), 0));
+        conversation.entered();
+        assert_eq!(conversation.divider, Some(Divider { before: Some(3), count: 3 }));
+        assert_eq!(conversation.unread, 0);
+        conversation.left();
+        assert_eq!(conversation.divider, None);
+    }
+
+    #[test]
+    fn what_came_while_nothing_was_told_of_it_is_marked_when_it_is_loaded() {
+        let mut conversation = Conversation { unread: 2, ..Conversation::default() };
+        conversation.entered();
+        assert_eq!(conversation.divider, Some(Divider { before: None, count: 2 }));
+        let sent = MessageState::Sent;
+        conversation.loaded(vec![theirs(9), ours(8, sent), theirs(7), theirs(6)], false);
+        let divider = conversation.divider.and_then(|it| it.before);
+        let first = conversation.messages.iter().find(|it| Some(it.number) == divider);
+        assert_eq!(first.map(|it| &*it.text), Some("7"));
+    }
+
+    #[test]
+    fn messages_are_chosen_from_the_last_one_back_and_forth() {
+        let mut conversation = Conversation::default();
+        conversation.choose(true);
+        assert_eq!(conversation.chosen, None, "there is none");
+        for label in ["a", "b"] {
+            conversation.written(label.into(), label.into(), 1);
+        }
+        let mut steps = Vec::new();
+        for back in [true, true, true, false, false] {
+            conversation.choose(back);
+            steps.push(conversation.chosen().map(|it| it.text.clone()).unwrap_or_default());
+        }
+        assert_eq!(steps, ["b", "a", "a", "b", ""]);
+    }
+
+    #[test]
+    fn a_lock_drops_what_is_on_disk_and_nothing_else() {
+        let mut conversation = Conversation::default();
+        assert!(conversation.arrived(MessageId([1; 8]), "theirs".into(), 1, 1));
+        conversation.missed();
+        for (label, text) in [("a", "kept"), ("b", "not confirmed"), ("c", "refused")] {
+            conversation.written(label.into(), text.into(), 1);
+        }
+        conversation.went("a", MessageState::Queued, None);
+        conversation.refused("c", "no".into());
+        conversation.lock();
+        assert_eq!(texts(&conversation), ["not confirmed", "refused"]);
+        assert_eq!((conversation.unread, conversation.older), (1, Older::Unasked));
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! The list of people: calls first, then contacts, then everyone else, and those who are blocked.
 
-use iced::widget::{Column, button, column, container, row, text, text_input};
+use iced::widget::{Column, button, column, container, row, space as blank, text, text_input};
 use iced::{Center, Element, Fill, Theme};
 
 use super::contacts::{Bond, Request};
+use super::roster::KNOWN_MAX;
 use super::{Main, Message};
+use crate::present::{self, Here};
 use crate::theme::{self, size, space};
 use crate::widget;
+use crate::widget::line::Line;
 use crate::words::main as words;
 
 /// The search field.
 pub const SEARCH: &str = "search";
-
-/// Width of the list of people, in pixels.
-const WIDTH: f32 = 260.0;
 
 /// What is pressed in a row, with the beginning of its id; the name follows.
 const PERSON: &str = "person-";
@@ -37,7 +37,7 @@ impl Main {
     }
 
     /// Shows it.
-    pub(super) fn list(&self) -> Element<'_, Message> {
+    pub(super) fn list<'a>(&'a self, here: &Here) -> Element<'a, Message> {
         let own = text(&self.user).size(size::LARGE);
         let sign_out = if self.signing_out { words::SIGNING_OUT } else { words::SIGN_OUT };
         let sign_out = widget::quiet(
@@ -53,25 +53,28 @@ impl Main {
             widget::input(SEARCH, words::SEARCH, self.people.search());
         let search = search.on_input(Message::SearchTyped).on_submit(Message::SearchSubmitted);
         let top = column![head, search].spacing(space::SMALL).padding(space::INNER);
-        let list = widget::scroll(self.people().padding(space::SMALL)).height(Fill);
-        container(column![top, list]).width(WIDTH).height(Fill).style(theme::panel).into()
+        let list = widget::scroll(self.people(here).padding(space::SMALL)).height(Fill);
+        container(column![top, list]).width(Fill).height(Fill).style(theme::panel).into()
     }
 
     /// The groups; while somebody is searched for, only calls and those who are found.
-    fn people(&self) -> Column<'_, Message> {
-        let searching = self.people.is_searching();
+    fn people<'a>(&'a self, here: &Here) -> Column<'a, Message> {
+        let is_searching = self.people.is_searching();
         let found = self.people.found();
-        let calls: Vec<_> = self.contacts.requests().iter().map(|it| self.request(it)).collect();
-        let known: Vec<_> = match searching {
-            true => found.names.iter().filter(|name| self.is_known(name)).collect(),
-            false => self.conversations.keys().filter(|name| self.is_known(name)).collect(),
-        };
-        let known: Vec<_> =
-            known.into_iter().filter(|name| !self.calls(name)).map(|it| self.person(it)).collect();
-        let is_other = |name: &&String| !self.is_known(name) && (searching || !self.blocks(name));
-        let others: Vec<_> =
-            found.names.iter().filter(is_other).map(|name| self.person(name)).collect();
+        let picked = self.picked();
+        let calls: Vec<_> =
+            self.contacts.requests().iter().map(|it| self.request(it, picked)).collect();
+        let known = self.known();
+        let more = found.more + known.len().saturating_sub(KNOWN_MAX);
+        let no_contacts = known.is_empty() && calls.is_empty() && !is_searching;
+        let known = known.into_iter().take(KNOWN_MAX).map(|it| self.person(it, picked, here));
+        let known: Vec<_> = known.collect();
+        let others: Vec<_> = self.others().map(|it| self.person(it, picked, here)).collect();
         let mut list = Column::new().spacing(2).width(Fill);
+        let no_contacts = no_contacts && !others.is_empty();
+        list = list.push(
+            no_contacts.then(|| container(widget::hint(words::NO_CONTACTS)).padding(space::SMALL)),
+        );
         for (words, rows) in
             [(words::CALLS, calls), (words::CONTACTS, known), (words::EVERYONE, others)]
         {
@@ -79,8 +82,8 @@ impl Main {
                 list = list.push(heading(words)).extend(rows);
             }
         }
-        let list = list.push(self.hint(found.names.len(), found.more));
-        if searching { list } else { self.blocked(list) }
+        let list = list.push(self.hint(found.names.len(), more));
+        if is_searching { list } else { self.blocked(list, here) }
     }
 
     /// Words under the list, if it needs any.
@@ -95,7 +98,7 @@ impl Main {
     }
 
     /// A call that waits, with its answers.
-    fn request<'a>(&self, request: &'a Request) -> Element<'a, Message> {
+    fn request<'a>(&self, request: &'a Request, picked: Option<&str>) -> Element<'a, Message> {
         let peer = &request.peer;
         let answer = |begins: &str, words, style: fn(&_, _) -> _, answer: fn(String) -> Message| {
             let label = text(words).size(size::SMALL);
@@ -104,7 +107,7 @@ impl Main {
             widget::place(format!("{begins}{peer}"), answer.on_press_maybe(pressed))
         };
         let name = text(words::calls(peer)).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
-        let is_shown = self.shown.as_ref() == Some(peer);
+        let is_shown = self.shown.as_ref() == Some(peer) || picked == Some(peer);
         let name = button(name).width(Fill).padding(space::SMALL).style(theme::row(is_shown));
         let name = name.on_press(Message::PersonPressed(peer.clone()));
         let answers = row![
@@ -112,22 +115,41 @@ impl Main {
             answer(DECLINE, words::DECLINE, theme::secondary, Message::DeclinePressed),
             answer(BLOCK, words::BLOCK, theme::secondary, Message::BlockPressed),
         ];
-        let answers = container(answers.spacing(space::TIGHT)).padding([0.0, space::SMALL]);
+        let answers = container(answers.spacing(space::TIGHT).wrap()).padding([0.0, space::SMALL]);
         let card = column![widget::place(person_id(peer), name), answers].spacing(space::TIGHT);
         container(card).padding(iced::padding::bottom(space::SMALL)).width(Fill).into()
     }
 
-    fn person<'a>(&'a self, name: &'a str) -> Element<'a, Message> {
-        let unread = self.conversations.get(name).map_or(0, |it| it.unread);
+    fn person<'a>(
+        &'a self,
+        name: &'a str,
+        picked: Option<&str>,
+        here: &Here,
+    ) -> Element<'a, Message> {
+        let conversation = self.conversations.get(name);
+        let unread = conversation.map_or(0, |it| it.unread);
         let badge = (unread > 0).then(|| {
             let number = text(if unread > 99 { "99+".into() } else { unread.to_string() });
             container(number.size(size::SMALL)).padding([1.0, space::SMALL]).style(theme::badge)
         });
         let tag = self.tag(name).map(|(words, style)| text(words).size(size::SMALL).style(style));
-        let name_text = text(name).size(size::BODY).wrapping(text::Wrapping::WordOrGlyph);
-        let label = row![container(name_text).width(Fill)].push(tag).push(badge).align_y(Center);
-        let is_shown = self.shown.as_deref() == Some(name);
-        let row = button(label.spacing(space::SMALL)).width(Fill).padding(space::SMALL);
+        let last = conversation.filter(|_| self.is_known(name)).and_then(|it| it.messages.last());
+        let when = conversation.filter(|_| last.is_some()).and_then(|it| it.active_ms);
+        let when =
+            when.map(|at| text(present::lately(at, here)).size(size::SMALL).style(theme::faint));
+        let first = row![Line::new(name, size::BODY)].push(tag).push(when).align_y(Center);
+        let said = last.map(|last| Line::new(present::one_line(&last.text), size::SMALL));
+        let said = said.map(|said| row![said.style(theme::faint)]);
+        let second = match (said, badge) {
+            (Some(said), badge) => Some(said.push(badge)),
+            (None, Some(badge)) => Some(row![blank().width(Fill), badge]),
+            (None, None) => None,
+        };
+        let second = second.map(|row| row.spacing(space::SMALL).align_y(Center));
+        let label = column![first.spacing(space::SMALL)].push(second).width(Fill);
+        let label = row![widget::disc::disc(name), label].spacing(space::SMALL).align_y(Center);
+        let is_shown = self.shown.as_deref() == Some(name) || picked == Some(name);
+        let row = button(label).width(Fill).padding([space::TIGHT, space::SMALL]);
         let row = row.style(theme::row(is_shown)).on_press(Message::PersonPressed(name.into()));
         widget::place(person_id(name), row)
     }
@@ -146,7 +168,7 @@ impl Main {
     }
 
     /// Those who are blocked, folded until they are asked for.
-    fn blocked<'a>(&'a self, list: Column<'a, Message>) -> Column<'a, Message> {
+    fn blocked<'a>(&'a self, list: Column<'a, Message>, here: &Here) -> Column<'a, Message> {
         let number = self.contacts.blocked().count();
         if number == 0 {
             return list;
@@ -156,15 +178,7 @@ impl Main {
         let fold = fold.padding([space::TIGHT, space::SMALL]).on_press(Message::BlockedPressed);
         let list = list.push(widget::place("blocked", fold));
         let shown = self.contacts.blocked().filter(|_| self.shows_blocked);
-        list.extend(shown.map(|name| self.person(name)))
-    }
-
-    fn calls(&self, name: &str) -> bool {
-        matches!(self.contacts.bond(name), Bond::Caller { .. })
-    }
-
-    fn blocks(&self, name: &str) -> bool {
-        self.contacts.bond(name) == Bond::Blocked
+        list.extend(shown.map(|name| self.person(name, None, here)))
     }
 }
 

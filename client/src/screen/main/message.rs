@@ -2,6 +2,12 @@
 
 use iced::widget::text_editor;
 
+use super::address::Way;
+use super::emoji::Pick;
+use super::history::{Deed, Question};
+use super::search::Find;
+use crate::widget::roll::Seen;
+
 /// What happens on the screen.
 #[derive(Clone)]
 pub enum Message {
@@ -21,8 +27,47 @@ pub enum Message {
     AgainPressed(String),
     /// More of the message of this number is to be shown.
     MorePressed(u64),
-    /// Older messages are to be shown.
+    /// Older messages are to be loaded.
     OlderPressed,
+    /// Other messages are seen.
+    Seen(Seen),
+    /// The thumb was dragged to the message of this place among those that are loaded.
+    ThumbDragged(usize),
+    /// The end of the conversation is to be shown.
+    EndPressed,
+    /// The message of this number is chosen.
+    Chosen(u64),
+    /// The message before the chosen one is to be chosen, or the one behind it.
+    ChooseMoved {
+        /// Whether it is the one before.
+        back: bool,
+    },
+    /// The chosen message is to be copied.
+    CopyPressed,
+    /// Its details are to be shown, or hidden.
+    DetailsPressed,
+    /// Something is done with a link.
+    Link(Way),
+    /// Drafts that were not told to the engine for a while are to be.
+    DraftsDue,
+    /// Something is done with the panel of emoji.
+    Emoji(Pick),
+    /// Something is done with the search in what was written.
+    Find(Find),
+    /// An arrow up or down was pressed that no field took.
+    Stepped {
+        /// Whether it was up.
+        back: bool,
+    },
+    /// The next conversation is to be shown, or the one before.
+    NextPressed {
+        /// Whether it is the one before.
+        back: bool,
+    },
+    /// Something is to be done with the history of the one who is shown: that is asked about first, twice.
+    HistoryPressed(Deed),
+    /// Whether the history of the one who is shown is to be forgotten when the program ends.
+    ForgetPressed(bool),
     /// The one who is shown is to be called.
     CallPressed,
     /// Somebody's call is accepted.
@@ -72,7 +117,7 @@ pub enum Message {
 }
 
 /// Something that is asked about before it is done to the one who is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// To take the new key for the right one.
     AcceptKey,
@@ -80,6 +125,8 @@ pub enum Ask {
     Forget,
     /// To block a contact.
     Block,
+    /// To do something with the history.
+    History(Question),
 }
 
 /// Says what happened and nothing of what was written, and to whom.
@@ -95,6 +142,21 @@ impl std::fmt::Debug for Message {
             Self::AgainPressed(_) => "AgainPressed",
             Self::MorePressed(_) => "MorePressed",
             Self::OlderPressed => "OlderPressed",
+            Self::Seen(_) => "Seen",
+            Self::ThumbDragged(_) => "ThumbDragged",
+            Self::EndPressed => "EndPressed",
+            Self::Chosen(_) => "Chosen",
+            Self::ChooseMoved { .. } => "ChooseMoved",
+            Self::CopyPressed => "CopyPressed",
+            Self::DetailsPressed => "DetailsPressed",
+            Self::Link(_) => "Link",
+            Self::DraftsDue => "DraftsDue",
+            Self::Emoji(_) => "Emoji",
+            Self::Find(_) => "Find",
+            Self::Stepped { .. } => "Stepped",
+            Self::NextPressed { .. } => "NextPressed",
+            Self::HistoryPressed(_) => "HistoryPressed",
+            Self::ForgetPressed(_) => "ForgetPressed",
             Self::CallPressed => "CallPressed",
             Self::AcceptPressed(_) => "AcceptPressed",
             Self::DeclinePressed(_) => "DeclinePressed",
@@ -123,12 +185,26 @@ impl std::fmt::Debug for Message {
 }
 
 /// What the app is to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Action {
     /// Nothing.
     None,
     /// Give the focus to a field.
     Focus(&'static str),
-    /// Show the end of the conversation and give its draft the focus.
-    ToEnd,
+    /// Put a text into the clipboard.
+    Copy(String),
+    /// Open an address of the web, which was shown and agreed to.
+    OpenLink(String),
+}
+
+/// Says what is to be done, and nothing of what was written.
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Focus(field) => write!(f, "Focus({field})"),
+            Self::Copy(_) => f.write_str("Copy"),
+            Self::OpenLink(_) => f.write_str("OpenLink"),
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! The head of a conversation: how the peer stands, and what can be done about it.
 
+use client_link::api::ExportFormat;
 use iced::widget::{Row, column, container, row, text};
 use iced::{Center, Element, Fill};
 
 use super::contacts::Bond;
 use super::conversation::Conversation;
+use super::history::Deed;
+use super::search::Find;
 use super::{Ask, Main, Message};
 use crate::theme::{self, size, space};
 use crate::widget;
@@ -36,28 +39,63 @@ impl Main {
         &'a self,
         peer: &'a str,
         conversation: &'a Conversation,
+        room: Room,
     ) -> Element<'a, Message> {
         let bond = self.bond(peer);
         let name = text(peer).size(size::LARGE).wrapping(text::Wrapping::WordOrGlyph);
         let verified = (self.mark(peer) == Mark::Verified)
             .then(|| text(words::TAG_VERIFIED).size(size::SMALL).style(theme::good));
-        let name = row![name].push(verified).spacing(space::SMALL).align_y(Center);
+        let has_menu = has_menu(bond);
+        let menu = has_menu.then(|| widget::quiet("menu", words::MENU, Some(Message::MenuPressed)));
+        let close = if room == Room::Alone { words::TO_LIST } else { words::CLOSE };
+        let close = widget::quiet("close", close, Some(Message::ClosePressed));
+        let state = self.state(peer, bond, conversation).size(size::SMALL);
+        let forgets = self.is_forgotten(peer).then(|| widget::hint(words::FORGETS));
+        let says = column![state].push(forgets);
+        let safety = || self.safety_way(bond, conversation, true);
+        let head = match room {
+            Room::Wide => {
+                let name = row![name].push(verified).spacing(space::SMALL).align_y(Center);
+                let name = column![name, says].width(Fill);
+                let ways = row![safety()].push(menu).push(close).spacing(space::TIGHT);
+                column![
+                    row![widget::disc::disc(peer), name, ways]
+                        .spacing(space::INNER)
+                        .align_y(Center)
+                ]
+            }
+            Room::Narrow | Room::Alone => {
+                let name = container(name).width(Fill);
+                let other = if has_menu { menu } else { Some(safety()) };
+                let (before, behind) = match room {
+                    Room::Alone => (Some(close), None),
+                    Room::Narrow | Room::Wide => (None, Some(close)),
+                };
+                let top = row![].push(before).push(name).push(verified).push(other).push(behind);
+                column![top.spacing(space::TIGHT).align_y(Center), says]
+            }
+        };
+        head.spacing(space::TIGHT).padding([space::SMALL, space::INNER]).into()
+    }
+
+    /// Leads to the safety number.
+    fn safety_way<'a>(
+        &self,
+        bond: Bond,
+        conversation: &Conversation,
+        is_quiet: bool,
+    ) -> Element<'a, Message> {
         let has_number = conversation.safety.is_hidden() && bond != Bond::KeyChanged;
         let safety = has_number.then_some(Message::SafetyNumberPressed);
-        let safety = widget::quiet("safety-number", words::SAFETY_NUMBER, safety);
-        let has_menu = matches!(bond, Bond::Stranger | Bond::Calling | Bond::Contact);
-        let menu = has_menu.then(|| widget::quiet("menu", words::MENU, Some(Message::MenuPressed)));
-        let close = widget::quiet("close", words::CLOSE, Some(Message::ClosePressed));
-        let top = row![container(name).width(Fill), safety].push(menu).push(close);
-        let top = top.spacing(space::TIGHT).align_y(Center);
-        let state = self.state(peer, bond, conversation).size(size::SMALL);
-        let menu = (has_menu && self.shows_menu).then(|| self.menu(peer));
-        column![top, state].push(menu).padding(space::INNER).into()
+        match is_quiet {
+            true => widget::quiet("safety-number", words::SAFETY_NUMBER, safety),
+            false => widget::secondary("safety-number", words::SAFETY_NUMBER, safety),
+        }
     }
 
     /// What has to be read or decided before anything is written, if anything has.
     pub(super) fn strip<'a>(&'a self, peer: &'a str) -> Option<Element<'a, Message>> {
-        if let Some(asked) = self.asked {
+        if let Some(asked) = &self.asked {
             return Some(question(asked, peer));
         }
         let name = || peer.to_owned();
@@ -127,28 +165,72 @@ impl Main {
         text(words).style(theme::faint)
     }
 
-    /// What else can be done.
-    fn menu<'a>(&self, peer: &str) -> Element<'a, Message> {
-        let ways = if self.contacts.has(peer) {
-            row![
-                widget::secondary("forget", words::FORGET, Some(Message::AskPressed(Ask::Forget))),
-                widget::secondary("block", words::BLOCK, Some(Message::AskPressed(Ask::Block))),
-            ]
+    /// What else can be done, while that is shown.
+    pub(super) fn menu<'a>(
+        &self,
+        peer: &str,
+        conversation: &Conversation,
+        room: Room,
+    ) -> Option<Element<'a, Message>> {
+        let bond = self.bond(peer);
+        if !self.shows_menu || !has_menu(bond) {
+            return None;
+        }
+        let way = |id, words, pressed| widget::secondary(id, words, Some(pressed));
+        let ask = |id, words, ask| way(id, words, Message::AskPressed(ask));
+        let deed = |id, words, deed| way(id, words, Message::HistoryPressed(deed));
+        let find = way("search-in", words::FIND, Message::Find(Find::Begin { everywhere: false }));
+        let forgets = self.is_forgotten(peer);
+        let keep = if forgets { words::KEEP_HISTORY } else { words::FORGET_HISTORY };
+        let of_history = [
+            find,
+            way("forget-on-exit", keep, Message::ForgetPressed(!forgets)),
+            deed("export-text", words::EXPORT_TEXT, Deed::Export(ExportFormat::Text)),
+            deed("export-json", words::EXPORT_JSON, Deed::Export(ExportFormat::Json)),
+            deed("delete-history", words::DELETE, Deed::Delete),
+        ];
+        let of_person = if self.contacts.has(peer) {
+            row![ask("forget", words::FORGET, Ask::Forget), ask("block", words::BLOCK, Ask::Block)]
         } else {
             let block = Message::BlockPressed(peer.to_owned());
-            row![widget::secondary("block", words::BLOCK, Some(block))]
+            row![way("block", words::BLOCK, block)]
         };
-        container(ways.spacing(space::SMALL)).align_right(Fill).into()
+        let safety = (room != Room::Wide).then(|| self.safety_way(bond, conversation, false));
+        let of_person = row![].push(safety).push(of_person.spacing(space::SMALL));
+        let of_person = of_person.spacing(space::SMALL).wrap().vertical_spacing(space::SMALL);
+        let of_history = Row::with_children(of_history).spacing(space::SMALL).wrap();
+        let of_history = of_history.vertical_spacing(space::SMALL);
+        let menu = column![of_person, widget::hint(words::MENU_HISTORY), of_history];
+        let menu = menu.spacing(space::SMALL).padding(space::INNER).width(Fill);
+        Some(container(menu).width(Fill).style(theme::panel).into())
     }
+}
+
+/// How much room a conversation has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// All of it in lines.
+    Wide,
+    /// Little, beside the list.
+    Narrow,
+    /// Little, in place of the list.
+    Alone,
+}
+
+fn has_menu(bond: Bond) -> bool {
+    matches!(bond, Bond::Stranger | Bond::Calling | Bond::Contact)
 }
 
 /// What is asked before it is done, with no on the left and yes on the right: the second press of two on what led here
 /// hits neither.
-fn question<'a>(asked: Ask, peer: &str) -> Element<'a, Message> {
+fn question<'a>(asked: &Ask, peer: &str) -> Element<'a, Message> {
     let (words, yes) = match asked {
         Ask::AcceptKey => (words::ask_accept_key(peer), words::ACCEPT_KEY),
         Ask::Forget => (words::ask_forget(peer), words::FORGET),
         Ask::Block => (words::ask_block(peer), words::BLOCK),
+        Ask::History(question) => {
+            return question.view(Message::AskDropped, Message::AskConfirmed);
+        }
     };
     let no = widget::secondary("keep", words::KEEP, Some(Message::AskDropped));
     let yes = widget::primary("confirm", yes, Some(Message::AskConfirmed));
@@ -165,7 +247,7 @@ fn strip<'a>(
     style: fn(&iced::Theme) -> container::Style,
 ) -> Element<'a, Message> {
     let words = text(words).size(size::BODY).width(Fill);
-    let ways = Row::with_children(ways).spacing(space::SMALL);
+    let ways = Row::with_children(ways).spacing(space::SMALL).wrap().vertical_spacing(space::SMALL);
     let content = column![words, ways].push(keys.map(widget::hint)).spacing(space::SMALL);
     container(content).padding(space::INNER).width(Fill).style(style).into()
 }

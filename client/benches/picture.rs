@@ -1,0 +1,62 @@
+//! Measures what people wait for on the main screen: `cargo bench -p client --bench picture`.
+
+mod stage;
+
+use std::time::{Duration, Instant};
+
+use client::screen::main::Message;
+use client::theme;
+use iced::theme::Mode;
+use iced::widget::text_editor::{Action, Edit};
+use stage::{Screen, Stage, written};
+
+/// Messages of the conversation.
+const MESSAGES: u64 = 10_000;
+
+/// Keystrokes that are measured.
+const KEYS: usize = 20;
+
+fn main() {
+    let theme = theme::theme(Mode::Light);
+    println!("window      what                          laid out   and drawn whole");
+    for (width, height) in [(980.0, 700.0), (3840.0, 2160.0)] {
+        let mut stage = Stage::new(written(MESSAGES));
+        for number in 0..1000 {
+            stage.befriend(&format!("contact{number:04}"));
+        }
+        let names = (0..100_000).map(|number| format!("person{number:06}")).collect();
+        stage.tell(client_link::api::Event::Listed { names });
+        let mut screen = Screen::new(width, height, 1.0);
+        screen.lay_out(&mut stage, &theme);
+        let _ = screen.draw(&theme);
+        let opened = measure(&mut stage, &mut screen, Message::PersonPressed("bob".into()));
+        print(width, height, "opening the conversation", &[opened]);
+        let keys = || (0..KEYS).map(|_| Message::DraftEdited(Action::Edit(Edit::Insert('x'))));
+        let typed: Vec<_> = keys().map(|key| measure(&mut stage, &mut screen, key)).collect();
+        print(width, height, "a key, 50 messages loaded", &typed);
+        while stage.main.loaded() < MESSAGES as usize {
+            stage.happen(Message::OlderPressed);
+        }
+        screen.lay_out(&mut stage, &theme);
+        let typed: Vec<_> = keys().map(|key| measure(&mut stage, &mut screen, key)).collect();
+        print(width, height, "a key, 10,000 messages loaded", &typed);
+    }
+}
+
+/// Has something happen; returns how long it takes until it is laid out, and until all of the picture is drawn.
+fn measure(stage: &mut Stage, screen: &mut Screen, message: Message) -> (Duration, Duration) {
+    let theme = theme::theme(Mode::Light);
+    let start = Instant::now();
+    stage.happen(message);
+    screen.lay_out(stage, &theme);
+    let laid_out = start.elapsed();
+    let _ = screen.draw(&theme);
+    (laid_out, start.elapsed())
+}
+
+fn print(width: f32, height: f32, what: &str, measured: &[(Duration, Duration)]) {
+    let worst = |of: fn(&(Duration, Duration)) -> Duration| measured.iter().map(of).max();
+    let ms = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64() * 1000.0;
+    let (laid_out, drawn) = (ms(worst(|it| it.0)), ms(worst(|it| it.1)));
+    println!("{width:>4} x {height:<4} {what:<29} {laid_out:>6.1} ms  {drawn:>6.1} ms (worst)");
+}
