@@ -240,8 +240,7 @@ async fn begin_early(
     let made = blocking(move || kept.into_client(&master, identity, take_up)).await??;
     let typed = Typed { person: person.clone(), place: made.profile.password_place() };
     let length = made.client.directory_length();
-    let coming =
-        Coming::back(link.clone(), token.duplicate(), length, Some(typed.clone()));
+    let coming = Coming::back(link.clone(), token.duplicate(), length, Some(typed.clone()));
     let (user, stretching) = (person.user, person.stretching);
     let begun = Begun::Early { typed };
     let beginning = made.begin(link.clone(), user, token, stretching, coming, begun)?;

@@ -337,7 +337,9 @@ async fn come_back(
         gate => gate?,
     };
     let (session, is_new) = match (gate.resume(token).await, typed) {
-        (Err(Trouble::TokenRefused(_)), Some(typed)) => (typed.sign_in(&mut gate, &link).await, true),
+        (Err(Trouble::TokenRefused(_)), Some(typed)) => {
+            (typed.sign_in(&mut gate, &link).await, true)
+        }
         (session, _) => (session, false),
     };
     let session = match session {

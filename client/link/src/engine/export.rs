@@ -70,9 +70,7 @@ enum Unwritten {
 /// Writes the file, and removes it again if that fails or nobody hears; belongs on a thread of its own.
 pub(super) fn export(reader: &HistoryReader, order: &Order, tell: &mpsc::Sender<Event>) {
     let event = match write(reader, order, tell) {
-        Ok(messages) => {
-            Event::Local(LocalEvent::Exported { file: order.file.clone(), messages })
-        }
+        Ok(messages) => Event::Local(LocalEvent::Exported { file: order.file.clone(), messages }),
         Err(Unwritten::Failed(failure)) => error(failure),
         Err(Unwritten::Unheard) => return,
     };
@@ -194,9 +192,7 @@ fn write_json(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
 fn moment(ms: u64, zone: &TimeZone) -> String {
     let moment = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     match moment {
-        Some(moment) => {
-            moment.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
-        }
+        Some(moment) => moment.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
         None => "at an impossible time".to_owned(),
     }
 }
@@ -211,7 +207,9 @@ fn on_disk(path: &Path, error: &io::Error) -> Unwritten {
     let text = if error.kind() == io::ErrorKind::AlreadyExists {
         format!("there is a file {path} already, which is not written over; choose another name")
     } else {
-        format!("the history was not written to {path} ({error}); choose another place, or free space")
+        format!(
+            "the history was not written to {path} ({error}); choose another place, or free space"
+        )
     };
     Unwritten::Failed(Failure::new(ErrorCode::Disk, text))
 }

@@ -15,9 +15,7 @@ use super::export::{Order, export};
 use super::history::{Histories, Question};
 use super::search::{Quest, search};
 use super::trouble::Failure;
-use crate::api::{
-    About, DRAFT_MAX, ErrorCode, Event, ExportFormat, Local, LocalEvent, SEARCH_MAX,
-};
+use crate::api::{About, DRAFT_MAX, ErrorCode, Event, ExportFormat, Local, LocalEvent, SEARCH_MAX};
 use crate::profile::{
     Completion, HistoryKey, HistoryReader, PasswordPlace, ProfileError, ProfileThread, Work,
 };
@@ -99,9 +97,7 @@ impl Shelf {
                 None
             }
             Local::ForgetOnExit { peer, forget } => Some(match peer.parse() {
-                Ok(name) => {
-                    Step::Keep(Work::ForgetOnExit(name, client.known_peer(&peer), forget))
-                }
+                Ok(name) => Step::Keep(Work::ForgetOnExit(name, client.known_peer(&peer), forget)),
                 Err(_) => unknown(peer),
             }),
             Local::DeleteHistory { peer: None } => Some(Step::Keep(Work::Delete(None))),
@@ -277,9 +273,9 @@ fn whose(peer: Option<&str>, client: &Client) -> Option<Option<IdentityHash>> {
 fn needs_history(asked: &Local) -> Option<About> {
     match asked {
         Local::Draft { peer, .. } => Some(about(peer)),
-        Local::Search { peer, .. }
-        | Local::DeleteHistory { peer }
-        | Local::Export { peer, .. } => Some(About { peer: peer.clone(), label: None }),
+        Local::Search { peer, .. } | Local::DeleteHistory { peer } | Local::Export { peer, .. } => {
+            Some(About { peer: peer.clone(), label: None })
+        }
         Local::Lock | Local::Unlock { .. } | Local::StopSearch | Local::ForgetOnExit { .. } => None,
     }
 }

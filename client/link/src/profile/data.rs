@@ -55,8 +55,7 @@ pub(super) struct Rows<'d> {
 pub(super) type Snapshot = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// A row's key and its box.
-pub(super) type RawRow =
-    (AccessGuard<'static, &'static [u8]>, AccessGuard<'static, &'static [u8]>);
+pub(super) type RawRow = (AccessGuard<'static, &'static [u8]>, AccessGuard<'static, &'static [u8]>);
 
 /// A message, whose it is, and how far it is if it is ours.
 pub(super) type Told = (u64, HistoryRow, ProgressRow);

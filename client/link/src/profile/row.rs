@@ -94,20 +94,8 @@ pub(super) struct PeerRow {
 /// A message; the key is made by [`history_key`].
 #[derive(Serialize, Deserialize)]
 pub(super) enum HistoryRow {
-    Ours {
-        peer: [u8; HASH],
-        id: [u8; MESSAGE_ID],
-        label: String,
-        text: String,
-        sent_ms: u64,
-    },
-    Theirs {
-        peer: [u8; HASH],
-        id: [u8; MESSAGE_ID],
-        text: String,
-        sent_ms: u64,
-        round: u64,
-    },
+    Ours { peer: [u8; HASH], id: [u8; MESSAGE_ID], label: String, text: String, sent_ms: u64 },
+    Theirs { peer: [u8; HASH], id: [u8; MESSAGE_ID], text: String, sent_ms: u64, round: u64 },
 }
 
 /// A message that came or was written while the history was locked; the key is the one that it has in the history.

@@ -81,12 +81,17 @@ pub(super) fn gather(data: &Data) -> Result<(), ProfileError> {
     let key = SegmentKey::new(segment.key);
     // reads what was there before the transaction, which writes beside it
     let waiting = data.table(Table::Waiting)?;
+    let each = |work: &mut dyn FnMut(&[u8], &HistoryRow) -> Result<(), ProfileError>| {
+        data.entries(&waiting)?.try_for_each(|entry| {
+            let (place, sealed) = entry?;
+            let WaitingRow(row) = open(key.secret(), place.value(), sealed.value())?;
+            work(place.value(), &row)
+        })
+    };
+    // what is damaged stays as it is
+    each(&mut |_, _| Ok(()))?;
     let rows = data.write(true)?;
-    for entry in data.entries(&waiting)? {
-        let (place, sealed) = entry?;
-        let WaitingRow(row) = open(key.secret(), place.value(), sealed.value())?;
-        rows.put(place.value(), &row)?;
-    }
+    each(&mut |place, row| rows.put(place, row))?;
     rows.clear(Table::Waiting)?;
     rows.remove::<SegmentRow>(ONLY)?;
     rows.commit()

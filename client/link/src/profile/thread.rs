@@ -252,10 +252,7 @@ fn one(profile: &mut Profile, work: Work) -> Result<Completion, ProfileError> {
 }
 
 /// A refusal is no failure of the profile.
-fn refused(
-    peer: Name,
-    done: Result<Completion, ProfileError>,
-) -> Result<Completion, ProfileError> {
+fn refused(peer: Name, done: Result<Completion, ProfileError>) -> Result<Completion, ProfileError> {
     match done {
         Err(error) if error.is_refusal() => Ok(Completion::Refused { peer, error }),
         done => done,
