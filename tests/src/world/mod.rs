@@ -145,6 +145,7 @@ impl World {
             register: false,
             invite: None,
             profile: self.profile(name),
+            early: false,
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Start {
     pub invite: Option<Invite>,
     /// Where the profile is.
     pub profile: PathBuf,
+    /// Whether to begin before the server is reached.
+    pub early: bool,
 }
 
 /// Somebody at an engine.
@@ -38,7 +40,7 @@ pub struct Person {
 impl Person {
     /// Starts an engine and waits for nothing.
     pub fn start(start: Start) -> Self {
-        let Start { link, name, password, register, invite, profile } = start;
+        let Start { link, name, password, register, invite, profile, early } = start;
         let options = Options {
             link,
             user: name.parse().expect("tests use good names"),
@@ -46,7 +48,7 @@ impl Person {
             register,
             invite,
             profile,
-            early: false,
+            early,
             stretching: Stretching::for_tests(),
         };
         Self { name, engine: Engine::start(options), log: Vec::new() }

@@ -134,6 +134,7 @@ async fn killed_at(moment: Moment) -> bool {
         register: false,
         invite: None,
         profile: dir.path().join(profile),
+        early: false,
     };
     let mut here = Person::begin(Start { register: true, ..ann("here") }).await;
     comes(moment, &mut here, &relay).await;

@@ -108,6 +108,7 @@ impl Liar {
             register: false,
             invite: None,
             profile: self.profiles.path().join(name),
+            early: false,
         }
     }
 

@@ -404,7 +404,7 @@ impl Client {
     }
 
     /// Tells all contacts, once after the sign-in.
-    fn tell_all_contacts(&mut self) {
+    pub(super) fn tell_all_contacts(&mut self) {
         if !std::mem::replace(&mut self.contacts_told, true) {
             let peers: Vec<_> = self
                 .contacts

@@ -11,6 +11,7 @@ mod calls;
 mod commands;
 mod control;
 mod dialling;
+mod early;
 mod keeping;
 mod kept;
 mod turn;
@@ -346,9 +347,8 @@ impl Client {
         self.awaiting.clear();
         let mark = self.directory.mark();
         self.seen_before.get_or_insert(mark);
-        if self.rounds.take().is_some() {
-            self.set_connection(ConnectionState::Lost);
-        }
+        self.rounds = None;
+        self.set_connection(ConnectionState::Lost);
     }
 
     /// Takes in a frame of the round stream.

@@ -1,4 +1,5 @@
-//! The beginning: from options to a client with a session, on its way into the rounds.
+//! The beginning: from options to a client on its way into the rounds: with a session, or with what is kept on this
+//! machine until the server is reached.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use client_core::vault::VaultKey;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, RngCore, SeedableRng};
 use tokio::sync::mpsc;
-use wire::account::Stretching;
+use wire::account::{SealedIdentity, Stretching};
 use wire::control::Session;
 use wire::ids::{Name, Token};
 use wire::kdf::Secret;
@@ -20,7 +21,8 @@ use zeroize::Zeroizing;
 
 use super::Teller;
 use super::account::AccountWork;
-use super::entry::{Coming, Gate, Person, blocking};
+use super::entry::{Coming, Gate, Person, Typed, blocking, perhaps_changed};
+use super::local::Shelf;
 use super::trouble::{Failure, Trouble};
 use crate::api::{About, ErrorCode, Event, Options, PASSWORD_MAX, Step};
 use crate::profile::{
@@ -30,15 +32,41 @@ use crate::profile::{
 /// Everything that the rounds need.
 pub(super) struct Beginning {
     pub(super) link: Link,
-    pub(super) user: Name,
     pub(super) token: Token,
-    /// Names in the server's directory.
-    pub(super) names: u32,
     pub(super) client: Client,
     pub(super) coming: Coming,
     pub(super) account: AccountWork,
     pub(super) profile: ProfileThread,
     pub(super) completions: mpsc::Receiver<Completion>,
+    pub(super) shelf: Shelf,
+    pub(super) marks: Marks,
+    pub(super) begun: Begun,
+}
+
+/// How far the way in is.
+pub(super) enum Begun {
+    /// The server was not asked yet.
+    Early { typed: Typed },
+    /// The server gave a session.
+    SignedIn {
+        /// Names in the server's directory.
+        names: u32,
+    },
+}
+
+/// What the program is told first of what is kept here.
+pub(super) struct Marks {
+    /// What is drafted, by name.
+    pub(super) drafts: Vec<(String, String)>,
+    /// Whose history is deleted when the program ends.
+    pub(super) forgetful: Vec<String>,
+}
+
+/// A client with its profile.
+struct Made {
+    client: Client,
+    profile: Profile,
+    marks: Marks,
 }
 
 /// What this machine has of the account.
@@ -64,6 +92,8 @@ struct Ours {
     kept: Kept,
     master: Secret,
     saved: Saved,
+    /// The account's identity, since a sign-in kept it.
+    identity: Option<SealedIdentity>,
 }
 
 /// A session with the keys that it opens, and the profile that goes with it.
@@ -83,7 +113,7 @@ type TakeUp = Box<dyn FnOnce(&mut Profile) -> Result<Saved, ProfileError> + Send
 impl Beginning {
     /// Unlocks the profile or makes one, connects, registers if asked to, and signs in.
     pub(super) async fn make(options: Options, teller: &Teller) -> Result<Self, Failure> {
-        let Options { link, user, password, register, invite, profile: dir, early: _, stretching } =
+        let Options { link, user, password, register, invite, profile: dir, early, stretching } =
             options;
         let length = password.expose().len();
         if length == 0 || length > PASSWORD_MAX {
@@ -96,6 +126,15 @@ impl Beginning {
         if register && matches!(local, Local::Shut) {
             return Err(ProfileError::WrongPassword.into());
         }
+        let local = match local {
+            Local::Open(ours) if early && !register => {
+                match begin_early(&link, &person, ours, teller).await? {
+                    Early::Begun(beginning) => return Ok(*beginning),
+                    Early::NotYet(ours) => Local::Open(ours),
+                }
+            }
+            local => local,
+        };
         let is_shut = matches!(local, Local::Shut);
         let opened = async {
             teller.tell(Event::Progress(Step::Connecting));
@@ -128,33 +167,84 @@ impl Opened {
         teller: &Teller,
     ) -> Result<Beginning, Failure> {
         let Self { gate, session, master, identity, kept, take_up } = self;
-        let Kept { mut profile, records, is_whole } = kept;
-        if !is_whole {
-            let text = "the list of people that this machine kept was damaged, and is fetched again; check the \
-                        disk if this is told once more";
-            let code = ErrorCode::ProfileDamaged;
-            teller.tell(Event::Error { code, text: text.into(), about: About::default() });
-        }
+        kept.tell_damage(teller);
         let (token, names) = (session.token.duplicate(), session.directory_length);
-        let done = records.len();
+        let done = kept.records.len();
         teller.tell(Event::Progress(Step::Directory { names, done }));
-        let make = move || {
-            let saved = take_up(&mut profile)?;
-            let mut seed = Zeroizing::new([0; 32]);
-            OsRng.fill_bytes(&mut *seed);
-            let schedule = ChaCha20Rng::from_seed(*seed);
-            let (vault, records) = (VaultKey::of(&master), Box::new(records));
-            let client = Client::new(identity, saved, vault, records, Box::new(OsRng), schedule);
-            Ok::<_, ProfileError>((client, profile))
-        };
         let coming = Coming::with_session(gate, session, done);
-        let (made, coming) = coming.while_making(blocking(make)).await;
-        let (client, profile) = made??;
+        let make = blocking(move || kept.into_client(&master, identity, take_up));
+        let (made, coming) = coming.while_making(make).await;
+        let begun = Begun::SignedIn { names };
+        made??.begin(link, user, token, stretching, coming, begun)
+    }
+}
+
+impl Made {
+    fn begin(
+        self,
+        link: Link,
+        user: Name,
+        token: Token,
+        stretching: Stretching,
+        coming: Coming,
+        begun: Begun,
+    ) -> Result<Beginning, Failure> {
+        let Self { client, profile, marks } = self;
         let (profile, completions) = ProfileThread::start(profile)
             .map_err(|error| Failure::new(ErrorCode::Disk, error.to_string()))?;
         let account = AccountWork::new(user, link.pin, stretching, profile.password_place());
-        Ok(Beginning { link, user, token, names, client, coming, account, profile, completions })
+        let shelf = Shelf::new(user, &profile, stretching);
+        Ok(Beginning {
+            link,
+            token,
+            client,
+            coming,
+            account,
+            profile,
+            completions,
+            shelf,
+            marks,
+            begun,
+        })
     }
+}
+
+/// What became of a start without the server.
+enum Early {
+    Begun(Box<Beginning>),
+    /// No session, or no identity, is kept here yet.
+    NotYet(Box<Ours>),
+}
+
+/// Begins with what is kept here; the way in is as every way back, and its wait for the server takes as long with every
+/// number of contacts, since all of them are here before anything goes out.
+async fn begin_early(
+    link: &Link,
+    person: &Person,
+    ours: Box<Ours>,
+    teller: &Teller,
+) -> Result<Early, Failure> {
+    let Ours { kept, master, mut saved, identity } = *ours;
+    let (token, identity) = match (saved.token.take(), identity) {
+        (Some(token), Some(identity)) => (token, identity),
+        (token, identity) => {
+            saved.token = token;
+            return Ok(Early::NotYet(Box::new(Ours { kept, master, saved, identity })));
+        }
+    };
+    kept.tell_damage(teller);
+    let master = MasterKey::new(master);
+    let identity = Identity::open(person.user, &master, &identity)
+        .map_err(|_| ProfileError::Damaged("identity"))?;
+    let take_up: TakeUp = Box::new(|_| Ok(saved));
+    let made = blocking(move || kept.into_client(&master, identity, take_up)).await??;
+    let typed = Typed { person: person.clone(), place: made.profile.password_place() };
+    let length = made.client.directory_length();
+    let coming = Coming::back(link.clone(), token.duplicate(), length, Some(typed.clone()));
+    let (user, stretching) = (person.user, person.stretching);
+    let begun = Begun::Early { typed };
+    let beginning = made.begin(link.clone(), user, token, stretching, coming, begun)?;
+    Ok(Early::Begun(Box::new(beginning)))
 }
 
 impl Kept {
@@ -169,6 +259,33 @@ impl Kept {
             Err(error) => return Err(error),
         };
         Ok(Self { profile, records, is_whole })
+    }
+
+    fn tell_damage(&self, teller: &Teller) {
+        if !self.is_whole {
+            let text = "the list of people that this machine kept was damaged, and is fetched again; check the \
+                        disk if this is told once more";
+            let code = ErrorCode::ProfileDamaged;
+            teller.tell(Event::Error { code, text: text.into(), about: About::default() });
+        }
+    }
+
+    /// Makes the client, which takes the longer the more contacts there are.
+    fn into_client(
+        self,
+        master: &MasterKey,
+        identity: Identity,
+        take_up: TakeUp,
+    ) -> Result<Made, ProfileError> {
+        let Self { mut profile, records, .. } = self;
+        let saved = take_up(&mut profile)?;
+        let marks = Marks { drafts: profile.drafts()?, forgetful: profile.forgetful()? };
+        let mut seed = Zeroizing::new([0; 32]);
+        OsRng.fill_bytes(&mut *seed);
+        let schedule = ChaCha20Rng::from_seed(*seed);
+        let (vault, records) = (VaultKey::of(master), Box::new(records));
+        let client = Client::new(identity, saved, vault, records, Box::new(OsRng), schedule);
+        Ok(Made { client, profile, marks })
     }
 }
 
@@ -189,8 +306,9 @@ async fn unlock(
     match blocking(unlock).await? {
         Ok(Unlocked { profile, master, account: owner, saved }) => {
             refuse_other(&owner, account)?;
-            let kept = blocking(|| Kept::open(profile)).await??;
-            Ok(Local::Open(Box::new(Ours { kept, master, saved })))
+            let open = || Ok::<_, ProfileError>((profile.identity()?, Kept::open(profile)?));
+            let (identity, kept) = blocking(open).await??;
+            Ok(Local::Open(Box::new(Ours { kept, master, saved, identity })))
         }
         Err(ProfileError::WrongPassword) => Ok(Local::Shut),
         Err(error) => Err(error.into()),
@@ -238,7 +356,7 @@ async fn come_again(
     ours: Ours,
     teller: &Teller,
 ) -> Result<Opened, Trouble> {
-    let Ours { kept, master, mut saved } = ours;
+    let Ours { kept, master, mut saved, identity: _ } = ours;
     let master = MasterKey::new(master);
     let resumed = match saved.token.take() {
         Some(token) => {
@@ -311,18 +429,6 @@ fn begin_session(
 ) -> Result<(), ProfileError> {
     saved.roots.clear();
     profile.begin_session(token)
-}
-
-/// Says what else it may be if the server refuses the password that opens the profile.
-fn perhaps_changed(trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Fatal(Failure { code: ErrorCode::WrongCredentials, .. }) => {
-            let text = "the server refuses this password, which opens the profile on this machine: it may have \
-                        been changed on another machine; sign in with the new one";
-            Failure::new(ErrorCode::WrongCredentials, text).into()
-        }
-        trouble => trouble,
-    }
 }
 
 /// The password does not open the profile, and no server says whether it is right.

@@ -13,19 +13,20 @@ use tokio::time::Instant;
 use wire::close::Close;
 use wire::codec::Wire;
 use wire::control::{Page, ServerControl, Session};
-use wire::ids::{Name, Token};
+use wire::ids::Token;
 use wire::link::Link;
 
 use super::account::{AccountWork, Then};
-use super::begin::Beginning;
-use super::entry::{Coming, Entry, PAGES_MAX, sign_out, verify_page};
-use super::history::{Histories, Question};
+use super::begin::{Beginning, Begun, Marks};
+use super::entry::{Coming, Entry, PAGES_MAX, Typed, sign_out, verify_page};
+use super::history::Question;
+use super::local::{Shelf, Step as Does, about};
 use super::stream::{Frame, Streams};
 use super::trouble::{Failure, Trouble};
 use super::{Commands, End, Teller};
-use crate::api::{About, Command, ErrorCode, Event, Step};
+use crate::api::{About, Command, ErrorCode, Event, Local, LocalEvent, Step};
 use crate::clock::Clock;
-use crate::profile::{BATCHES_WAITING_MAX, Completion, ProfileError, ProfileThread};
+use crate::profile::{BATCHES_WAITING_MAX, Completion, ProfileError, ProfileThread, Work};
 
 /// How long after a round's announced close its answer may come; then the connection counts as lost.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
@@ -38,6 +39,9 @@ const SIGN_OUT_WITHIN: Duration = Duration::from_secs(3);
 
 /// Time that the disk has for the last changes.
 const KEEP_WITHIN: Duration = Duration::from_secs(3);
+
+/// Time that the disk has to delete what was chosen for the end; else the next start does it.
+const FORGET_WITHIN: Duration = Duration::from_secs(30);
 
 /// Batches of changes that may wait in front of the profile's own queue.
 const BACKLOG_MAX: usize = 4096;
@@ -64,9 +68,9 @@ pub(super) struct Drive {
     teller: Teller,
     profile: ProfileThread,
     completions: mpsc::Receiver<Completion>,
-    backlog: VecDeque<(u64, Vec<Change>)>,
+    backlog: VecDeque<Work>,
     submitted: usize,
-    histories: Histories,
+    shelf: Shelf,
     account: AccountWork,
     /// Until the first entry into the rounds.
     first: Option<First>,
@@ -79,14 +83,19 @@ pub(super) struct Drive {
     signing_out: bool,
 }
 
-/// The first way in, on which no command but to leave is taken, and the core's events are held back.
-struct First {
-    user: Name,
-    /// Names in the server's directory.
-    names: u32,
-    /// How many of them were here when it was told last.
-    told: u32,
-    held: Vec<Event>,
+/// The first way in.
+enum First {
+    /// No command but to leave is taken, and the core's events are held back.
+    Shut {
+        /// Names in the server's directory.
+        names: u32,
+        /// How many of them were here when it was told last.
+        told: u32,
+        held: Vec<Event>,
+    },
+    /// The program works with what is kept here, and the way in is as every way back. If the server does not take the
+    /// token any more, the password that was typed serves, unless the history was locked since.
+    Open(Option<Typed>),
 }
 
 /// How the server is reached now.
@@ -108,7 +117,7 @@ enum Wake {
     Timer,
     Silence,
     Again,
-    Answer(Event),
+    Local(Does),
     Kept(Option<Completion>),
     Account(Then),
     Page(Page),
@@ -117,11 +126,25 @@ enum Wake {
 
 impl Drive {
     pub(super) fn new(beginning: Beginning, commands: Commands, teller: Teller) -> Self {
-        let Beginning { link, user, token, names, client, coming, account, profile, completions } =
-            beginning;
-        let histories = Histories::new(profile.reader());
-        let told = client.directory_length();
-        Self {
+        let Beginning {
+            link,
+            token,
+            client,
+            coming,
+            account,
+            profile,
+            completions,
+            shelf,
+            marks,
+            begun,
+        } = beginning;
+        let first = match begun {
+            Begun::Early { typed } => First::Open(Some(typed)),
+            Begun::SignedIn { names } => {
+                First::Shut { names, told: client.directory_length(), held: Vec::new() }
+            }
+        };
+        let mut drive = Self {
             clock: Clock::start(),
             link,
             token,
@@ -132,15 +155,29 @@ impl Drive {
             completions,
             backlog: VecDeque::new(),
             submitted: 0,
-            histories,
+            shelf,
             account,
-            first: Some(First { user, names, told, held: Vec::new() }),
+            first: Some(first),
             way: Way::Back(coming),
             pause: PAUSES.0,
             complained: None,
             leaving: false,
             signing_out: false,
+        };
+        drive.tell_kept(marks);
+        drive
+    }
+
+    /// Tells what is kept here before anything else.
+    fn tell_kept(&mut self, marks: Marks) {
+        let Marks { drafts, forgetful } = marks;
+        if let Some(First::Open(_)) = self.first {
+            let user = self.client.name().to_string();
+            self.teller.tell(Event::Local(LocalEvent::Opened { user }));
+            self.client.handle_opened();
         }
+        self.tell(Event::Local(LocalEvent::Drafts { drafts }));
+        self.tell(Event::Local(LocalEvent::Forgetful { peers: forgetful }));
     }
 
     /// Runs until the program leaves or nothing can go on.
@@ -149,7 +186,7 @@ impl Drive {
             match self.turn().await {
                 Ok(()) | Err(Trouble::Lost(_)) if self.leaving => break None,
                 Ok(()) => (),
-                Err(trouble) if self.first.is_some() => break Some(trouble.into_failure()),
+                Err(trouble) if self.is_shut() => break Some(trouble.into_failure()),
                 Err(Trouble::Fatal(failure)) if failure.may_pass() => {
                     self.complain(failure);
                     self.lost("the server is not to be understood");
@@ -159,7 +196,7 @@ impl Drive {
                 Err(refused @ Trouble::TokenRefused(_)) => break Some(refused.into_failure()),
             }
         };
-        let kept = self.finish().await;
+        let kept = self.finish(failure.as_ref()).await;
         match failure.or(kept.err()) {
             None => End::Left,
             Some(failure) => End::Failed(failure),
@@ -178,13 +215,13 @@ impl Drive {
 
     async fn wait(&mut self) -> Wake {
         let timer = self.client.poll_timeout().map(|at| self.clock.instant(at));
-        let (is_in, keeps_up) = (self.first.is_none(), self.backlog.is_empty());
+        let (is_shut, keeps_up) = (self.is_shut(), self.backlog.is_empty());
         let commands = async {
-            if is_in {
-                return self.commands.next().await;
+            if is_shut {
+                self.commands.quit().await;
+                return Command::Quit;
             }
-            self.commands.quit().await;
-            Command::Quit
+            self.commands.next().await
         };
         let way = async {
             match &mut self.way {
@@ -211,7 +248,7 @@ impl Drive {
             wake = way => wake,
             kept = self.completions.recv() => Wake::Kept(kept),
             then = self.account.next() => Wake::Account(then),
-            answer = self.histories.next() => Wake::Answer(answer),
+            does = self.shelf.next() => Wake::Local(does),
             command = commands, if keeps_up => Wake::Command(command),
         }
     }
@@ -223,7 +260,7 @@ impl Drive {
             Wake::Timer => self.client.handle_timeout(now),
             Wake::Silence => return Err(Trouble::Lost("the server fell silent".into())),
             Wake::Again => self.come_back(),
-            Wake::Answer(answer) => self.teller.tell(answer),
+            Wake::Local(does) => self.does(does),
             Wake::Account(then) => self.follow(then),
             Wake::Page(page) => self.page(&page)?,
             Wake::Entry(entry) => self.enter(*entry?)?,
@@ -248,6 +285,10 @@ impl Drive {
             Wake::Kept(Some(Completion::Failed { error })) => {
                 return Err(Failure::from(error).into());
             }
+            Wake::Kept(Some(completion)) => {
+                self.submitted = self.submitted.saturating_sub(1);
+                self.shelf.done(completion).into_iter().for_each(|event| self.tell(event));
+            }
             Wake::Kept(None) => return Err(disk_stopped().into()),
         }
         Ok(())
@@ -257,13 +298,24 @@ impl Drive {
     fn command(&mut self, now: Now, command: Command) {
         match command {
             Command::History { peer, before, max } => {
+                if let Some(refusal) = self.shelf.refuse(about(&peer)) {
+                    return self.teller.tell(refusal);
+                }
                 let identity = self.client.known_peer(&peer);
-                let asked = self.histories.ask(Question { peer, identity, before, max });
-                if let Err(refusal) = asked {
-                    self.teller.tell(refusal);
+                if let Some(step) = self.shelf.ask(Question { peer, identity, before, max }) {
+                    self.does(step);
                 }
             }
-            Command::Local(_) => (),
+            Command::Send { peer, text, label } => {
+                let written = About { label: Some(label.clone()), ..about(&peer) };
+                match self.shelf.refuse(written) {
+                    Some(refusal) => self.teller.tell(refusal),
+                    None => {
+                        self.client.handle_command(now, Command::Send { peer, text, label });
+                    }
+                }
+            }
+            Command::Local(asked) => self.local(asked),
             Command::Retry => {
                 if let Way::Paused(_) = self.way {
                     self.pause = PAUSES.0;
@@ -284,7 +336,6 @@ impl Drive {
             }
             Command::Open { .. }
             | Command::Close { .. }
-            | Command::Send { .. }
             | Command::Directory
             | Command::Status
             | Command::SafetyNumber { .. }
@@ -313,21 +364,58 @@ impl Drive {
             Then::Tell(event) => self.teller.tell(event),
             Then::Renew(token) => {
                 self.token = token.duplicate();
-                self.backlog.push_back((OWN_BATCH, vec![Change::Token(Some(token))]));
+                self.backlog.push_back(Work::Changes(OWN_BATCH, vec![Change::Token(Some(token))]));
             }
             Then::Leave => {
-                self.backlog.push_back((OWN_BATCH, vec![Change::Token(None)]));
+                self.backlog.push_back(Work::Changes(OWN_BATCH, vec![Change::Token(None)]));
                 self.teller.tell(Event::AccountDeleted);
                 self.leaving = true;
             }
         }
     }
 
-    /// Tells what the core tells, once the program knows that it has signed in.
+    /// Does what is asked of what is kept here.
+    fn local(&mut self, asked: Local) {
+        if asked == Local::Lock {
+            self.forget_password();
+        }
+        let steps = self.shelf.begin(asked, &self.client);
+        steps.into_iter().for_each(|step| self.does(step));
+    }
+
+    fn does(&mut self, does: Does) {
+        match does {
+            Does::Tell(event) => self.teller.tell(event),
+            Does::Keep(work) => self.backlog.push_back(work),
+        }
+    }
+
+    /// Forgets the password that was typed for the first way in; the history's key comes from it.
+    fn forget_password(&mut self) {
+        if let Some(First::Open(typed @ Some(_))) = &mut self.first {
+            *typed = None;
+            if let Way::Back(_) = self.way {
+                self.come_back();
+            }
+        }
+    }
+
+    /// Tells whether the program does not have the client yet.
+    fn is_shut(&self) -> bool {
+        matches!(self.first, Some(First::Shut { .. }))
+    }
+
+    /// Tells what the core tells, once the program has the client; no text while the history is locked.
     fn tell(&mut self, event: Event) {
+        let event = match event {
+            Event::Message { peer, .. } if self.shelf.is_locked() => {
+                Event::Local(LocalEvent::Waits { peer })
+            }
+            event => event,
+        };
         match &mut self.first {
-            Some(first) => first.held.push(event),
-            None => self.teller.tell(event),
+            Some(First::Shut { held, .. }) => held.push(event),
+            Some(First::Open(_)) | None => self.teller.tell(event),
         }
     }
 
@@ -344,7 +432,9 @@ impl Drive {
                 }
                 // the connection is gone: these frames belonged to it
                 (Output::Deposit(_) | Output::Control(_), _) => (),
-                (Output::Keep(batch, changes), _) => self.backlog.push_back((batch, changes)),
+                (Output::Keep(batch, changes), _) => {
+                    self.backlog.push_back(Work::Changes(batch, changes));
+                }
                 (Output::Answer(answer), Way::In(streams, _)) => {
                     let exporter = streams.exporter();
                     if let Some(then) = self.account.answer(*answer, &exporter) {
@@ -365,7 +455,9 @@ impl Drive {
         while let Some(output) = self.client.poll_output() {
             match output {
                 Output::Event(event) => self.tell(event),
-                Output::Keep(batch, changes) => self.backlog.push_back((batch, changes)),
+                Output::Keep(batch, changes) => {
+                    self.backlog.push_back(Work::Changes(batch, changes));
+                }
                 Output::Deposit(_) | Output::Control(_) | Output::Answer(_) => (),
                 Output::Leave => self.leaving = true,
             }
@@ -378,9 +470,9 @@ impl Drive {
             return Err(ProfileError::Damaged("directory").into());
         }
         while self.submitted < SUBMITTED_MAX
-            && let Some((batch, changes)) = self.backlog.pop_front()
+            && let Some(work) = self.backlog.pop_front()
         {
-            self.profile.submit(batch, changes)?;
+            self.profile.submit(work)?;
             self.submitted += 1;
         }
         if self.backlog.len() > BACKLOG_MAX { Err(disk_stopped()) } else { Ok(()) }
@@ -390,7 +482,7 @@ impl Drive {
     fn page(&mut self, page: &Page) -> Result<(), Trouble> {
         self.client.handle_page(page)?;
         let done = self.client.directory_length();
-        if let Some(First { names, told, .. }) = &mut self.first
+        if let Some(First::Shut { names, told, .. }) = &mut self.first
             && done >= told.saturating_add(NAMES_TOLD)
         {
             *told = done;
@@ -401,15 +493,21 @@ impl Drive {
 
     /// Takes a session's entry: the pages that are left, and its seat.
     fn enter(&mut self, entry: Entry) -> Result<(), Trouble> {
-        let Entry { streams, layer, session, vault } = entry;
+        let Entry { streams, layer, session, vault, is_new } = entry;
         if let Way::Back(Coming { mut pages, .. }) = std::mem::replace(&mut self.way, Way::Gone) {
             while let Ok(page) = pages.try_recv() {
                 self.page(&page)?;
             }
         }
-        if let Some(First { user, held, .. }) = self.first.take() {
-            self.teller.tell(Event::SignedIn { user: user.to_string() });
-            held.into_iter().for_each(|event| self.teller.tell(event));
+        if is_new {
+            self.renew(&session);
+        }
+        if let Some(first) = self.first.take() {
+            self.teller.tell(Event::SignedIn { user: self.client.name().to_string() });
+            if let First::Shut { held, .. } = first {
+                held.into_iter().for_each(|event| self.teller.tell(event));
+            }
+            self.backlog.push_back(Work::Identity(session.identity));
         }
         if !self.client.is_listed() {
             let text = "the server's directory does not show this account with its own keys; ask \
@@ -427,6 +525,14 @@ impl Drive {
         let Session { slots, round_ms, genesis_ms, .. } = *session;
         let joined = self.client.handle_joined(Terms { slots, round_ms, genesis_ms }, layer);
         joined.map_err(|error| Failure::new(ErrorCode::RoundRefused, error.to_string()).into())
+    }
+
+    /// A sign-in with the password took the place of the session: on another machine the account may have called its
+    /// contacts since, and the newest call counts.
+    fn renew(&mut self, session: &Session) {
+        self.token = session.token.duplicate();
+        self.backlog.push_back(Work::Session(session.token.duplicate()));
+        self.client.handle_new_session();
     }
 
     /// A round opened: the next frame is due soon after its close.
@@ -469,7 +575,11 @@ impl Drive {
     fn come_back(&mut self) {
         let (link, token) = (self.link.clone(), self.token.duplicate());
         let length = self.client.directory_length();
-        self.way = Way::Back(Coming::back(link, token, length));
+        let typed = match &self.first {
+            Some(First::Open(typed)) => typed.clone(),
+            Some(First::Shut { .. }) | None => None,
+        };
+        self.way = Way::Back(Coming::back(link, token, length, typed));
     }
 
     /// Ends the session at the server; tells if that was not reached.
@@ -490,7 +600,7 @@ impl Drive {
 
     /// Leaves the server, ends the session there if asked to, and closes the profile once it keeps what it was to keep; what becomes durable
     /// by that is told as ever.
-    async fn finish(mut self) -> Result<(), Failure> {
+    async fn finish(mut self, failure: Option<&Failure>) -> Result<(), Failure> {
         self.tell_rest();
         let deadline = Instant::now() + SIGN_OUT_WITHIN;
         if let Way::In(streams, _) = std::mem::replace(&mut self.way, Way::Gone) {
@@ -499,20 +609,34 @@ impl Drive {
         if self.signing_out {
             self.sign_out(deadline).await;
         }
+        self.keep_rest(KEEP_WITHIN).await?;
+        if !failure.is_some_and(Failure::is_of_disk) {
+            self.backlog.push_back(Work::Forget);
+            self.keep_rest(FORGET_WITHIN).await?;
+        }
+        drop(self.shelf);
+        self.profile.close(self.completions).await.map_err(Failure::from)
+    }
+
+    /// Waits for the disk to do all that it was given.
+    async fn keep_rest(&mut self, within: Duration) -> Result<(), Failure> {
         while self.submitted > 0 || !self.backlog.is_empty() {
             self.submit()?;
-            let completion = tokio::time::timeout(KEEP_WITHIN, self.completions.recv()).await;
-            match completion {
-                Ok(Some(Completion::Saved { batch })) => {
-                    self.submitted = self.submitted.saturating_sub(1);
-                    self.client.handle_kept(batch);
-                    self.tell_rest();
-                }
+            match tokio::time::timeout(within, self.completions.recv()).await {
                 Ok(Some(Completion::Failed { error })) => return Err(error.into()),
                 Ok(None) | Err(_) => return Err(disk_stopped()),
+                Ok(Some(completion)) => {
+                    self.submitted = self.submitted.saturating_sub(1);
+                    if let Completion::Saved { batch } = completion {
+                        self.client.handle_kept(batch);
+                        self.tell_rest();
+                    } else {
+                        self.shelf.done(completion).into_iter().for_each(|it| self.tell(it));
+                    }
+                }
             }
         }
-        self.profile.close(self.completions).await.map_err(Failure::from)
+        Ok(())
     }
 }
 

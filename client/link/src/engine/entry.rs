@@ -29,6 +29,7 @@ use super::stream::{Streams, close};
 use super::trouble::{Failure, Trouble};
 use crate::api::{ErrorCode, Password};
 use crate::pin::verify_signature;
+use crate::profile::PasswordPlace;
 use crate::transport::{Connected, connect};
 
 /// Time for the first attempt to connect; scripts are told of a missing server within 10 s.
@@ -62,6 +63,8 @@ pub(super) struct Entry {
     pub(super) layer: Layer,
     pub(super) session: Box<Session>,
     pub(super) vault: StoredVault,
+    /// Whether the session began with the password on this way, in place of the one that the token was of.
+    pub(super) is_new: bool,
 }
 
 /// The vault as the server keeps it.
@@ -81,13 +84,13 @@ impl Coming {
     /// Goes in with a session: fetches the vault and what the directory has beyond `length`, and joins.
     pub(super) fn with_session(gate: Gate, session: Box<Session>, length: u32) -> Self {
         let (send_pages, pages) = mpsc::channel(PAGES_MAX);
-        Self { entry: Box::pin(Entry::make(gate, session, length, send_pages)), pages }
+        Self { entry: Box::pin(Entry::make(gate, session, length, send_pages, false)), pages }
     }
 
-    /// Comes back with a token: connects, resumes, and goes in.
-    pub(super) fn back(link: Link, token: Token, length: u32) -> Self {
+    /// Comes back with a token: connects, resumes, or signs in with what was typed, and goes in.
+    pub(super) fn back(link: Link, token: Token, length: u32, typed: Option<Typed>) -> Self {
         let (send_pages, pages) = mpsc::channel(PAGES_MAX);
-        Self { entry: Box::pin(come_back(link, token, length, send_pages)), pages }
+        Self { entry: Box::pin(come_back(link, token, length, typed, send_pages)), pages }
     }
 
     /// Goes on while something else is made, on a thread of its own: no step of the way in waits for that, and the
@@ -109,13 +112,14 @@ impl Entry {
         session: Box<Session>,
         length: u32,
         pages: mpsc::Sender<Page>,
+        is_new: bool,
     ) -> Result<Self, Trouble> {
         let vault = gate.vault().await?;
         gate.pull(length, &session, &pages).await?;
         let own = AgreementKey::random(&mut OsRng);
         let layer = Layer::for_client(&own, &session.mixer).map_err(Failure::protocol)?;
         let streams = Box::new(Streams::join(gate, session.slots, own.public()).await?);
-        Ok(Self { streams, layer, session, vault })
+        Ok(Self { streams, layer, session, vault, is_new })
     }
 }
 
@@ -127,6 +131,25 @@ pub(super) struct Person {
     pub(super) stretching: Stretching,
     /// Shown when the account is made.
     pub(super) invite: Option<Invite>,
+}
+
+/// What a start without the server keeps until it is reached: its token may be of no use any more.
+#[derive(Clone)]
+pub(super) struct Typed {
+    pub(super) person: Person,
+    /// Knows whose profile it is.
+    pub(super) place: PasswordPlace,
+}
+
+impl Typed {
+    /// Signs in; the name may have changed hands, and the password be the same all the same.
+    async fn sign_in(self, gate: &mut Gate, link: &Link) -> Result<Box<Session>, Trouble> {
+        let (session, master, _) =
+            gate.sign_in(link, &self.person).await.map_err(perhaps_changed)?;
+        let place = self.place;
+        blocking(move || place.check(master.expose())).await?.map_err(Failure::from)?;
+        Ok(session)
+    }
 }
 
 impl Gate {
@@ -302,6 +325,7 @@ async fn come_back(
     link: Link,
     token: Token,
     length: u32,
+    typed: Option<Typed>,
     pages: mpsc::Sender<Page>,
 ) -> Result<Entry, Trouble> {
     let mut gate = match Gate::open_within(&link, RECONNECT_WITHIN).await {
@@ -312,13 +336,31 @@ async fn come_back(
         }
         gate => gate?,
     };
-    let session = match gate.resume(token).await {
+    let (session, is_new) = match (gate.resume(token).await, typed) {
+        (Err(Trouble::TokenRefused(_)), Some(typed)) => {
+            (typed.sign_in(&mut gate, &link).await, true)
+        }
+        (session, _) => (session, false),
+    };
+    let session = match session {
         Err(Trouble::Fatal(Failure { code: ErrorCode::SlowDown, text })) => {
             return Err(Trouble::Lost(text));
         }
         session => session?,
     };
-    Entry::make(gate, session, length, pages).await
+    Entry::make(gate, session, length, pages, is_new).await
+}
+
+/// Says what else it may be if the server refuses the password that opens the profile.
+pub(super) fn perhaps_changed(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Fatal(Failure { code: ErrorCode::WrongCredentials, .. }) => {
+            let text = "the server refuses this password, which opens the profile on this machine: it may have \
+                        been changed on another machine; sign in with the new one";
+            Failure::new(ErrorCode::WrongCredentials, text).into()
+        }
+        trouble => trouble,
+    }
 }
 
 /// Verifies that the server's root key signed where a page leads to.

@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use wire::ids::IdentityHash;
+use client_core::record::Outgoing;
+use wire::ids::{IdentityHash, Round};
 
 use super::entry::blocking;
 use super::trouble::Failure;
@@ -30,7 +31,8 @@ pub(super) struct Question {
 pub(super) struct Histories {
     reader: HistoryReader,
     waiting: VecDeque<Question>,
-    reading: Option<Reading>,
+    /// The page that is read, and whom it is with.
+    reading: Option<(String, Reading)>,
 }
 
 impl Histories {
@@ -53,15 +55,22 @@ impl Histories {
         Err(failed(question.peer, Failure::new(ErrorCode::QueueFull, text)))
     }
 
+    /// Drops all questions, and what was read for one; returns whom they were about.
+    pub(super) fn clear(&mut self) -> Vec<String> {
+        let reading = self.reading.take().map(|(peer, _)| peer);
+        reading.into_iter().chain(self.waiting.drain(..).map(|question| question.peer)).collect()
+    }
+
     /// Returns the next answer; waits for ever if nothing was asked. Nothing is lost if it is cancelled.
     pub(super) async fn next(&mut self) -> Event {
         if self.reading.is_none() {
             let Some(question) = self.waiting.pop_front() else {
                 return std::future::pending().await;
             };
-            self.reading = Some(Box::pin(answer(self.reader.clone(), question)));
+            let peer = question.peer.clone();
+            self.reading = Some((peer, Box::pin(answer(self.reader.clone(), question))));
         }
-        let Some(reading) = &mut self.reading else { return std::future::pending().await };
+        let Some((_, reading)) = &mut self.reading else { return std::future::pending().await };
         let event = reading.await;
         self.reading = None;
         event
@@ -92,11 +101,7 @@ fn entry(entry: Entry) -> HistoryEntry {
     let Entry { cursor: Cursor(cursor), message } = entry;
     match message {
         Message::Ours(message, delivered) => {
-            let (state, round) = match (delivered, message.sent) {
-                (Some(round), _) => (MessageState::Delivered, Some(round.0)),
-                (None, Some(round)) => (MessageState::Sent, Some(round.0)),
-                (None, None) => (MessageState::Queued, None),
-            };
+            let (state, round) = state(&message, delivered);
             let author = Author::Own { label: message.label, state, round };
             HistoryEntry { cursor, author, text: message.text, sent_ms: message.sent_ms }
         }
@@ -107,15 +112,24 @@ fn entry(entry: Entry) -> HistoryEntry {
     }
 }
 
+/// Tells how far a message of ours is, and the round that did it.
+pub(super) fn state(message: &Outgoing, delivered: Option<Round>) -> (MessageState, Option<u64>) {
+    match (delivered, message.sent) {
+        (Some(round), _) => (MessageState::Delivered, Some(round.0)),
+        (None, Some(round)) => (MessageState::Sent, Some(round.0)),
+        (None, None) => (MessageState::Queued, None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use client_core::record::{Change, Incoming, Outgoing};
+    use client_core::record::{Change, Incoming};
     use redb::{Database, ReadableTable, TableDefinition};
     use tempfile::TempDir;
     use wire::account::Stretching;
-    use wire::ids::{MessageId, Round};
+    use wire::ids::MessageId;
     use wire::kdf::Secret;
     use wire::link::{Link, Pin};
 

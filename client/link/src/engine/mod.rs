@@ -9,7 +9,10 @@ mod account;
 mod begin;
 mod drive;
 mod entry;
+mod export;
 mod history;
+mod local;
+mod search;
 mod stream;
 mod trouble;
 

@@ -42,6 +42,11 @@ impl Failure {
         matches!(self.code, ErrorCode::ServerProtocol | ErrorCode::RoundRefused)
     }
 
+    /// Tells whether the profile takes no more.
+    pub(super) fn is_of_disk(&self) -> bool {
+        matches!(self.code, ErrorCode::Disk | ErrorCode::ProfileDamaged)
+    }
+
     /// The server said something that no server says at this point.
     pub(super) fn protocol(what: impl std::fmt::Display) -> Self {
         let text = format!("{what}; update iirs, or ask whoever runs the server to");
@@ -219,6 +224,8 @@ impl From<ProfileError> for Failure {
             | ProfileError::Exists
             | ProfileError::Stretching
             | ProfileError::Damaged(_) => ErrorCode::ProfileDamaged,
+            ProfileError::Locked => ErrorCode::Locked,
+            ProfileError::TooMany(_) => ErrorCode::QueueFull,
             ProfileError::TooLong(_) | ProfileError::Disk(_) | ProfileError::Stopped => {
                 ErrorCode::Disk
             }

@@ -10,10 +10,11 @@ use wire::size::TEXT_MAX;
 
 use super::ProfileError;
 use super::data::{Data, Rows, damaged};
+use super::deletion;
 use super::records::Tail;
 use super::row::{
-    ContactRow, DeclinedRow, HistoryRow, PeerRow, PendingRow, ReceivedRow, RootRow, StateRow,
-    VaultRow, history_key,
+    ContactRow, DeclinedRow, HistoryRow, PeerRow, PendingRow, ProgressRow, ReceivedRow, RootRow,
+    StateRow, VaultRow, history_key,
 };
 
 const STATE_KEY: &[u8] = &[];
@@ -144,6 +145,10 @@ impl Batch<'_> {
 
     fn forgotten(&self, peer: &IdentityHash) -> Result<(), ProfileError> {
         let key = self.rows.key().peer_tag(peer);
+        if let Some(ContactRow { record, .. }) = self.rows.get(&key)? {
+            let record = Record::decode(&record).map_err(|_| damaged::<ContactRow>())?;
+            deletion::note(&self.rows, &record.name, *peer)?;
+        }
         self.rows.remove::<RootRow>(&key)?;
         self.rows.remove::<ContactRow>(&key)
     }
@@ -199,19 +204,20 @@ impl Batch<'_> {
             label: label.clone(),
             text: text.clone(),
             sent_ms: *sent_ms,
-            sent: sent.map(|round| round.0),
-            delivered: None,
         };
-        let order = self.append(peer, &row)?;
+        let order = self.append(peer, row)?;
+        let progress = ProgressRow { sent: sent.map_or(0, |round| round.0), delivered: 0 };
+        self.rows.put(&history_key(&self.rows.key().peer_tag(peer), order), &progress)?;
         self.rows.put(&key, &PendingRow { peer: peer.0, order })
     }
 
     fn sent(&self, id: &MessageId, round: Round) -> Result<(), ProfileError> {
-        self.change_pending(id, |sent, _| *sent = sent.or(Some(round.0))).map(|_| ())
+        let first = |it: ProgressRow| if it.sent == 0 { round.0 } else { it.sent };
+        self.change_pending(id, |it| ProgressRow { sent: first(it), ..it }).map(|_| ())
     }
 
     fn delivered(&self, id: &MessageId, round: Round) -> Result<(), ProfileError> {
-        if self.change_pending(id, |_, delivered| *delivered = Some(round.0))? {
+        if self.change_pending(id, |it| ProgressRow { delivered: round.0, ..it })? {
             self.rows.remove::<PendingRow>(&self.rows.key().message_tag(id))?;
         }
         Ok(())
@@ -223,17 +229,13 @@ impl Batch<'_> {
     fn change_pending(
         &self,
         id: &MessageId,
-        change: impl FnOnce(&mut Option<u64>, &mut Option<u64>),
+        change: impl FnOnce(ProgressRow) -> ProgressRow,
     ) -> Result<bool, ProfileError> {
         let key = self.rows.key().message_tag(id);
         let Some(PendingRow { peer, order }) = self.rows.get(&key)? else { return Ok(false) };
         let key = history_key(&self.rows.key().peer_tag(&IdentityHash(peer)), order);
-        let mut row = self.rows.get(&key)?.ok_or_else(damaged::<HistoryRow>)?;
-        let HistoryRow::Ours { sent, delivered, .. } = &mut row else {
-            return Err(damaged::<HistoryRow>());
-        };
-        change(sent, delivered);
-        self.rows.put(&key, &row)?;
+        let progress = self.rows.get(&key)?.ok_or_else(damaged::<ProgressRow>)?;
+        self.rows.put(&key, &change(progress))?;
         Ok(true)
     }
 
@@ -256,14 +258,14 @@ impl Batch<'_> {
             sent_ms: *sent_ms,
             round: round.0,
         };
-        self.append(peer, &row).map(|_| ())
+        self.append(peer, row).map(|_| ())
     }
 
     /// Adds a message to the history; returns its order.
-    fn append(&mut self, peer: &IdentityHash, row: &HistoryRow) -> Result<u64, ProfileError> {
+    fn append(&mut self, peer: &IdentityHash, row: HistoryRow) -> Result<u64, ProfileError> {
         let order = self.state.next_order;
         self.state.next_order += 1;
-        self.rows.put(&history_key(&self.rows.key().peer_tag(peer), order), row)?;
+        self.rows.put_message(&history_key(&self.rows.key().peer_tag(peer), order), row)?;
         Ok(order)
     }
 }

@@ -3,10 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use client_core::record::{Contact, Outgoing, Saved, SavedRoot, ServerClock};
 use redb::{
-    Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, WriteTransaction,
+    AccessGuard, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, WriteTransaction,
 };
 use wire::codec::Wire;
 use wire::directory::{Head, Record};
@@ -16,11 +18,13 @@ use wire::kdf::Secret;
 use super::ProfileError;
 use super::directory::Lock;
 use super::error::of_redb;
-use super::key::ProfileKey;
+use super::key::{HistoryKey, ProfileKey, Seal};
+use super::old;
 use super::row::{
-    ContactRow, DeclinedRow, HistoryRow, META, PeerRow, PendingRow, ReceivedRow, RootRow, Row,
-    SCHEMA_KEY, SCHEMA_VERSION, StateRow, Table, VaultRow, history_key,
+    ContactRow, DeclinedRow, HistoryRow, META, PeerRow, PendingRow, ProgressRow, ReceivedRow,
+    RootRow, Row, SCHEMA_KEY, SCHEMA_VERSION, StateRow, Table, VaultRow, history_key,
 };
+use super::texts::{self, Texts};
 use super::value;
 
 /// Memory for pages of the database.
@@ -30,6 +34,8 @@ const CACHE_BYTES: usize = 8 * 1024 * 1024;
 pub(super) struct Data {
     pub(super) database: Database,
     key: ProfileKey,
+    /// Locked for reading while anything is read or written under it.
+    texts: RwLock<Texts>,
     /// Records of the directory that can be read from here.
     listed: AtomicU32,
     /// Whether a record that was there when the profile was opened could not be read since.
@@ -42,7 +48,17 @@ pub(super) struct Data {
 pub(super) struct Rows<'d> {
     transaction: WriteTransaction,
     key: &'d ProfileKey,
+    texts: RwLockReadGuard<'d, Texts>,
 }
+
+/// A table as it was when it was opened.
+pub(super) type Snapshot = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// A row's key and its box.
+pub(super) type RawRow = (AccessGuard<'static, &'static [u8]>, AccessGuard<'static, &'static [u8]>);
+
+/// A message, whose it is, and how far it is if it is ours.
+pub(super) type Told = (u64, HistoryRow, ProgressRow);
 
 impl Data {
     /// Fills a new, empty file with empty tables.
@@ -54,13 +70,42 @@ impl Data {
 
     /// Opens a data file of this schema, or makes one of an older schema into one of this; every checksum in
     /// it is verified.
-    pub(super) fn open(path: &Path, key: ProfileKey, lock: Lock) -> Result<Self, ProfileError> {
+    ///
+    /// Takes what waits into the history, if the last program ended while that was locked.
+    pub(super) fn open(
+        path: &Path,
+        key: ProfileKey,
+        history: HistoryKey,
+        lock: Lock,
+    ) -> Result<Self, ProfileError> {
         if !path.exists() {
             return Err(ProfileError::Damaged("data file is missing"));
         }
-        let database = guarded(|| open_verified(path))?;
-        let (listed, unlisted) = (AtomicU32::new(0), AtomicBool::new(false));
-        Ok(Self { database, key, listed, unlisted, _lock: lock })
+        guarded(|| {
+            let database = open_verified(path)?;
+            let texts = RwLock::new(Texts::Open(history));
+            let (listed, unlisted) = (AtomicU32::new(0), AtomicBool::new(false));
+            let data = Self { database, key, texts, listed, unlisted, _lock: lock };
+            if version(&data.database)? != SCHEMA_VERSION {
+                old::migrate(&data)?;
+            }
+            texts::gather(&data)?;
+            Ok(data)
+        })
+    }
+
+    /// Tells whether the key of the history is not in memory.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(*self.texts(), Texts::Locked(_))
+    }
+
+    /// Changes what texts are sealed under, and erases what it was before; waits for whoever reads or writes under it.
+    pub(super) fn set_texts(&self, texts: Texts) {
+        *self.texts.write().unwrap_or_else(PoisonError::into_inner) = texts;
+    }
+
+    pub(super) fn texts(&self) -> RwLockReadGuard<'_, Texts> {
+        self.texts.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a transaction; it is undone unless it is committed.
@@ -72,7 +117,7 @@ impl Data {
             .expect("the database has no savepoint and no other process");
         // with one phase, damage to the last commit would pass for a crash in the middle of it
         transaction.set_two_phase_commit(true);
-        Ok(Rows { transaction, key: &self.key })
+        Ok(Rows { transaction, key: &self.key, texts: self.texts() })
     }
 
     /// Gathers what a restart needs.
@@ -118,50 +163,85 @@ impl Data {
         self.unlisted.store(true, Ordering::Release);
     }
 
-    /// Returns a peer's messages below this order, the last first, at most `max`, each with its order; and
-    /// whether there are older ones.
+    /// Returns a peer's messages below this order, the last first, at most `max`; and whether there are older ones.
     pub(super) fn history(
         &self,
         peer: &IdentityHash,
         below: u64,
         max: usize,
-    ) -> Result<(Vec<(u64, HistoryRow)>, bool), ProfileError> {
+    ) -> Result<(Vec<Told>, bool), ProfileError> {
         let tag = self.key.peer_tag(peer);
         let (first, end) = (history_key(&tag, 0), history_key(&tag, below));
-        let table = self.table(HistoryRow::TABLE)?;
+        let table = self.table(Table::History)?;
         let range = table.range::<&[u8]>(first.as_slice()..end.as_slice()).map_err(of_redb)?;
+        let (texts, progress) = (self.texts(), self.table(Table::Progress)?);
         let (mut rows, mut range) = (Vec::new(), range.rev());
         for entry in range.by_ref().take(max) {
-            let (key, value) = entry.map_err(of_redb)?;
-            let order = key.value().last_chunk().expect("the range has keys that end in an order");
-            rows.push((u64::from_be_bytes(*order), open(&self.key, key.value(), value.value())?));
+            rows.push(self.told(&entry.map_err(of_redb)?, &texts, &progress)?);
         }
         Ok((rows, range.next().is_some()))
+    }
+
+    /// Opens a message.
+    pub(super) fn message(
+        &self,
+        (key, value): &RawRow,
+        texts: &Texts,
+    ) -> Result<(u64, HistoryRow), ProfileError> {
+        let row = open(texts.secret(&self.key, Seal::History)?, key.value(), value.value())?;
+        let order = key.value().last_chunk().ok_or_else(damaged::<HistoryRow>)?;
+        Ok((u64::from_be_bytes(*order), row))
+    }
+
+    /// Opens a message with how far it is.
+    pub(super) fn told(
+        &self,
+        entry: &RawRow,
+        texts: &Texts,
+        progress: &Snapshot,
+    ) -> Result<Told, ProfileError> {
+        let (order, row) = self.message(entry, texts)?;
+        let how_far = match row {
+            HistoryRow::Ours { .. } => {
+                let key = entry.0.value();
+                let value = progress.get(key).map_err(of_redb)?;
+                let value = value.ok_or_else(damaged::<ProgressRow>)?;
+                open(self.key.secret(), key, value.value())?
+            }
+            HistoryRow::Theirs { .. } => ProgressRow::default(),
+        };
+        Ok((order, row, how_far))
     }
 
     fn outgoing(&self, pending: &PendingRow) -> Result<Outgoing, ProfileError> {
         let peer = IdentityHash(pending.peer);
         let key = history_key(&self.key.peer_tag(&peer), pending.order);
+        let progress = self.get::<ProgressRow>(&key)?.ok_or_else(damaged::<ProgressRow>)?;
         match self.get(&key)? {
-            Some(HistoryRow::Ours { id, label, text, sent_ms, sent, .. }) => {
-                let (id, sent) = (MessageId(id), sent.map(Round));
+            Some(HistoryRow::Ours { id, label, text, sent_ms, .. }) => {
+                let (id, sent) = (MessageId(id), progress.sent());
                 Ok(Outgoing { id, peer, label, text, sent_ms, sent })
             }
             Some(HistoryRow::Theirs { .. }) | None => Err(damaged::<PendingRow>()),
         }
     }
 
-    pub(super) fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ProfileError> {
-        let value = self.table(R::TABLE)?.get(key).map_err(of_redb)?;
-        value.map(|value| open(&self.key, key, value.value())).transpose()
+    pub(super) fn key(&self) -> &ProfileKey {
+        &self.key
     }
 
-    fn all<R: Row>(&self) -> Result<Vec<R>, ProfileError> {
+    pub(super) fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ProfileError> {
+        let value = self.table(R::TABLE)?.get(key).map_err(of_redb)?;
+        let Some(value) = value else { return Ok(None) };
+        self.with_secret(R::SEAL, |secret| open(secret, key, value.value()).map(Some))
+    }
+
+    pub(super) fn all<R: Row>(&self) -> Result<Vec<R>, ProfileError> {
         let mut rows = Vec::new();
-        for entry in self.table(R::TABLE)?.iter().map_err(of_redb)? {
-            let (key, value) = entry.map_err(of_redb)?;
-            rows.push(open(&self.key, key.value(), value.value())?);
-        }
+        self.each(|_, row| {
+            rows.push(row);
+            Ok(())
+        })?;
         Ok(rows)
     }
 
@@ -170,19 +250,45 @@ impl Data {
         &self,
         mut row: impl FnMut(&[u8], R) -> Result<(), ProfileError>,
     ) -> Result<(), ProfileError> {
-        for entry in self.table(R::TABLE)?.iter().map_err(of_redb)? {
-            let (key, value) = entry.map_err(of_redb)?;
-            row(key.value(), open(&self.key, key.value(), value.value())?)?;
-        }
-        Ok(())
+        let table = self.table(R::TABLE)?;
+        self.with_secret(R::SEAL, |secret| {
+            for entry in self.entries(&table)? {
+                let (key, value) = entry?;
+                row(key.value(), open(secret, key.value(), value.value())?)?;
+            }
+            Ok(())
+        })
     }
 
-    fn table(
+    /// Goes through the boxes of a table in the order of their keys.
+    pub(super) fn entries(
         &self,
-        table: Table,
-    ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, ProfileError> {
+        table: &Snapshot,
+    ) -> Result<impl Iterator<Item = Result<RawRow, ProfileError>>, ProfileError> {
+        let range = table.range::<&[u8]>(..).map_err(of_redb)?;
+        Ok(range.map(|entry| entry.map_err(of_redb)))
+    }
+
+    /// Counts the rows of a table.
+    pub(super) fn count(&self, table: Table) -> Result<u64, ProfileError> {
+        self.table(table)?.len().map_err(of_redb)
+    }
+
+    pub(super) fn table(&self, table: Table) -> Result<Snapshot, ProfileError> {
         let transaction = self.database.begin_read().map_err(of_redb)?;
         transaction.open_table(table.definition()).map_err(of_redb)
+    }
+
+    /// Runs with the key of a kind of row; what is not text is read whoever waits for the lock of that.
+    fn with_secret<T>(
+        &self,
+        seal: Seal,
+        work: impl FnOnce(&Secret) -> Result<T, ProfileError>,
+    ) -> Result<T, ProfileError> {
+        match seal {
+            Seal::Profile => work(self.key.secret()),
+            Seal::History | Seal::Segment => work(self.texts().secret(&self.key, seal)?),
+        }
     }
 }
 
@@ -191,14 +297,27 @@ impl Rows<'_> {
         self.key
     }
 
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(*self.texts, Texts::Locked(_))
+    }
+
+    pub(super) fn secret(&self, seal: Seal) -> Result<&Secret, ProfileError> {
+        self.texts.secret(self.key, seal)
+    }
+
+    /// Counts the rows of a table.
+    pub(super) fn count(&self, table: Table) -> Result<u64, ProfileError> {
+        self.transaction.open_table(table.definition()).map_err(of_redb)?.len().map_err(of_redb)
+    }
+
     pub(super) fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ProfileError> {
         let table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
         let value = table.get(key).map_err(of_redb)?;
-        value.map(|value| open(self.key, key, value.value())).transpose()
+        value.map(|value| open(self.secret(R::SEAL)?, key, value.value())).transpose()
     }
 
     pub(super) fn put<R: Row>(&self, key: &[u8], row: &R) -> Result<(), ProfileError> {
-        let sealed = value::seal(self.key, [&R::TABLE.tag(), key], row, R::PADDING)?;
+        let sealed = value::seal(self.secret(R::SEAL)?, [&R::TABLE.tag(), key], row, R::PADDING)?;
         let mut table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
         table.insert(key, sealed.as_slice()).map_err(of_redb)?;
         Ok(())
@@ -214,15 +333,17 @@ impl Rows<'_> {
     pub(super) fn last<R: Row>(&self) -> Result<Option<(Vec<u8>, R)>, ProfileError> {
         let table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
         let last = table.last().map_err(of_redb)?;
-        let open = |key: &[u8], value: &[u8]| Ok((key.to_vec(), open(self.key, key, value)?));
+        let secret = self.secret(R::SEAL)?;
+        let open = |key: &[u8], value: &[u8]| Ok((key.to_vec(), open(secret, key, value)?));
         last.map(|(key, value)| open(key.value(), value.value())).transpose()
     }
 
     /// Removes the rows that this is said of.
     pub(super) fn remove_if<R: Row>(&self, gone: impl Fn(&R) -> bool) -> Result<(), ProfileError> {
         let mut table = self.transaction.open_table(R::TABLE.definition()).map_err(of_redb)?;
+        let secret = self.secret(R::SEAL)?;
         let kept = |key: &[u8], value: &[u8]| {
-            value::open(self.key, [&R::TABLE.tag(), key], value).is_none_or(|row| !gone(&row))
+            value::open(secret, [&R::TABLE.tag(), key], value).is_none_or(|row| !gone(&row))
         };
         table.retain(kept).map_err(of_redb)
     }
@@ -232,6 +353,22 @@ impl Rows<'_> {
         self.transaction.delete_table(table.definition()).map_err(of_redb)?;
         self.transaction.open_table(table.definition()).map_err(of_redb)?;
         Ok(())
+    }
+
+    /// Makes what is missing of the schema's tables.
+    pub(super) fn put_schema(&self) -> Result<(), ProfileError> {
+        put_schema(&self.transaction)
+    }
+
+    /// Removes the rows of a table whose keys are between two and are not to be kept.
+    pub(super) fn remove_between(
+        &self,
+        table: Table,
+        [first, last]: [&[u8]; 2],
+        is_kept: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), ProfileError> {
+        let mut table = self.transaction.open_table(table.definition()).map_err(of_redb)?;
+        table.retain_in::<&[u8], _>(first..=last, |key, _| is_kept(key)).map_err(of_redb)
     }
 
     pub(super) fn commit(self) -> Result<(), ProfileError> {
@@ -259,35 +396,44 @@ fn open_verified(path: &Path) -> Result<Database, ProfileError> {
         .set_check_integrity_on_open(true)
         .open(path)
         .map_err(of_redb)?;
-    let meta = database.begin_read().map_err(of_redb)?.open_table(META).map_err(of_redb)?;
-    let version = meta.get(SCHEMA_KEY).map_err(of_redb)?.map(|version| version.value());
-    match version {
-        Some(SCHEMA_VERSION) => Ok(database),
-        Some(1) => {
-            make_tables(&database)?;
-            Ok(database)
-        }
-        Some(version) if version > SCHEMA_VERSION => Err(ProfileError::Newer),
-        Some(_) | None => Err(ProfileError::Damaged("schema version")),
+    match version(&database)? {
+        1..=SCHEMA_VERSION => Ok(database),
+        version if version > SCHEMA_VERSION => Err(ProfileError::Newer),
+        _ => Err(ProfileError::Damaged("schema version")),
     }
 }
 
-/// Makes the tables that are missing and writes the schema's version, in one durable transaction.
+fn version(database: &Database) -> Result<u32, ProfileError> {
+    let meta = database.begin_read().map_err(of_redb)?.open_table(META).map_err(of_redb)?;
+    let version = meta.get(SCHEMA_KEY).map_err(of_redb)?.map(|version| version.value());
+    version.ok_or(ProfileError::Damaged("schema version"))
+}
+
+/// Makes the tables of an empty file and writes the schema's version, in one durable transaction.
 fn make_tables(database: &Database) -> Result<(), ProfileError> {
     let mut transaction = database.begin_write().map_err(of_redb)?;
     transaction.set_two_phase_commit(true);
-    {
-        let mut meta = transaction.open_table(META).map_err(of_redb)?;
-        meta.insert(SCHEMA_KEY, SCHEMA_VERSION).map_err(of_redb)?;
-    }
-    for table in Table::ALL {
-        transaction.open_table(table.definition()).map_err(of_redb)?;
-    }
+    put_schema(&transaction)?;
     transaction.commit().map_err(of_redb)
 }
 
-fn open<R: Row>(key: &ProfileKey, row_key: &[u8], sealed: &[u8]) -> Result<R, ProfileError> {
-    value::open(key, [&R::TABLE.tag(), row_key], sealed).ok_or_else(damaged::<R>)
+/// Makes the tables that are missing and writes the schema's version.
+fn put_schema(transaction: &WriteTransaction) -> Result<(), ProfileError> {
+    let mut meta = transaction.open_table(META).map_err(of_redb)?;
+    meta.insert(SCHEMA_KEY, SCHEMA_VERSION).map_err(of_redb)?;
+    for table in Table::ALL {
+        transaction.open_table(table.definition()).map_err(of_redb)?;
+    }
+    Ok(())
+}
+
+/// Opens a row's box at its place.
+pub(super) fn open<R: Row>(
+    secret: &Secret,
+    row_key: &[u8],
+    sealed: &[u8],
+) -> Result<R, ProfileError> {
+    value::open(secret, [&R::TABLE.tag(), row_key], sealed).ok_or_else(damaged::<R>)
 }
 
 fn record(row: &PeerRow) -> Result<Record, ProfileError> {

@@ -40,6 +40,12 @@ pub enum ProfileError {
          in again: the account is safe at its server, the history was only here"
     )]
     Damaged(&'static str),
+    /// The history's key is not in memory.
+    #[error("the history is locked; unlock it with the password first")]
+    Locked,
+    /// More drafts, or people to be forgotten, than a profile keeps.
+    #[error("a profile keeps no more than {0}; clear some first")]
+    TooMany(&'static str),
     /// A label, a text or a link is longer than a profile keeps.
     #[error("the {0} is longer than a profile keeps; shorten it")]
     TooLong(&'static str),
@@ -49,6 +55,13 @@ pub enum ProfileError {
     /// An earlier change failed, so that no more are taken.
     #[error("the profile failed earlier and keeps no more changes; start again")]
     Stopped,
+}
+
+impl ProfileError {
+    /// Tells whether what was asked was refused and everything is as before.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Locked | Self::TooMany(_) | Self::TooLong(_))
+    }
 }
 
 /// What the database says, in our words.

@@ -6,7 +6,7 @@ use client_core::record::{Incoming, Outgoing};
 use wire::ids::{IdentityHash, MessageId, Round};
 
 use super::ProfileError;
-use super::data::{Data, guarded};
+use super::data::{Data, Told, guarded};
 use super::row::HistoryRow;
 
 /// The most entries of a page.
@@ -72,16 +72,17 @@ pub(super) fn page(
 ) -> Result<Page, ProfileError> {
     let below = before.map_or(u64::MAX, |cursor| cursor.0);
     let (rows, more) = guarded(|| data.history(peer, below, max.min(HISTORY_PAGE_MAX)))?;
-    let entries = rows.into_iter().map(|(order, row)| entry(order, row)).collect();
+    let entries = rows.into_iter().map(entry).collect();
     Ok(Page { entries, more })
 }
 
-fn entry(order: u64, row: HistoryRow) -> Entry {
+/// Returns a row as a message.
+pub(super) fn entry((order, row, progress): Told) -> Entry {
     let message = match row {
-        HistoryRow::Ours { peer, id, label, text, sent_ms, sent, delivered } => {
-            let (id, peer, sent) = (MessageId(id), IdentityHash(peer), sent.map(Round));
+        HistoryRow::Ours { peer, id, label, text, sent_ms } => {
+            let (id, peer, sent) = (MessageId(id), IdentityHash(peer), progress.sent());
             let message = Outgoing { id, peer, label, text, sent_ms, sent };
-            Message::Ours(message, delivered.map(Round))
+            Message::Ours(message, progress.delivered())
         }
         HistoryRow::Theirs { peer, id, text, sent_ms, round } => {
             let (id, peer, round) = (MessageId(id), IdentityHash(peer), Round(round));

@@ -20,23 +20,32 @@
 
 mod batch;
 mod data;
+mod deletion;
 mod directory;
+mod drafts;
 mod error;
 mod header;
 mod history;
 mod key;
+mod old;
 mod records;
 mod row;
+mod texts;
 mod thread;
 mod value;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
+pub use deletion::FORGETFUL_MAX;
+pub use drafts::DRAFTS_MAX;
 pub use error::ProfileError;
 pub use history::{Cursor, Entry, HISTORY_PAGE_MAX, HistoryReader, Message, Page};
+pub use key::HistoryKey;
 pub use records::DiskRecords;
-pub use thread::{BATCHES_WAITING_MAX, Completion, ProfileThread, SubmitError};
+pub use thread::{BATCHES_WAITING_MAX, Completion, ProfileThread, SubmitError, Work};
+pub use walk::{Direction, Names, Walk};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +53,7 @@ use std::sync::Arc;
 use client_core::record::{Change, Saved};
 use etcetera::BaseStrategy as _;
 use rand_core::OsRng;
-use wire::account::Stretching;
+use wire::account::{SealedIdentity, Stretching};
 use wire::codec::Wire;
 use wire::ids::{IdentityHash, Name, Token};
 use wire::kdf::{Label, Secret, hash};
@@ -55,7 +64,7 @@ use data::{Data, guarded};
 use directory::{Directory, Lock};
 use header::{Front, Header};
 use key::ProfileKey;
-use row::Table;
+use row::{IdentityRow, Table};
 
 const DIRECTORY_NAME: Label = Label("iirs 1 profile directory");
 
@@ -134,6 +143,33 @@ impl PasswordPlace {
     }
 }
 
+impl PasswordPlace {
+    /// Makes the key of the history anew from the profile's password; the master key is gone on return.
+    ///
+    /// Takes as long as the stretching costs.
+    ///
+    /// # Errors
+    /// [`ProfileError::WrongPassword`], and as [`Profile::unlock`].
+    pub fn history_key(
+        &self,
+        password: &[u8],
+        floor: &Stretching,
+    ) -> Result<HistoryKey, ProfileError> {
+        let header = Header::decode(&Directory::at(&self.dir).read_header()?)?;
+        let master = header.open_master(&stretch(&header.front, password, floor)?)?;
+        Ok(HistoryKey::new(&master, &header.front.salt))
+    }
+
+    /// Refuses a master key that is not the one of the profile's account.
+    ///
+    /// # Errors
+    /// [`ProfileError::OtherMaster`], [`ProfileError::Damaged`] and [`ProfileError::Disk`].
+    pub fn check(&self, master: &Secret) -> Result<(), ProfileError> {
+        let header = Header::decode(&Directory::at(&self.dir).read_header()?)?;
+        header.open_account(&ProfileKey::new(master, &header.front.salt)).map(drop)
+    }
+}
+
 impl Profile {
     /// Returns the name of the directory that holds an account's profile unless somebody says otherwise, 20
     /// characters. It names neither the account nor the server to whoever looks at the disk; who guesses both
@@ -173,7 +209,8 @@ impl Profile {
         let header = Header::seal(front, &stretched, master, &key, account, &mut OsRng)?;
         Data::create(&directory.new_data_file()?)?;
         directory.put_in_place(&header.encode())?;
-        Ok(Self::new(dir, Data::open(&directory.data(), key, lock)?))
+        let history = HistoryKey::new(master, &header.front.salt);
+        Ok(Self::new(dir, Data::open(&directory.data(), key, history, lock)?))
     }
 
     /// Opens a profile with its password; refuses a stretching below `floor` or above the ceiling.
@@ -194,12 +231,7 @@ impl Profile {
         }
         let lock = directory.lock()?;
         let header = Header::decode(&directory.read_header()?)?;
-        if !header.front.stretching.is_within(floor) {
-            return Err(ProfileError::Stretching);
-        }
-        let stretched = stretch_locally(password, &header.front.salt, &header.front.stretching)
-            .map_err(|_| ProfileError::Stretching)?;
-        let master = header.open_master(&stretched)?;
+        let master = header.open_master(&stretch(&header.front, password, floor)?)?;
         let (profile, account) = Self::open(&directory, lock, &header, &master)?;
         let saved = profile.saved()?;
         Ok(Unlocked { profile, master, account, saved })
@@ -249,17 +281,127 @@ impl Profile {
     /// [`ProfileError::TooLong`] for a label over 128 bytes or a text over 16 KiB, and nothing is
     /// kept. After any other error the profile takes no more changes: [`ProfileError::Stopped`].
     pub fn apply(&mut self, changes: &[Change]) -> Result<(), ProfileError> {
-        if self.failed {
-            return Err(ProfileError::Stopped);
-        }
         changes.iter().try_for_each(batch::check)?;
         let durable =
             changes.iter().any(Change::is_urgent) || self.lazy_batches >= LAZY_BATCHES_MAX;
-        self.failed = true;
-        guarded(|| batch::commit(&self.data, changes, durable))?;
-        self.failed = false;
+        self.change(|data| batch::commit(data, changes, durable))?;
         self.lazy_batches = if durable { 0 } else { self.lazy_batches + 1 };
         Ok(())
+    }
+
+    /// Erases the key of the history; what comes from now on waits on disk under another, which that key seals. Waits
+    /// for whoever reads a page.
+    ///
+    /// # Errors
+    /// [`ProfileError`], as [`Self::apply`].
+    pub fn lock(&mut self) -> Result<(), ProfileError> {
+        self.change(texts::lock)
+    }
+
+    /// Takes the key of the history back, and what waited into the history.
+    ///
+    /// # Errors
+    /// [`ProfileError`], as [`Self::apply`].
+    pub fn open_history(&mut self, key: HistoryKey) -> Result<(), ProfileError> {
+        self.change(|data| texts::unlock(data, key))
+    }
+
+    /// Keeps what is being written to somebody in place of what was kept before; an empty text is forgotten. Durable on
+    /// return.
+    ///
+    /// # Errors
+    /// [`ProfileError::TooMany`] for one more than [`DRAFTS_MAX`], [`ProfileError::TooLong`] for over 30 KiB or so, and
+    /// [`ProfileError::Locked`], after which the profile takes other changes; else as [`Self::apply`].
+    pub fn draft(&mut self, peer: &Name, text: &str) -> Result<(), ProfileError> {
+        self.change(|data| drafts::keep(data, peer, text))
+    }
+
+    /// Returns what is drafted, by name.
+    ///
+    /// # Errors
+    /// [`ProfileError::Locked`], [`ProfileError::Damaged`] and [`ProfileError::Disk`].
+    pub fn drafts(&self) -> Result<Vec<(String, String)>, ProfileError> {
+        guarded(|| drafts::all(&self.data))
+    }
+
+    /// Chooses whether the history under a name, which is now somebody's, is deleted by [`Self::forget`]. Durable on
+    /// return.
+    ///
+    /// # Errors
+    /// [`ProfileError::TooMany`] for one more than [`FORGETFUL_MAX`], after which the profile takes other changes; else
+    /// as [`Self::apply`].
+    pub fn forget_on_exit(
+        &mut self,
+        peer: &Name,
+        identity: Option<IdentityHash>,
+        forget: bool,
+    ) -> Result<(), ProfileError> {
+        self.change(|data| deletion::choose(data, peer, identity, forget))
+    }
+
+    /// Returns whose history is deleted when the program ends, by name.
+    ///
+    /// # Errors
+    /// [`ProfileError::Damaged`] and [`ProfileError::Disk`].
+    pub fn forgetful(&self) -> Result<Vec<String>, ProfileError> {
+        guarded(|| deletion::chosen(&self.data))
+    }
+
+    /// Deletes the history with everybody for whom that was chosen, but for what is not delivered. So does whoever opens
+    /// the profile, in case the last program came to no end of its own.
+    ///
+    /// # Errors
+    /// [`ProfileError`], as [`Self::apply`].
+    pub fn forget(&mut self) -> Result<(), ProfileError> {
+        self.change(deletion::forget)
+    }
+
+    /// Deletes the history with somebody, or all of it, but for what is not delivered. Durable on return; needs no key
+    /// of the history.
+    ///
+    /// # Errors
+    /// [`ProfileError`], as [`Self::apply`].
+    pub fn delete_history(&mut self, peer: Option<&IdentityHash>) -> Result<(), ProfileError> {
+        self.change(|data| deletion::delete(data, peer.map(std::slice::from_ref)))
+    }
+
+    /// Keeps the account's identity as the server keeps it, so that a start needs no server. Durable on return.
+    ///
+    /// # Errors
+    /// [`ProfileError`], as [`Self::apply`].
+    pub fn keep_identity(&mut self, identity: &SealedIdentity) -> Result<(), ProfileError> {
+        let sealed = identity.0.to_vec();
+        self.change(|data| {
+            if data.get::<IdentityRow>(&[])?.is_some_and(|row| row.sealed == sealed) {
+                return Ok(());
+            }
+            let rows = data.write(true)?;
+            rows.put(&[], &IdentityRow { sealed })?;
+            rows.commit()
+        })
+    }
+
+    /// Returns the account's identity as the server keeps it; none before the first sign-in that kept it.
+    ///
+    /// # Errors
+    /// [`ProfileError::Damaged`] and [`ProfileError::Disk`].
+    pub fn identity(&self) -> Result<Option<SealedIdentity>, ProfileError> {
+        let Some(row) = guarded(|| self.data.get::<IdentityRow>(&[]))? else { return Ok(None) };
+        let sealed = row.sealed.try_into().map_err(|_| ProfileError::Damaged("identity"))?;
+        Ok(Some(SealedIdentity(sealed)))
+    }
+
+    /// Makes a change, after whose failure no more are taken, unless it is only refused.
+    fn change(
+        &mut self,
+        work: impl FnOnce(&Data) -> Result<(), ProfileError>,
+    ) -> Result<(), ProfileError> {
+        if self.failed {
+            return Err(ProfileError::Stopped);
+        }
+        let result = guarded(|| work(&self.data));
+        self.failed = !result.as_ref().err().is_none_or(ProfileError::is_refusal);
+        result
     }
 
     /// Keeps the token of a new sign-in, and no root from before it: since the last session the account may have been on
@@ -268,8 +410,8 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`], as [`Self::apply`].
     pub fn begin_session(&mut self, token: Token) -> Result<(), ProfileError> {
-        guarded(|| {
-            let rows = self.data.write(true)?;
+        self.change(|data| {
+            let rows = data.write(true)?;
             rows.clear(Table::Roots)?;
             rows.commit()
         })?;
@@ -319,11 +461,21 @@ impl Profile {
         let key = ProfileKey::new(master, &header.front.salt);
         let account = header.open_account(&key)?;
         directory.finish_creation()?;
-        let data = Data::open(&directory.data(), key, lock)?;
+        let history = HistoryKey::new(master, &header.front.salt);
+        let data = Data::open(&directory.data(), key, history, lock)?;
+        guarded(|| deletion::forget(&data))?;
         Ok((Self::new(directory.path(), data), account))
     }
 
     fn new(dir: &Path, data: Data) -> Self {
         Self { data: Arc::new(data), dir: dir.to_owned(), lazy_batches: 0, failed: false }
     }
+}
+
+/// Stretches a password as a header says; refuses a cost below `floor` or above the ceiling.
+fn stretch(front: &Front, password: &[u8], floor: &Stretching) -> Result<Secret, ProfileError> {
+    if !front.stretching.is_within(floor) {
+        return Err(ProfileError::Stretching);
+    }
+    stretch_locally(password, &front.salt, &front.stretching).map_err(|_| ProfileError::Stretching)
 }

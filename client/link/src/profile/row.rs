@@ -3,7 +3,8 @@
 //! ```text
 //! state      (empty)                        mark, token, next order, the server's clock and directory
 //! peers      peer tag 32                    record of a peer, and whether the conversation is open
-//! history    peer tag 32 · order 8          one message, ours or the peer's
+//! history    peer tag 32 · order 8          one message, ours or the peer's; never changed
+//! progress   peer tag 32 · order 8          how far a message of ours is
 //! pending    message tag 32                 where in the history an undelivered message of ours lies
 //! received   peer tag 32                    the last ids received from a peer
 //! contacts   peer tag 32                    record of a contact or of who is blocked, and how he stands
@@ -11,24 +12,32 @@
 //! declined   peer tag 32                    the round until which a caller's calls are not told
 //! vault      (empty)                        the highest versions of the vault that were seen and used
 //! records    block 4                        24 records of the server's directory, and the head before them
+//! identity   (empty)                        the account's identity, as the server keeps it
+//! drafts     name tag 32                    what is being written to somebody
+//! forgetful  name tag 32                    whose history is deleted when the program ends
+//! segment    (empty)                        the key of what waits
+//! waiting    peer tag 32 · order 8          a message that came or was written while the history is locked
 //! ```
 //!
-//! The order counts messages of all conversations as they were written or arrived. Peer and message
+//! The order counts messages of all conversations as they were written or arrived. Peer, message and name
 //! tags are HMACs under the profile key. Blocks are numbered from 0, big-endian; all but the last are full.
+//! `history`, `drafts` and `segment` are sealed under the history key, `waiting` under the key in `segment`, all else
+//! under the profile key.
 //!
-//! Version 1 had the tables up to `received`.
+//! Older versions are in `old.rs`.
 
 use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use wire::ids::Round;
 use wire::size::{HASH, KEY, MESSAGE_ID, TOKEN};
 use zeroize::Zeroize;
 
-use super::key::PeerTag;
+use super::key::{PeerTag, Seal};
 use super::value::Padding;
 
 /// The version of tables and rows together.
-pub(super) const SCHEMA_VERSION: u32 = 2;
+pub(super) const SCHEMA_VERSION: u32 = 3;
 
 /// Holds the schema version under [`SCHEMA_KEY`], in clear, so that a newer one is recognised.
 pub(super) const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
@@ -47,12 +56,19 @@ pub(super) enum Table {
     Declined,
     Vault,
     Records,
+    Progress,
+    Identity,
+    Drafts,
+    Forgetful,
+    Segment,
+    Waiting,
 }
 
 /// What lies in one table.
 pub(super) trait Row: Serialize + DeserializeOwned {
     const TABLE: Table;
     const PADDING: Padding = Padding::PowerOfTwo;
+    const SEAL: Seal = Seal::Profile;
 }
 
 /// The profile's only row of its kind; its key is empty.
@@ -78,22 +94,21 @@ pub(super) struct PeerRow {
 /// A message; the key is made by [`history_key`].
 #[derive(Serialize, Deserialize)]
 pub(super) enum HistoryRow {
-    Ours {
-        peer: [u8; HASH],
-        id: [u8; MESSAGE_ID],
-        label: String,
-        text: String,
-        sent_ms: u64,
-        sent: Option<u64>,
-        delivered: Option<u64>,
-    },
-    Theirs {
-        peer: [u8; HASH],
-        id: [u8; MESSAGE_ID],
-        text: String,
-        sent_ms: u64,
-        round: u64,
-    },
+    Ours { peer: [u8; HASH], id: [u8; MESSAGE_ID], label: String, text: String, sent_ms: u64 },
+    Theirs { peer: [u8; HASH], id: [u8; MESSAGE_ID], text: String, sent_ms: u64, round: u64 },
+}
+
+/// A message that came or was written while the history was locked; the key is the one that it has in the history.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WaitingRow(pub(super) HistoryRow);
+
+/// Rounds of a message of ours, 0 for none; the key is the message's.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct ProgressRow {
+    /// In which its last fragment first went out.
+    pub(super) sent: u64,
+    /// In which it was known to be delivered.
+    pub(super) delivered: u64,
 }
 
 /// An undelivered message of ours; the key is its tag.
@@ -151,6 +166,35 @@ pub(super) struct VaultRow {
     pub(super) used: u64,
 }
 
+/// The account's identity as the server keeps it, sealed under the master key; its key is empty.
+#[derive(Serialize, Deserialize)]
+pub(super) struct IdentityRow {
+    /// 112 bytes.
+    pub(super) sealed: Vec<u8>,
+}
+
+/// What is being written to somebody; the key is the name's tag.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DraftRow {
+    pub(super) peer: String,
+    pub(super) text: String,
+}
+
+/// Somebody whose history is deleted when the program ends; the key is the name's tag.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ForgetfulRow {
+    pub(super) peer: String,
+    /// Those of the name whom no other row names any more.
+    pub(super) identities: Vec<[u8; HASH]>,
+}
+
+/// The key of what waits; its own key is empty.
+#[derive(Serialize, Deserialize, Zeroize)]
+#[zeroize(drop)]
+pub(super) struct SegmentRow {
+    pub(super) key: [u8; KEY],
+}
+
 /// Records of the directory in its order, 163 bytes each; the key is the block's number.
 ///
 /// With its box, a full block fills one page of the database.
@@ -161,8 +205,22 @@ pub(super) struct BlockRow {
     pub(super) records: Vec<u8>,
 }
 
+impl ProgressRow {
+    pub(super) fn sent(self) -> Option<Round> {
+        known(self.sent)
+    }
+
+    pub(super) fn delivered(self) -> Option<Round> {
+        known(self.delivered)
+    }
+}
+
+fn known(round: u64) -> Option<Round> {
+    (round != Round::NONE.0).then_some(Round(round))
+}
+
 impl Table {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::State,
         Self::Peers,
         Self::History,
@@ -173,6 +231,12 @@ impl Table {
         Self::Declined,
         Self::Vault,
         Self::Records,
+        Self::Progress,
+        Self::Identity,
+        Self::Drafts,
+        Self::Forgetful,
+        Self::Segment,
+        Self::Waiting,
     ];
 
     pub(super) fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
@@ -187,6 +251,12 @@ impl Table {
             Self::Declined => "declined",
             Self::Vault => "vault",
             Self::Records => "records",
+            Self::Progress => "progress",
+            Self::Identity => "identity",
+            Self::Drafts => "drafts",
+            Self::Forgetful => "forgetful",
+            Self::Segment => "segment",
+            Self::Waiting => "waiting",
         })
     }
 
@@ -203,6 +273,12 @@ impl Table {
             Self::Declined => 8,
             Self::Vault => 9,
             Self::Records => 10,
+            Self::Progress => 11,
+            Self::Identity => 12,
+            Self::Drafts => 13,
+            Self::Forgetful => 14,
+            Self::Segment => 15,
+            Self::Waiting => 16,
         }]
     }
 
@@ -219,6 +295,12 @@ impl Table {
             Self::Declined => "declined calls",
             Self::Vault => "vault",
             Self::Records => "directory",
+            Self::Progress => "states of messages",
+            Self::Identity => "identity",
+            Self::Drafts => "drafts",
+            Self::Forgetful => "whose history is forgotten",
+            Self::Segment => "key of what came while locked",
+            Self::Waiting => "what came while locked",
         }
     }
 }
@@ -233,6 +315,36 @@ impl Row for PeerRow {
 
 impl Row for HistoryRow {
     const TABLE: Table = Table::History;
+    const SEAL: Seal = Seal::History;
+}
+
+impl Row for WaitingRow {
+    const TABLE: Table = Table::Waiting;
+    const SEAL: Seal = Seal::Segment;
+}
+
+impl Row for ProgressRow {
+    const TABLE: Table = Table::Progress;
+    // all are as long
+    const PADDING: Padding = Padding::Block;
+}
+
+impl Row for IdentityRow {
+    const TABLE: Table = Table::Identity;
+}
+
+impl Row for DraftRow {
+    const TABLE: Table = Table::Drafts;
+    const SEAL: Seal = Seal::History;
+}
+
+impl Row for ForgetfulRow {
+    const TABLE: Table = Table::Forgetful;
+}
+
+impl Row for SegmentRow {
+    const TABLE: Table = Table::Segment;
+    const SEAL: Seal = Seal::History;
 }
 
 impl Row for PendingRow {

@@ -8,13 +8,12 @@ use bincode::Options;
 use rand_core::OsRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::kdf::Label;
+use wire::kdf::{Label, Secret};
 use wire::sealed;
 use wire::size::{BLOCK, SEALED_OVERHEAD};
 use zeroize::Zeroizing;
 
 use super::ProfileError;
-use super::key::ProfileKey;
 
 const VALUE: Label = Label("iirs 1 profile value");
 const VERSION: u8 = 1;
@@ -47,7 +46,7 @@ impl Padding {
 
 /// Seals a row for one place: the table's tag and the key, whose length the tag fixes.
 pub(super) fn seal<R: Serialize>(
-    key: &ProfileKey,
+    key: &Secret,
     place: [&[u8]; 2],
     row: &R,
     padding: Padding,
@@ -60,16 +59,16 @@ pub(super) fn seal<R: Serialize>(
     plain[0] = VERSION;
     plain[1..PREFIX].copy_from_slice(&length.to_le_bytes());
     plain[PREFIX..PREFIX + body.len()].copy_from_slice(&body);
-    Ok(sealed::seal(key.secret(), VALUE, &place, &plain, &mut OsRng))
+    Ok(sealed::seal(key, VALUE, &place, &plain, &mut OsRng))
 }
 
 /// Opens the row at one place; nothing where anything about it is not as it was sealed.
 pub(super) fn open<R: DeserializeOwned>(
-    key: &ProfileKey,
+    key: &Secret,
     place: [&[u8]; 2],
     value: &[u8],
 ) -> Option<R> {
-    let plain = sealed::open(key.secret(), VALUE, &place, value).ok()?;
+    let plain = sealed::open(key, VALUE, &place, value).ok()?;
     let (prefix, rest) = plain.split_first_chunk::<PREFIX>()?;
     let [VERSION, length @ ..] = *prefix else { return None };
     let length = usize::try_from(u32::from_le_bytes(length)).ok()?;
@@ -89,14 +88,12 @@ fn options() -> impl Options {
 
 #[cfg(test)]
 mod tests {
-    use wire::kdf::Secret;
-
     use super::*;
 
     const ROUNDED: Padding = Padding::PowerOfTwo;
 
-    fn key() -> ProfileKey {
-        ProfileKey::new(&Secret::new([1; 32]), &[2; 16])
+    fn key() -> Secret {
+        Secret::new([1; 32])
     }
 
     #[test]
@@ -136,10 +133,10 @@ mod tests {
         assert_eq!(open::<u64>(&key(), [b"u", b"k"], &sealed), None);
         assert_eq!(open::<u32>(&key(), [b"t", b"k"], &sealed), None);
         assert_eq!(open::<String>(&key(), [b"t", b"k"], &sealed), None);
-        let mut plain = sealed::open(key().secret(), VALUE, &[b"t", b"k"], &sealed).unwrap();
+        let mut plain = sealed::open(&key(), VALUE, &[b"t", b"k"], &sealed).unwrap();
         for at in [0, 1, 4, plain.len() - 1] {
             plain[at] ^= 0x80;
-            let changed = sealed::seal(key().secret(), VALUE, &[b"t", b"k"], &plain, &mut OsRng);
+            let changed = sealed::seal(&key(), VALUE, &[b"t", b"k"], &plain, &mut OsRng);
             assert_eq!(open::<u64>(&key(), [b"t", b"k"], &changed), None);
             plain[at] ^= 0x80;
         }

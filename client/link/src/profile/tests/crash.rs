@@ -9,6 +9,12 @@ use super::*;
 /// Tells a second process of this program which profile it is to write to.
 const CHILD_DIR: &str = "IIRS_TEST_PROFILE";
 
+/// Tells it the number of its first message.
+const CHILD_FROM: &str = "IIRS_TEST_FROM";
+
+/// Tells it to lock and unlock the history all the time.
+const CHILD_LOCKS: &str = "IIRS_TEST_LOCKS";
+
 /// The program of the second process: writes until it is killed or the disk is full, and says what
 /// was kept.
 #[test]
@@ -16,7 +22,18 @@ fn child_writes_until_it_ends() {
     let Some(dir) = env::var_os(CHILD_DIR) else { return };
     let mut profile = unlock(Path::new(&dir)).ok().unwrap().profile;
     let mut out = std::io::stdout();
-    for number in 0.. {
+    let from = env::var(CHILD_FROM).map_or(0, |from| from.parse().unwrap());
+    for number in from.. {
+        if env::var_os(CHILD_LOCKS).is_some() {
+            match number % 4 {
+                1 => profile.lock().unwrap(),
+                3 => {
+                    let key = history_key(&profile);
+                    profile.open_history(key).unwrap();
+                }
+                _ => (),
+            }
+        }
         let batch = [
             Change::Received(theirs(number, peer(1), &format!("text {number}"))),
             Change::Mark(Round(number)),
@@ -48,8 +65,8 @@ fn start(dir: &Path, before: &str) -> Child {
         .unwrap()
 }
 
-/// Asserts that what was said to be kept is there, in order, and at most one batch more.
-fn assert_kept(dir: &Path, kept: u64) {
+/// Asserts that what was said to be kept is there, in order, and at most one batch more; returns how many.
+fn assert_kept(dir: &Path, kept: u64) -> u64 {
     let Unlocked { profile, saved, .. } = unlock(dir).ok().unwrap();
     let history = whole_history(&profile, &peer(1)).unwrap();
     let found = history.len() as u64;
@@ -58,26 +75,47 @@ fn assert_kept(dir: &Path, kept: u64) {
     assert!(history == (0..found).map(written).collect::<Vec<_>>());
     assert_eq!(saved.mark, Round(found - 1));
     assert_eq!(saved.received[0].1, (0..found).map(id).collect::<Vec<_>>());
+    found
 }
 
 #[test]
 fn every_acknowledged_batch_survives_a_kill() {
     let (dir, profile) = created();
     drop(profile);
-    let mut child = start(dir.path(), "");
+    assert_kept(dir.path(), killed_after(20, &mut start(dir.path(), "")));
+}
+
+#[test]
+fn what_comes_while_the_history_is_locked_survives_a_kill() {
+    let (dir, profile) = created();
+    drop(profile);
+    let mut kept = 0;
+    // in every state of the lock, and between two
+    for batches in 4..10 {
+        let before = kept;
+        let mut child =
+            start(dir.path(), &format!("export {CHILD_LOCKS}=1 {CHILD_FROM}={before};"));
+        kept = before + killed_after(batches, &mut child);
+        let found = assert_kept(dir.path(), kept);
+        kept = found;
+    }
+}
+
+/// Kills the second process after so many batches; returns how many it said were kept.
+fn killed_after(batches: u64, child: &mut Child) -> u64 {
     let mut kept = 0;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         if line.unwrap().starts_with("kept ") {
             kept += 1;
         }
-        if kept == 20 {
+        if kept == batches {
             // SIGKILL; lines that were written before it are still read
             child.kill().unwrap();
         }
     }
     child.wait().unwrap();
-    assert!(kept >= 20);
-    assert_kept(dir.path(), kept);
+    assert!(kept >= batches);
+    kept
 }
 
 #[test]

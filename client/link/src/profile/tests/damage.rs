@@ -32,6 +32,16 @@ fn filled() -> TempDir {
         changes.push(Change::Received(from));
     }
     profile.apply(&changes).unwrap();
+    profile.keep_identity(&SealedIdentity([7; 112])).unwrap();
+    for name in ["hal", "ida"] {
+        let name = name.parse().unwrap();
+        profile.draft(&name, "drafted").unwrap();
+        profile.forget_on_exit(&name, None, true).unwrap();
+    }
+    profile.lock().unwrap();
+    for number in 300..303 {
+        profile.apply(&[Change::Received(theirs(number, peer(1), "while locked"))]).unwrap();
+    }
     dir
 }
 
@@ -53,6 +63,9 @@ fn read(dir: &Path) -> Result<Everything, ProfileError> {
         roots: saved.roots.iter().map(|(_, root)| *root.outer.expose()).collect(),
         declined: saved.declined,
         vault: saved.vault,
+        drafts: profile.drafts()?,
+        forgetful: profile.forgetful()?,
+        identity: profile.identity()?.map(|identity| identity.0),
         head: records.head(records.len()),
         token: *saved.token.ok_or(ProfileError::Missing)?.expose(),
     })
@@ -69,6 +82,9 @@ struct Everything {
     roots: Vec<[u8; 32]>,
     declined: Vec<(IdentityHash, Round)>,
     vault: u64,
+    drafts: Vec<(String, String)>,
+    forgetful: Vec<String>,
+    identity: Option<[u8; 112]>,
     head: Option<Head>,
     token: [u8; 32],
 }
@@ -179,15 +195,24 @@ fn tamper(dir: &Path, table: Table, change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>
 #[test]
 fn a_flipped_bit_in_any_value_is_damage() {
     for table in Table::ALL {
-        let dir = filled();
+        let mut dir = filled();
         for at in [0, 16, 511] {
-            let flip = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| rows[0].1[at] ^= 1;
+            let flip = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+                let last = rows[0].1.len() - 1;
+                rows[0].1[at.min(last)] ^= 1;
+            };
             tamper(dir.path(), table, flip);
             assert!(matches!(read(dir.path()).err(), Some(ProfileError::Damaged(_))));
             tamper(dir.path(), table, flip);
             assert!(read(dir.path()).is_ok());
+            if let Table::Segment | Table::Waiting = table {
+                dir = filled(); // a start takes what waits into the history
+            }
         }
-        tamper(dir.path(), table, |rows| rows[0].1.truncate(496));
+        tamper(dir.path(), table, |rows| {
+            let length = rows[0].1.len() - 16;
+            rows[0].1.truncate(length);
+        });
         assert!(matches!(read(dir.path()).err(), Some(ProfileError::Damaged(_))));
     }
 }
@@ -195,7 +220,7 @@ fn a_flipped_bit_in_any_value_is_damage() {
 #[test]
 fn a_value_moved_to_another_key_is_damage() {
     for table in Table::ALL {
-        if let Table::State | Table::Vault = table {
+        if let Table::State | Table::Vault | Table::Identity | Table::Segment = table {
             continue; // one row
         }
         let dir = filled();
@@ -211,6 +236,17 @@ fn a_missing_row_of_the_history_is_damage() {
     let transaction = database.begin_write().unwrap();
     let removed = transaction.open_table(Table::History.definition()).unwrap().retain(|_, _| false);
     removed.unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::Damaged(_))));
+}
+
+#[test]
+fn what_waits_without_its_key_is_damage() {
+    let dir = filled();
+    let database = Database::open(dir.path().join("data.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(Table::Segment.definition()).unwrap().retain(|_, _| false).unwrap();
     transaction.commit().unwrap();
     drop(database);
     assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::Damaged(_))));

@@ -262,10 +262,18 @@ fn nothing_readable_is_on_disk() {
     changes.clear();
     changes.extend([Change::Sent(id(1), Round(5)), Change::Delivered(id(1), Round(6))]);
     profile.apply(&changes).unwrap();
+    let name = bob.name;
+    profile.draft(&name, "what nobody was told").unwrap();
+    profile.forget_on_exit(&name, None, true).unwrap();
+    profile.lock().unwrap();
+    let behind = Incoming { text: "behind the lock".into(), ..theirs(3, peer(1), "") };
+    profile.apply(&[Change::Received(behind)]).unwrap();
 
     let ProfileAccount { link, user } = account();
     let pin = link.pin.to_string();
-    let secrets: [(&str, &[u8]); 16] = [
+    let secrets: [(&str, &[u8]); 18] = [
+        ("draft", b"what nobody was told"),
+        ("text behind the lock", b"behind the lock"),
         ("host", HOST.as_bytes()),
         ("pin", &link.pin.0),
         ("pin as text", pin.as_bytes()),

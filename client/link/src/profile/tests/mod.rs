@@ -2,10 +2,13 @@
 
 mod crash;
 mod damage;
+mod deletion;
 mod keeping;
+mod lock;
 mod opening;
 mod records;
 mod speed;
+mod walk;
 
 use std::path::Path;
 
@@ -50,6 +53,11 @@ fn unlock(dir: &Path) -> Result<Unlocked, ProfileError> {
 fn reopened(dir: &Path, profile: Profile) -> Unlocked {
     drop(profile);
     unlock(dir).ok().unwrap()
+}
+
+/// The key of the history, from the password.
+fn history_key(profile: &Profile) -> HistoryKey {
+    profile.password_place().history_key(PASSWORD, &CHEAP).ok().unwrap()
 }
 
 fn record(name: &str) -> Record {

@@ -104,7 +104,11 @@ fn a_newer_schema_is_refused_and_not_changed() {
     let path = dir.path().join("data.redb");
     let database = redb::Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(row::META).unwrap().insert(row::SCHEMA_KEY, 3).unwrap();
+    transaction
+        .open_table(row::META)
+        .unwrap()
+        .insert(row::SCHEMA_KEY, row::SCHEMA_VERSION + 1)
+        .unwrap();
     transaction.commit().unwrap();
     drop(database);
     assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::Newer)));
@@ -112,18 +116,131 @@ fn a_newer_schema_is_refused_and_not_changed() {
     let database = redb::Database::open(&path).unwrap();
     let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
     let meta = transaction.open_table(row::META).unwrap();
-    assert_eq!(meta.get(row::SCHEMA_KEY).unwrap().unwrap().value(), 3);
+    assert_eq!(meta.get(row::SCHEMA_KEY).unwrap().unwrap().value(), row::SCHEMA_VERSION + 1);
 }
 
-/// Makes a profile into one that version 1 of the schema wrote.
-fn make_old(dir: &Path) {
+/// Tables that are new in a version of the schema.
+fn new_tables(version: u32) -> &'static [Table] {
+    match version {
+        2 => &[Table::Contacts, Table::Roots, Table::Declined, Table::Vault, Table::Records],
+        3 => &[
+            Table::Progress,
+            Table::Identity,
+            Table::Drafts,
+            Table::Forgetful,
+            Table::Segment,
+            Table::Waiting,
+        ],
+        _ => panic!("no such version"),
+    }
+}
+
+/// Makes a profile into one that an older version of the schema wrote.
+fn make_old(dir: &Path, version: u32) {
+    let header = Header::decode(&fs::read(dir.join("profile")).unwrap()).unwrap();
+    let master = Secret::new(MASTER);
+    let key = ProfileKey::new(&master, &header.front.salt);
+    let history = HistoryKey::new(&master, &header.front.salt);
     let database = redb::Database::open(dir.join("data.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(row::META).unwrap().insert(row::SCHEMA_KEY, 1).unwrap();
-    for table in [Table::Contacts, Table::Roots, Table::Declined, Table::Vault, Table::Records] {
+    transaction.open_table(row::META).unwrap().insert(row::SCHEMA_KEY, version).unwrap();
+    {
+        let progress = transaction.open_table(Table::Progress.definition()).unwrap();
+        let mut table = transaction.open_table(Table::History.definition()).unwrap();
+        let raw = |row: redb::AccessGuard<'_, &'static [u8]>| row.value().to_vec();
+        let rows: Vec<_> = redb::ReadableTable::iter(&table)
+            .unwrap()
+            .map(|row| row.map(|(place, sealed)| (raw(place), raw(sealed))).unwrap())
+            .collect();
+        for (place, sealed) in rows {
+            let row = data::open(history.secret(), &place, &sealed).unwrap();
+            let how_far = redb::ReadableTable::get(&progress, place.as_slice()).unwrap();
+            let how_far = how_far.map(|sealed| data::open(key.secret(), &place, sealed.value()));
+            let how_far: row::ProgressRow = how_far.transpose().ok().unwrap().unwrap_or_default();
+            let old = old_row(row, how_far);
+            let bound = [&Table::History.tag()[..], &place];
+            let padding = value::Padding::PowerOfTwo;
+            let sealed = value::seal(key.secret(), bound, &old, padding).unwrap();
+            table.insert(place.as_slice(), sealed.as_slice()).unwrap();
+        }
+    }
+    for table in (version + 1..=row::SCHEMA_VERSION).flat_map(new_tables) {
         assert!(transaction.delete_table(table.definition()).unwrap());
     }
     transaction.commit().unwrap();
+}
+
+fn old_row(row: row::HistoryRow, how_far: row::ProgressRow) -> old::OldHistoryRow {
+    match row {
+        row::HistoryRow::Ours { peer, id, label, text, sent_ms } => old::OldHistoryRow::Ours {
+            peer,
+            id,
+            label,
+            text,
+            sent_ms,
+            sent: how_far.sent().map(|round| round.0),
+            delivered: how_far.delivered().map(|round| round.0),
+        },
+        row::HistoryRow::Theirs { peer, id, text, sent_ms, round } => {
+            old::OldHistoryRow::Theirs { peer, id, text, sent_ms, round }
+        }
+    }
+}
+
+#[test]
+fn a_profile_of_the_second_schema_opens_with_its_history_and_states() {
+    let (dir, mut profile) = created();
+    let [one, other] = [1, 2].map(peer);
+    let mut changes: Vec<_> = (0..9).map(|n| Change::Queued(ours(n, one, "ours"))).collect();
+    changes.extend((9..14).map(|n| Change::Received(theirs(n, other, "theirs"))));
+    changes.extend([
+        Change::Sent(id(0), Round(20)),
+        Change::Delivered(id(0), Round(21)),
+        Change::Sent(id(1), Round(22)),
+        Change::Token(Some(Token::new(TOKEN))),
+    ]);
+    profile.apply(&changes).unwrap();
+    let before = [one, other].map(|peer| whole_history(&profile, &peer).ok().unwrap());
+    drop(profile);
+    make_old(dir.path(), 2);
+    for _ in 0..2 {
+        let Unlocked { profile, saved, .. } = unlock(dir.path()).ok().unwrap();
+        let after = [one, other].map(|peer| whole_history(&profile, &peer).ok().unwrap());
+        assert!(after == before);
+        assert_eq!(saved.outgoing.len(), 8, "all but the one that is delivered");
+        assert_eq!(saved.outgoing[0].sent, Some(Round(22)));
+        assert!(profile.drafts().unwrap().is_empty() && profile.forgetful().unwrap().is_empty());
+    }
+    let Unlocked { mut profile, .. } = unlock(dir.path()).ok().unwrap();
+    profile.apply(&[Change::Delivered(id(1), Round(30))]).unwrap();
+    assert_eq!(reopened(dir.path(), profile).saved.outgoing.len(), 7);
+}
+
+#[test]
+fn a_damaged_profile_of_an_older_schema_stays_as_it_is() {
+    let (dir, mut profile) = created();
+    profile.apply(&[Change::Received(theirs(1, peer(1), "x"))]).unwrap();
+    drop(profile);
+    make_old(dir.path(), 2);
+    let flip = || {
+        let database = redb::Database::open(dir.path().join("data.redb")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut table = transaction.open_table(Table::History.definition()).unwrap();
+            let (place, mut sealed) = {
+                let (place, sealed) = redb::ReadableTable::first(&table).unwrap().unwrap();
+                (place.value().to_vec(), sealed.value().to_vec())
+            };
+            sealed[100] ^= 1;
+            table.insert(place.as_slice(), sealed.as_slice()).unwrap();
+        }
+        transaction.commit().unwrap();
+    };
+    flip();
+    assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::Damaged("history"))));
+    flip();
+    let profile = unlock(dir.path()).ok().unwrap().profile;
+    assert_eq!(whole_history(&profile, &peer(1)).unwrap().len(), 1);
 }
 
 #[test]
@@ -139,7 +256,7 @@ fn a_profile_of_the_first_schema_opens_with_everything_and_takes_the_new_changes
     ];
     profile.apply(&changes).unwrap();
     drop(profile);
-    make_old(dir.path());
+    make_old(dir.path(), 1);
     for _ in 0..2 {
         let Unlocked { mut profile, saved, .. } = unlock(dir.path()).ok().unwrap();
         assert!(saved.open == [bob] && saved.outgoing == [queued.clone()]);

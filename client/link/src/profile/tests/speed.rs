@@ -64,3 +64,49 @@ fn a_directory_of_100_000() {
     }
     println!("a name looked up in {:?}", start.elapsed() / 1031);
 }
+
+/// Run with `--ignored --nocapture`.
+#[test]
+#[ignore = "measures this disk"]
+fn a_history_of_10_000_and_100_000() {
+    for messages in [10_000, 100_000] {
+        let (dir, mut profile) = created();
+        let message = |n: u64| match n % 2 {
+            0 => Change::Received(theirs(n, peer(1), &format!("a text of usual length, {n}"))),
+            _ => Change::Queued(ours(n, peer(1), &format!("a text of usual length, {n}"))),
+        };
+        for first in (0..messages).step_by(1000) {
+            let mut changes: Vec<_> = (first..first + 1000).map(message).collect();
+            changes.extend((first..first + 1000).map(|n| Change::Delivered(id(n), Round(n))));
+            profile.apply(&changes).unwrap();
+        }
+        let bytes = dir.path().join("data.redb").metadata().unwrap().len();
+        println!("{messages} messages in {bytes} bytes");
+        let start = Instant::now();
+        let mut profile = reopened(dir.path(), profile).profile;
+        println!("  profile opened in {:?}", start.elapsed());
+        let start = Instant::now();
+        let page = profile.history(&peer(1), None, 50).unwrap();
+        println!("  page of {} read in {:?}", page.entries.len(), start.elapsed());
+        let start = Instant::now();
+        let page = profile.history(&peer(1), Some(Cursor(messages / 2)), 50).unwrap();
+        println!("  page of {} in the middle read in {:?}", page.entries.len(), start.elapsed());
+        let reader = HistoryReader { data: Arc::clone(&profile.data) };
+        for direction in [Direction::NewestFirst, Direction::OldestFirst] {
+            let start = Instant::now();
+            let mut walk = reader.walk(None, direction).unwrap();
+            while !walk.page(512).unwrap().is_empty() {}
+            println!("  all read, {direction:?}, in {:?}", start.elapsed());
+        }
+        let start = Instant::now();
+        profile.lock().unwrap();
+        println!("  locked in {:?}", start.elapsed());
+        let key = history_key(&profile);
+        let start = Instant::now();
+        profile.open_history(key).unwrap();
+        println!("  unlocked, but for the stretching, in {:?}", start.elapsed());
+        let start = Instant::now();
+        profile.delete_history(Some(&peer(1))).unwrap();
+        println!("  deleted in {:?}", start.elapsed());
+    }
+}

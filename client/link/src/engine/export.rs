@@ -1,0 +1,221 @@
+//! The history in clear, in a file of its own, beside the rounds.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use wire::ids::{IdentityHash, Name};
+
+use super::history::state;
+use super::local::error;
+use super::trouble::Failure;
+use crate::api::{ErrorCode, Event, ExportFormat, LocalEvent, MessageState};
+use crate::profile::{Direction, Entry, HistoryReader, Message, Names, ProfileError};
+
+/// Messages that are in memory at once; the lock waits for no more.
+const CHUNK: usize = 256;
+
+/// Messages after which it is told how far the export is.
+const TOLD_EVERY: u64 = 1000;
+
+const FILE_MODE: u32 = 0o600;
+
+/// What is exported, and where to.
+pub(super) struct Order {
+    /// This account.
+    pub(super) own: Name,
+    /// With whom, or with everybody.
+    pub(super) peer: Option<IdentityHash>,
+    pub(super) format: ExportFormat,
+    pub(super) file: PathBuf,
+}
+
+/// A message as it is written.
+struct Line<'a> {
+    peer: &'a str,
+    text: &'a str,
+    sent_ms: u64,
+    round: Option<u64>,
+    /// Label and state.
+    ours: Option<(&'a str, MessageState)>,
+}
+
+/// A message as `iirs-headless` prints it, and what it prints of ours.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    is: &'static str,
+    peer: &'a str,
+    ours: bool,
+    text: &'a str,
+    sent_ms: u64,
+    round: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+}
+
+/// Why no file is there.
+enum Unwritten {
+    Failed(Failure),
+    /// Nobody hears any more.
+    Unheard,
+}
+
+/// Writes the file, and removes it again if that fails or nobody hears; belongs on a thread of its own.
+pub(super) fn export(reader: &HistoryReader, order: &Order, tell: &mpsc::Sender<Event>) {
+    let event = match write(reader, order, tell) {
+        Ok(messages) => Event::Local(LocalEvent::Exported { file: order.file.clone(), messages }),
+        Err(Unwritten::Failed(failure)) => error(failure),
+        Err(Unwritten::Unheard) => return,
+    };
+    // a program that is gone needs no answer
+    let _ = tell.blocking_send(event);
+}
+
+fn write(
+    reader: &HistoryReader,
+    order: &Order,
+    tell: &mpsc::Sender<Event>,
+) -> Result<u64, Unwritten> {
+    let Order { file: path, .. } = order;
+    let options = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(FILE_MODE);
+        options
+    };
+    let file = options().open(path).map_err(|error| on_disk(path, &error))?;
+    let written = fill(reader, order, &file, tell).and_then(|messages| {
+        let kept = file.sync_all().and_then(|()| sync_directory(path));
+        kept.map(|()| messages).map_err(|error| on_disk(path, &error))
+    });
+    if written.is_err() {
+        // if this fails too, the first error says more
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+/// Writes the messages, the oldest first; returns how many.
+fn fill(
+    reader: &HistoryReader,
+    order: &Order,
+    file: &File,
+    tell: &mpsc::Sender<Event>,
+) -> Result<u64, Unwritten> {
+    let Order { own, peer, format, file: path } = order;
+    let mut names = reader.names()?;
+    let mut walk = reader.walk(peer.as_ref(), Direction::OldestFirst)?;
+    let (mut out, zone) = (BufWriter::new(file), TimeZone::system());
+    let (of, mut done) = (walk.messages(), 0);
+    loop {
+        let page = walk.page(CHUNK)?;
+        if page.is_empty() {
+            break;
+        }
+        for entry in &page {
+            let name = names_of(&mut names, entry)?;
+            let line = line(&name, entry);
+            let written = match format {
+                ExportFormat::Text => write_text(&mut out, own, &line, &zone),
+                ExportFormat::Json => write_json(&mut out, &line),
+            };
+            written.map_err(|error| on_disk(path, &error))?;
+            done += 1;
+            if done % TOLD_EVERY == 0 {
+                let event = Event::Local(LocalEvent::Exporting { done, of });
+                tell.blocking_send(event).map_err(|_| Unwritten::Unheard)?;
+            }
+        }
+        if tell.is_closed() {
+            return Err(Unwritten::Unheard);
+        }
+    }
+    out.flush().map_err(|error| on_disk(path, &error))?;
+    Ok(done)
+}
+
+fn names_of(names: &mut Names, entry: &Entry) -> Result<String, ProfileError> {
+    match &entry.message {
+        Message::Ours(message, _) => names.of(&message.peer),
+        Message::Theirs(message) => names.of(&message.peer),
+    }
+}
+
+fn line<'a>(peer: &'a str, entry: &'a Entry) -> Line<'a> {
+    match &entry.message {
+        Message::Ours(message, delivered) => {
+            let (state, round) = state(message, *delivered);
+            let ours = Some((message.label.as_str(), state));
+            Line { peer, text: &message.text, sent_ms: message.sent_ms, round, ours }
+        }
+        Message::Theirs(message) => {
+            let round = Some(message.round.0);
+            Line { peer, text: &message.text, sent_ms: message.sent_ms, round, ours: None }
+        }
+    }
+}
+
+fn write_text(
+    out: &mut impl Write,
+    own: &Name,
+    line: &Line<'_>,
+    zone: &TimeZone,
+) -> io::Result<()> {
+    let &Line { peer, text, sent_ms, ours, .. } = line;
+    let own = own.as_str();
+    let (writer, reader) = if ours.is_some() { (own, peer) } else { (peer, own) };
+    let state = match ours {
+        Some((_, MessageState::Queued)) => " (queued)",
+        Some((_, MessageState::Sent)) => " (sent)",
+        Some((_, MessageState::Delivered)) | None => "",
+    };
+    writeln!(out, "{} {writer} to {reader}{state}:", moment(sent_ms, zone))?;
+    writeln!(out, "{text}\n")
+}
+
+fn write_json(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
+    let &Line { peer, text, sent_ms, round, ours } = line;
+    let (id, state) = ours.map(|(label, state)| (label, state.as_str())).unzip();
+    let ours = ours.is_some();
+    let line = JsonLine { is: "message", peer, ours, text, sent_ms, round, id, state };
+    serde_json::to_writer(&mut *out, &line)?;
+    writeln!(out)
+}
+
+/// Returns day, time and offset of a moment; a peer's clock may say anything.
+fn moment(ms: u64, zone: &TimeZone) -> String {
+    let moment = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    match moment {
+        Some(moment) => moment.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
+        None => "at an impossible time".to_owned(),
+    }
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn on_disk(path: &Path, error: &io::Error) -> Unwritten {
+    let path = path.display();
+    let text = if error.kind() == io::ErrorKind::AlreadyExists {
+        format!("there is a file {path} already, which is not written over; choose another name")
+    } else {
+        format!(
+            "the history was not written to {path} ({error}); choose another place, or free space"
+        )
+    };
+    Unwritten::Failed(Failure::new(ErrorCode::Disk, text))
+}
+
+impl From<ProfileError> for Unwritten {
+    fn from(error: ProfileError) -> Self {
+        Self::Failed(error.into())
+    }
+}
