@@ -210,19 +210,6 @@ pub const INVISIBLE: &str = "(nothing that can be seen)";
 pub const MEANING: &str = "What this means";
 /// The same where there is little room.
 pub const MEANING_SHORT: &str = "?";
-/// Above that.
-pub const MEANING_TITLE: &str = "What is hidden, and what is not";
-/// What it means, by paragraphs.
-pub const MEANING_TEXT: [&str; 5] = [
-    "Everybody in the rounds sends and receives the same amount at the same times, whether they talk or not. So nobody who \
-     watches the network can tell who talks, calls or is called. The more people are in a round, the better that hides you.",
-    "What you write is locked on your computer and opens only on the other person's. Whoever runs the server cannot read it, \
-     as long as nobody put false keys between you: that is what the safety number is for.",
-    "Whoever runs your group's server sees more. While your group has a single server, its operator can find out \
-     who calls whom, who talks to whom, and when. Only what is said stays hidden.",
-    "Whom you call learns that you call. Whom you decline, block or forget is not told.",
-    "That you are here, covered or not, is never hidden: the server knows it, and so does whoever watches your network.",
-];
 /// Puts a notice away.
 pub const READ: &str = "OK";
 /// A draft would become too long.

@@ -66,8 +66,6 @@ pub struct Main {
     /// Whether it is shown what else can be done to him.
     shows_menu: bool,
     privacy: Privacy,
-    /// Whether it is shown what the privacy bar means.
-    shows_meaning: bool,
     notices: Vec<Notice>,
     noticed: u64,
     signing_out: bool,
@@ -109,7 +107,6 @@ impl Main {
             asked: None,
             shows_menu: false,
             privacy: Privacy::default(),
-            shows_meaning: false,
             notices: Vec::new(),
             noticed: 0,
             signing_out: false,
@@ -284,7 +281,7 @@ impl Main {
         let _ = self.stop_search(engine);
         self.conversations.values_mut().for_each(Conversation::lock);
         (self.asked, self.prompt, self.emoji) = (None, None, None);
-        (self.shows_menu, self.shows_meaning) = (false, false);
+        self.shows_menu = false;
         self.people.search_for(String::new());
         self.is_locked = true;
     }

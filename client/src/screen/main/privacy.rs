@@ -3,14 +3,8 @@
 use std::time::{Duration, Instant};
 
 use client_link::api::{ConnectionState, Event};
-use iced::widget::{Column, column, container, text};
-use iced::{Element, Fill};
 
-use super::Message;
 use crate::present::{count, seconds};
-use crate::theme::{self, size, space};
-use crate::widget;
-use crate::words::main as words;
 
 /// What the rounds tell.
 #[derive(Clone, Debug)]
@@ -37,9 +31,6 @@ const SEATS_FEW: u32 = 8;
 
 /// How long after its close a round's answer is late: the server may be gone already.
 const LATE_AFTER: Duration = Duration::from_secs(1);
-
-/// Highest explanation of the bar, in pixels; a longer one scrolls.
-const MEANING_HEIGHT: f32 = 420.0;
 
 /// How well this client is hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,18 +179,6 @@ impl Privacy {
         };
         Words { grade, cover, details }
     }
-}
-
-/// What the bar means, and what is not hidden.
-pub fn meaning<'a>() -> Element<'a, Message> {
-    let title = text(words::MEANING_TITLE).size(size::LARGE);
-    let close = widget::secondary("meaning-read", words::BACK, Some(Message::MeaningPressed));
-    let paragraphs = words::MEANING_TEXT.map(|it| text(it).size(size::BODY).into());
-    let paragraphs = Column::with_children(paragraphs).spacing(space::SMALL);
-    let paragraphs = widget::scroll(paragraphs.width(Fill).padding([0.0, space::SMALL]));
-    let content = column![widget::ends(title, close), paragraphs].spacing(space::SMALL);
-    let content = container(content).padding(space::INNER).width(Fill).max_height(MEANING_HEIGHT);
-    column![content.style(theme::panel), widget::rule()].into()
 }
 
 #[cfg(test)]

@@ -60,7 +60,8 @@ impl Main {
             Message::NoPressed => self.say_no(engine),
             Message::BlockShownPressed => self.block_shown(engine),
             Message::RetryPressed => self.tell(engine, Command::Retry),
-            Message::MeaningPressed => self.shows_meaning = !self.shows_meaning,
+            // the app does these
+            Message::MeaningPressed | Message::SettingsPressed | Message::LockPressed => (),
             Message::NoticeRead(number) => self.notices.retain(|notice| notice.number != number),
             Message::EscapePressed => return self.escape(engine),
             Message::SignOutPressed => {
@@ -124,8 +125,8 @@ impl Main {
             || self.asked.take().is_some()
         {
             return Action::Focus(COMPOSER);
-        } else if self.shows_menu || self.shows_meaning {
-            (self.shows_menu, self.shows_meaning) = (false, false);
+        } else if self.shows_menu {
+            self.shows_menu = false;
         } else if self.search.is_some() {
             return self.stop_search(engine);
         } else if is_chosen {

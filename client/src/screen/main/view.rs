@@ -5,7 +5,7 @@ use iced::{Center, Element, Fill, Size};
 
 use super::conversation::Conversation;
 use super::messages::COLUMN_WIDTH;
-use super::privacy::{self, Cover};
+use super::privacy::Cover;
 use super::safety::Safety;
 use super::standing::Room;
 use super::{Main, Message, Notice};
@@ -72,10 +72,8 @@ impl Main {
         });
         let top = Column::new().push(banner).extend(notices).push(hidden);
         let top = container(widget::scroll(top)).max_height(ON_TOP * size.height);
-        let meaning = self.shows_meaning.then(privacy::meaning);
-        let meaning = meaning.map(|it| container(it).max_height(ON_TOP * size.height));
         let bar = self.privacy_bar(now, is_wide);
-        column![top, middle, widget::rule()].push(meaning).push(bar).into()
+        column![top, middle, widget::rule(), bar].into()
     }
 
     /// What is shown while nobody is chosen.
