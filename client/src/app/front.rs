@@ -63,7 +63,8 @@ impl App {
             Front::Locked(locked) => {
                 let names = self.remembered.notifications == Notifications::Name;
                 let behind = Behind {
-                    is_covered: session.network.is_covered(),
+                    is_in_rounds: session.network.is_in_rounds(),
+                    cover: session.network.cover(self.now),
                     bar: session.network.bar(self.now),
                     unread: main.unread(),
                     account: names.then(|| main.user().to_owned()),

@@ -42,9 +42,10 @@ const LATE_AFTER: Duration = Duration::from_secs(1);
 const MEANING_HEIGHT: f32 = 420.0;
 
 /// How well this client is hidden.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cover {
     /// It is out of the rounds, or nobody else is in them.
+    #[default]
     None,
     /// There are fewer than 8 seats.
     Weak,
