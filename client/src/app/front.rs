@@ -271,10 +271,10 @@ impl App {
             how => how,
         };
         match event {
-            Event::Message { peer, .. } | Event::Local(LocalEvent::Waits { peer }) => {
-                if shown != Some(Some(peer)) {
-                    self.bell.message(peer, how);
-                }
+            Event::Message { peer, .. } | Event::Local(LocalEvent::Waits { peer })
+                if shown != Some(Some(peer)) =>
+            {
+                self.bell.message(peer, how);
             }
             Event::Request { peer } if shown.is_none() => self.bell.call(peer, how),
             _ => (),

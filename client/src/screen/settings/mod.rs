@@ -359,7 +359,7 @@ impl Settings {
             return;
         }
         match message {
-            sessions::Message::ListPressed => self.list(engine),
+            sessions::Message::AskedAgain => self.list(engine),
             sessions::Message::EndPressed(id) => {
                 self.sessions.end(Some(id));
                 self.end_next(engine);
