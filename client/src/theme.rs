@@ -44,8 +44,10 @@ pub struct Colours {
     pub panel: Color,
     /// The row under the pointer, the one that is open, bubbles of the peer.
     pub raised: Color,
-    /// Lines and frames.
+    /// Lines between regions.
     pub line: Color,
+    /// Frames of what can be pressed or written in.
+    pub frame: Color,
     /// Text.
     pub text: Color,
     /// Text that is not read first.
@@ -76,6 +78,7 @@ pub const LIGHT: Colours = Colours {
     panel: color!(0xf3f5f7),
     raised: color!(0xe4e9ee),
     line: color!(0xc3ccd5),
+    frame: color!(0x7d8a96),
     text: color!(0x17212b),
     faint: color!(0x52606d),
     accent: color!(0x1a5f7a),
@@ -95,6 +98,7 @@ pub const DARK: Colours = Colours {
     panel: color!(0x1b222a),
     raised: color!(0x2a343f),
     line: color!(0x3d4a57),
+    frame: color!(0x6b7884),
     text: color!(0xe6ebf0),
     faint: color!(0xa3afbb),
     accent: color!(0x2a7592),
@@ -114,6 +118,7 @@ pub const HIGH_CONTRAST: Colours = Colours {
     panel: color!(0x000000),
     raised: color!(0x262626),
     line: color!(0xffffff),
+    frame: color!(0xffffff),
     text: color!(0xffffff),
     faint: color!(0xe0e0e0),
     accent: color!(0xffd800),
@@ -206,7 +211,7 @@ pub fn secondary(theme: &Theme, status: button::Status) -> button::Style {
         button::Status::Hovered | button::Status::Pressed => (colours.raised, colours.text),
         button::Status::Disabled => (colours.panel, colours.faint),
     };
-    let border = Border { color: colours.line, width: 1.0, radius: RADIUS.into() };
+    let border = Border { color: colours.frame, width: 1.0, radius: RADIUS.into() };
     button::Style { border, ..pressable(background, text) }
 }
 
@@ -261,7 +266,7 @@ fn pressable(background: Color, text_color: Color) -> button::Style {
 pub fn field(theme: &Theme, status: text_input::Status) -> text_input::Style {
     let colours = Colours::of(theme);
     let (line, width) = match status {
-        text_input::Status::Active | text_input::Status::Disabled => (colours.line, 1.0),
+        text_input::Status::Active | text_input::Status::Disabled => (colours.frame, 1.0),
         text_input::Status::Hovered => (colours.accent, 1.0),
         text_input::Status::Focused { .. } => (colours.accent, 2.0),
     };
@@ -301,7 +306,7 @@ pub fn bar(is_good: Option<bool>) -> impl Fn(&Theme) -> container::Style {
     move |theme| {
         let colours = Colours::of(theme);
         let colour = match is_good {
-            None => colours.line,
+            None => colours.raised,
             Some(true) => colours.good,
             Some(false) => colours.bad,
         };
@@ -316,7 +321,7 @@ pub fn bar(is_good: Option<bool>) -> impl Fn(&Theme) -> container::Style {
 pub fn editor(theme: &Theme, status: text_editor::Status) -> text_editor::Style {
     let colours = Colours::of(theme);
     let (line, width) = match status {
-        text_editor::Status::Active | text_editor::Status::Disabled => (colours.line, 1.0),
+        text_editor::Status::Active | text_editor::Status::Disabled => (colours.frame, 1.0),
         text_editor::Status::Hovered => (colours.accent, 1.0),
         text_editor::Status::Focused { .. } => (colours.accent, 2.0),
     };
@@ -472,16 +477,21 @@ mod tests {
     }
 
     #[test]
-    fn what_has_the_focus_and_what_is_checked_can_be_seen() {
+    fn frames_what_has_the_focus_and_what_is_checked_can_be_seen() {
         for colours in [LIGHT, DARK, HIGH_CONTRAST] {
-            let Colours { ground, panel, raised, focus, accent, faint, .. } = colours;
+            let Colours { ground, panel, raised, frame, focus, accent, faint, .. } = colours;
             for behind in [ground, panel, raised] {
                 assert!(contrast(focus, behind) >= 3.0, "{focus:?} on {behind:?}");
             }
-            // the frame of a field with the focus, a box that is checked, its sign, and one that is not
-            for (mark, behind) in
-                [(accent, ground), (accent, panel), (ground, accent), (faint, panel)]
-            {
+            // frames; that of a field with the focus, a box that is checked, its sign, and one that is not
+            for (mark, behind) in [
+                (frame, ground),
+                (frame, panel),
+                (accent, ground),
+                (accent, panel),
+                (ground, accent),
+                (faint, panel),
+            ] {
                 assert!(contrast(mark, behind) >= 3.0, "{mark:?} on {behind:?}");
             }
         }

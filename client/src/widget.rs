@@ -10,7 +10,7 @@ use iced::widget::{
     Button, Column, Row, Scrollable, Space, button, checkbox, column, container, opaque, row,
     scrollable, text, text_input,
 };
-use iced::{Center, Element, Fill, Length, Theme, padding};
+use iced::{Center, Element, Fill, Length, Padding, Theme, padding};
 
 use crate::theme::{self, size, space};
 
@@ -57,6 +57,7 @@ fn framed<'a, Message: 'a>(
     let title = title.size(size::TITLE).wrapping(text::Wrapping::WordOrGlyph);
     let title = column![title, about].spacing(space::TIGHT);
     let form = Column::with_capacity(8).push(title).extend(content).spacing(space::INNER);
+    let form = form.width(Fill);
     let form = container(form).padding(space::WIDE).max_width(FORM_WIDTH);
     let form = container(form.style(style)).center_x(Fill).padding(space::INNER);
     scroll(form).height(Fill).into()
@@ -187,9 +188,12 @@ pub fn tab<'a, Message: Clone + 'a>(
     id: &'static str,
     label: &'a str,
     is_shown: bool,
+    width: Length,
     pressed: Message,
 ) -> Element<'a, Message> {
-    pressable(id, label, Some(pressed), theme::row(is_shown))
+    let button: Button<'a, Message> = button(text(label).size(size::BODY)).width(width);
+    let button = button.padding([space::SMALL, space::INNER]).on_press(pressed.clone());
+    place(id, focusable(id, button.style(theme::row(is_shown)), Some(pressed)))
 }
 
 /// Something else to press, in a row that has a name of its own.
@@ -290,7 +294,10 @@ pub fn sheet<'a, Message: Clone + 'a>(
     let title = text(title).size(size::TITLE).width(Fill).wrapping(text::Wrapping::WordOrGlyph);
     let close = close.map(|(id, words, message)| secondary(id, words, Some(message)));
     let head = row![title].push(close).spacing(space::SMALL).align_y(Center);
-    let content = column![head, scroll(container(content).padding(padding::right(space::INNER)))];
+    // what scrolls cuts off what is drawn beside it, rings too
+    let sides = Padding { left: space::TIGHT, right: space::INNER, ..Padding::from(space::TIGHT) };
+    let head = container(head).padding(padding::left(space::TIGHT));
+    let content = column![head, scroll(container(content).padding(sides))];
     let sheet = container(content.spacing(space::INNER)).padding(space::WIDE);
     let sheet = sheet.max_width(SHEET_WIDTH).style(theme::form);
     opaque(container(sheet).center(Fill).padding(space::INNER).style(theme::dimmed))

@@ -63,7 +63,8 @@ impl App {
             Front::Locked(locked) => {
                 let names = self.remembered.notifications == Notifications::Name;
                 let behind = Behind {
-                    is_covered: session.network.is_covered(),
+                    is_in_rounds: session.network.is_in_rounds(),
+                    cover: session.network.cover(self.now),
                     bar: session.network.bar(self.now),
                     unread: main.unread(),
                     account: names.then(|| main.user().to_owned()),
@@ -270,10 +271,10 @@ impl App {
             how => how,
         };
         match event {
-            Event::Message { peer, .. } | Event::Local(LocalEvent::Waits { peer }) => {
-                if shown != Some(Some(peer)) {
-                    self.bell.message(peer, how);
-                }
+            Event::Message { peer, .. } | Event::Local(LocalEvent::Waits { peer })
+                if shown != Some(Some(peer)) =>
+            {
+                self.bell.message(peer, how);
             }
             Event::Request { peer } if shown.is_none() => self.bell.call(peer, how),
             _ => (),

@@ -8,6 +8,7 @@
 //! On whatever is shown a sheet may lie.
 
 mod begin;
+mod forms;
 mod front;
 mod keys;
 mod over;
@@ -22,7 +23,7 @@ use front::Front;
 pub use keys::Shortcut;
 use session::{Drafts, Session};
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use client_link::api::Event;
@@ -40,7 +41,6 @@ use crate::clock::{self, Now};
 use crate::connection::Starter;
 use crate::event_log::EventLog;
 use crate::instance::Instance;
-use crate::link_file;
 use crate::notify::Bell;
 use crate::present::Here;
 use crate::remember::Remembered;
@@ -51,7 +51,7 @@ use crate::screen::secret::Typed;
 use crate::screen::settings;
 use crate::screen::sheet::{self, Sheet};
 use crate::screen::sign_in::{self, SignIn};
-use crate::screen::stopped::{self, Again, Stopped};
+use crate::screen::stopped::{self, Stopped};
 use crate::screen::unlock::{self, Unlock};
 use crate::widget;
 use crate::words;
@@ -393,58 +393,6 @@ impl App {
         if moves && self.settled { Task::batch([task, self.find_places()]) } else { task }
     }
 
-    fn connect(&mut self, message: connect::Message) -> Task<Message> {
-        let Screen::Connect(screen) = &mut self.screen else { return Task::none() };
-        let name = self.remembered.user.as_ref().map(Name::to_string);
-        match screen.update(message) {
-            connect::Action::None => Task::none(),
-            connect::Action::Focus(field) => operation::focus(field),
-            connect::Action::SignIn(link) => {
-                self.link = Some(link);
-                self.show_sign_in(name.unwrap_or_default(), None)
-            }
-            connect::Action::Register(link) => {
-                self.link = Some(link);
-                self.show_register(String::new())
-            }
-        }
-    }
-
-    fn register(&mut self, message: register::Message) -> Task<Message> {
-        let Screen::Register(screen) = &mut self.screen else { return Task::none() };
-        match screen.update(message) {
-            register::Action::None => Task::none(),
-            register::Action::Focus(field) => operation::focus(field),
-            register::Action::Measure(question) => {
-                Task::perform(register::measure(question), Message::Register)
-            }
-            register::Action::Start(attempt) => self.start(attempt, true),
-            register::Action::Cancel => self.cancel(),
-            register::Action::SignIn { user } => self.show_sign_in(user, None),
-            register::Action::Back => self.show_connect(),
-        }
-    }
-
-    fn sign_in(&mut self, message: sign_in::Message) -> Task<Message> {
-        let Screen::SignIn(screen) = &mut self.screen else { return Task::none() };
-        match screen.update(message) {
-            sign_in::Action::None => Task::none(),
-            sign_in::Action::Focus(field) => operation::focus(field),
-            sign_in::Action::Start(attempt) => self.start(attempt, false),
-            sign_in::Action::Cancel => self.cancel(),
-            sign_in::Action::Register { user } => self.show_register(user),
-            sign_in::Action::Back => self.show_connect(),
-        }
-    }
-
-    /// Takes the link in a file that was dropped, where a link is asked for.
-    fn dropped(&mut self, file: &Path) -> Task<Message> {
-        if self.sheet.is_some() || !matches!(self.screen, Screen::Connect(_)) {
-            return Task::none();
-        }
-        self.connect(connect::Message::FileRead(link_file::read(file)))
-    }
-
     fn main(&mut self, message: main::Message) -> Task<Message> {
         match message {
             main::Message::SettingsPressed => return self.show_settings(),
@@ -474,44 +422,6 @@ impl App {
             return Task::none();
         }
         follow(action)
-    }
-
-    fn stopped(&mut self, message: stopped::Message) -> Task<Message> {
-        let Screen::Stopped(screen, user) = &self.screen else { return Task::none() };
-        match (screen.update(message), screen.again()) {
-            (stopped::Action::Quit, _) => self.close(),
-            (stopped::Action::Again, Again::Connect) => self.show_connect(),
-            (stopped::Action::Again, Again::SignIn) => {
-                let user = user.to_string();
-                self.show_sign_in(user, None)
-            }
-        }
-    }
-
-    fn show_connect(&mut self) -> Task<Message> {
-        let link = self.link.as_ref().map(Link::to_string);
-        self.show(Screen::Connect(Connect::new(link.unwrap_or_default(), None)))
-    }
-
-    fn show_sign_in(&mut self, user: String, note: Option<String>) -> Task<Message> {
-        let Some(link) = self.link.clone() else { return self.show_connect() };
-        let remember = self.remembered.user.is_some();
-        self.show(Screen::SignIn(SignIn::new(link, user, remember, note)))
-    }
-
-    fn show_register(&mut self, user: String) -> Task<Message> {
-        let Some(link) = self.link.clone() else { return self.show_connect() };
-        self.show(Screen::Register(Register::new(link, user)))
-    }
-
-    fn show_stopped(
-        &mut self,
-        title: &str,
-        text: String,
-        again: Again,
-        user: Name,
-    ) -> Task<Message> {
-        self.show(Screen::Stopped(Stopped::new(title, text, again), user))
     }
 
     fn show(&mut self, screen: Screen) -> Task<Message> {

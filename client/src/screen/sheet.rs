@@ -1,8 +1,9 @@
 //! What lies on a screen for a while: the keys, what the cover means, the question before the end. The screen is seen behind
 //! it and goes on.
 
-use iced::widget::{Column, column, container, row, text};
-use iced::{Element, Fill};
+use iced::Element;
+use iced::Length::FillPortion;
+use iced::widget::{Column, column, row, text};
 
 use crate::theme::{size, space};
 use crate::widget;
@@ -35,7 +36,6 @@ pub enum Message {
     UnaskedToggled(bool),
 }
 
-/// What has the focus first on each, for the keyboard.
 impl Sheet {
     /// Returns what is to have the focus when it appears.
     pub fn first(self) -> &'static str {
@@ -63,8 +63,11 @@ fn keys<'a>() -> Element<'a, Message> {
     ];
     let groups = groups.map(|(title, keys)| {
         let rows = keys.iter().map(|(keys, meaning)| {
-            let keys = text(*keys).size(size::BODY).width(KEYS_WIDTH);
-            let meaning = text(*meaning).size(size::BODY).width(Fill);
+            let column = |words: &'a str, portion| {
+                let words = text(words).size(size::BODY).width(FillPortion(portion));
+                words.wrapping(text::Wrapping::WordOrGlyph)
+            };
+            let (keys, meaning) = (column(keys, 2), column(meaning, 3));
             row![keys, meaning].spacing(space::INNER).into()
         });
         let rows = Column::with_children(rows).spacing(space::SMALL);
@@ -87,21 +90,16 @@ fn meaning<'a>() -> Element<'a, Message> {
 }
 
 fn quit<'a>(unasked: bool) -> Element<'a, Message> {
-    let quit = &words::quit::QUIT;
     let ways = [
         widget::primary("stay", words::quit::STAY, Some(Message::Closed)),
         widget::secondary("lock-instead", words::quit::LOCK, Some(Message::LockPressed)),
-        widget::danger("quit", quit, Some(Message::QuitPressed)),
+        widget::danger("quit", words::quit::QUIT, Some(Message::QuitPressed)),
     ];
     let again =
         widget::check("unasked", words::quit::UNASKED, unasked, Some(Message::UnaskedToggled));
     let content = column![widget::words(words::quit::ABOUT), again, widget::wrap(ways)];
-    let content = container(content.spacing(space::INNER)).padding(space::TIGHT);
-    widget::sheet(words::quit::TITLE, None, content)
+    widget::sheet(words::quit::TITLE, None, content.spacing(space::INNER))
 }
-
-/// Width of the column of keys, in pixels.
-const KEYS_WIDTH: f32 = 190.0;
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ use wire::link::Link;
 use zeroize::Zeroizing;
 
 use super::attempt::Attempt;
+use super::main::privacy::Cover;
 use super::progress::Progress;
 use super::secret::Typed;
 use crate::theme::{self, size, space};
@@ -40,9 +41,12 @@ enum What {
 }
 
 /// What is said of a locked window.
+#[derive(Default)]
 pub struct Behind {
-    /// Whether the rounds cover this client.
-    pub is_covered: bool,
+    /// Whether this client takes part in the rounds.
+    pub is_in_rounds: bool,
+    /// How well that hides it.
+    pub cover: Cover,
     /// The privacy bar in one line.
     pub bar: String,
     /// Messages that were not looked at, and calls that were not answered.
@@ -201,14 +205,9 @@ impl Unlock {
 
     /// Shows the screen as it is at the start, or over what is behind the lock.
     pub fn view(&self, behind: Option<Behind>) -> Element<'_, Message> {
-        match (&self.what, behind) {
-            (What::Start { link, user, progress }, _) => self.start_view(link, user, progress),
-            (What::Locked { is_asked }, Some(behind)) => self.locked_view(*is_asked, behind),
-            (What::Locked { is_asked }, None) => {
-                let behind =
-                    Behind { is_covered: false, bar: String::new(), unread: 0, account: None };
-                self.locked_view(*is_asked, behind)
-            }
+        match &self.what {
+            What::Start { link, user, progress } => self.start_view(link, user, progress),
+            What::Locked { is_asked } => self.locked_view(*is_asked, behind.unwrap_or_default()),
         }
     }
 
@@ -236,10 +235,11 @@ impl Unlock {
     }
 
     fn locked_view(&self, is_asked: bool, behind: Behind) -> Element<'_, Message> {
-        let Behind { is_covered, bar, unread, account } = behind;
-        let (cover, style): (_, fn(&iced::Theme) -> text::Style) = match is_covered {
-            true => (words::COVERED, theme::good),
-            false => (words::NOT_COVERED, theme::caution),
+        let Behind { is_in_rounds, cover, bar, unread, account } = behind;
+        let (cover, style): (_, fn(&iced::Theme) -> text::Style) = match (is_in_rounds, cover) {
+            (true, Cover::Good) => (words::COVERED, theme::good),
+            (true, Cover::Weak | Cover::None) => (words::GO_ON, theme::caution),
+            (false, _) => (words::NOT_COVERED, theme::caution),
         };
         let cover = text(cover).size(size::BODY).style(style);
         let waiting = text(words::waiting(unread)).size(size::BODY);
@@ -293,9 +293,10 @@ mod tests {
         Unlock::start(link, "ann".parse().unwrap())
     }
 
-    fn behind(is_covered: bool, unread: u32, account: Option<&str>) -> Option<Behind> {
-        let bar = "covered · round 9".into();
-        Some(Behind { is_covered, bar, unread, account: account.map(Into::into) })
+    fn behind(is_in_rounds: bool, unread: u32, account: Option<&str>) -> Option<Behind> {
+        let cover = if unread == 0 { Cover::Good } else { Cover::Weak };
+        let (bar, account) = ("covered · round 9".into(), account.map(Into::into));
+        Some(Behind { is_in_rounds, cover, bar, unread, account })
     }
 
     fn error(code: ErrorCode) -> Event {

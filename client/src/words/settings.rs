@@ -227,7 +227,8 @@ pub mod history {
 
     /// How far an export is.
     pub fn exporting(done: u64, of: u64) -> String {
-        format!("Writing the file: {} of {} …", done, count(of, "message", "messages"))
+        let done = super::number(done);
+        format!("Writing the file: {done} of {} …", count(of, "message", "messages"))
     }
 
     /// It was written.
@@ -374,6 +375,11 @@ pub fn round_length(ms: u32) -> String {
         ms if ms.is_multiple_of(1000) => count(u64::from(ms / 1000), "second", "seconds"),
         ms => format!("{ms} ms"),
     }
+}
+
+/// Writes a number with a comma between its thousands.
+pub fn number(number: u64) -> String {
+    count(number, "", "").trim_end().to_owned()
 }
 
 /// Where something lies.

@@ -6,6 +6,8 @@ pub const WELCOME: &str = "Welcome back";
 pub const LOCKED: &str = "Locked";
 /// The rounds go on, and they cover.
 pub const COVERED: &str = "Your rounds go on: you are covered.";
+/// The rounds go on, and cover little.
+pub const GO_ON: &str = "Your rounds go on.";
 /// The client tries to be in the rounds, and is not.
 pub const NOT_COVERED: &str = "You are not covered now; iirs goes on trying to reach the server.";
 /// What is behind the lock.

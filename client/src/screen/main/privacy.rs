@@ -33,9 +33,10 @@ const SEATS_FEW: u32 = 8;
 const LATE_AFTER: Duration = Duration::from_secs(1);
 
 /// How well this client is hidden.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cover {
     /// It is out of the rounds, or nobody else is in them.
+    #[default]
     None,
     /// There are fewer than 8 seats.
     Weak,

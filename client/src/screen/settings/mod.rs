@@ -9,26 +9,27 @@
 
 mod deletion;
 mod history;
+mod message;
 mod network;
 mod pages;
 mod password;
 mod sessions;
 
+pub use message::{Action, Choice, Message};
 pub use network::Network;
 
 use std::path::Path;
 
 use client_link::api::{About, Command, ErrorCode, Event};
 use iced::widget::{Column, column, container, responsive, row, text};
-use iced::{Element, Fill, Size};
+use iced::{Element, Fill, Length, Shrink, Size};
 use wire::link::Link;
 
 use super::strength::Question;
-use crate::args::ThemeChoice;
 use crate::clock::Now;
 use crate::connection::Connection;
 use crate::present::Here;
-use crate::remember::{LockAfter, Notifications, Remembered, Zoom};
+use crate::remember::Remembered;
 use crate::theme::{self, size, space};
 use crate::widget;
 use crate::words::failure;
@@ -122,81 +123,6 @@ pub struct With<'a> {
     pub here: &'a Here,
     /// The engine.
     pub engine: &'a Connection,
-}
-
-/// What happened on the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// Another section is to be shown.
-    SectionChosen(Section),
-    /// The main screen is to be shown again.
-    BackPressed,
-    /// Escape: a form or a question goes, else the screen.
-    EscapePressed,
-    /// With the password.
-    Password(password::Message),
-    /// With the sessions.
-    Sessions(sessions::Message),
-    /// With the deletion of the account.
-    Deletion(deletion::Message),
-    /// With the history.
-    History(history::Message),
-    /// Other colours were chosen.
-    ThemeChosen(ThemeChoice),
-    /// Another size was chosen.
-    ZoomChosen(Zoom),
-    /// Another time to lock was chosen.
-    LockAfterChosen(LockAfter),
-    /// Other notifications were chosen.
-    NotificationsChosen(Notifications),
-    /// The window is to be locked.
-    LockPressed,
-    /// The account is to be signed out.
-    SignOutPressed,
-    /// The client is to come back now.
-    RetryPressed,
-    /// What is hidden from whom is to be shown.
-    MeaningPressed,
-    /// The keys are to be shown.
-    KeysPressed,
-}
-
-/// What the app is to do.
-#[derive(Debug)]
-pub enum Action {
-    /// Nothing.
-    None,
-    /// Give a field the focus.
-    Focus(&'static str),
-    /// Show the page from its beginning.
-    ToTop,
-    /// Answer a question away from the interface's thread, by [`measure`].
-    Measure(Question),
-    /// Show the main screen.
-    Back,
-    /// Something is to be remembered, and followed.
-    Choose(Choice),
-    /// Lock the window.
-    Lock,
-    /// Sign the account out.
-    SignOut,
-    /// Show what is hidden from whom.
-    Meaning,
-    /// Show the keys.
-    Keys,
-}
-
-/// Something that was chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
-    /// Which colours.
-    Theme(ThemeChoice),
-    /// How large everything is.
-    Zoom(Zoom),
-    /// When the window locks.
-    LockAfter(LockAfter),
-    /// What is told.
-    Notifications(Notifications),
 }
 
 /// Answers a question about a password; takes up to half a second of computing.
@@ -433,7 +359,7 @@ impl Settings {
             return;
         }
         match message {
-            sessions::Message::ListPressed => self.list(engine),
+            sessions::Message::AskedAgain => self.list(engine),
             sessions::Message::EndPressed(id) => {
                 self.sessions.end(Some(id));
                 self.end_next(engine);
@@ -483,11 +409,12 @@ impl Settings {
             let head = row![title, back].spacing(space::SMALL).align_y(iced::Center);
             let head = container(head).padding([space::INNER, space::WIDE]).style(theme::panel);
             let below: Element<'_, Message> = if width < NARROW {
-                let sections = Section::ALL.map(|section| self.tab(section));
+                let sections = Section::ALL.map(|section| self.tab(section, Shrink));
                 let sections = container(widget::wrap(sections)).padding(space::SMALL).width(Fill);
                 column![sections.style(theme::panel), widget::rule(), page].into()
             } else {
-                let sections = Column::with_children(Section::ALL.map(|section| self.tab(section)));
+                let sections = Section::ALL.map(|section| self.tab(section, Fill));
+                let sections = Column::with_children(sections);
                 let sections = container(sections.spacing(space::TIGHT)).padding(space::SMALL);
                 let sections = sections.width(SECTIONS_WIDTH).height(Fill).style(theme::panel);
                 row![sections, page].into()
@@ -497,7 +424,7 @@ impl Settings {
         .into()
     }
 
-    fn tab(&self, section: Section) -> Element<'_, Message> {
+    fn tab(&self, section: Section, width: Length) -> Element<'_, Message> {
         let id = match section {
             Section::Account => "section-account",
             Section::Privacy => "section-privacy",
@@ -506,7 +433,7 @@ impl Settings {
             Section::About => "section-about",
         };
         let chosen = Message::SectionChosen(section);
-        widget::tab(id, section.words(), self.section == section, chosen)
+        widget::tab(id, section.words(), self.section == section, width, chosen)
     }
 }
 

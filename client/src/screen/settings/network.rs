@@ -9,10 +9,10 @@ use wire::link::Link;
 
 use super::Message;
 use crate::clock::Now;
-use crate::screen::main::privacy::{Privacy, Words};
+use crate::screen::main::privacy::{Cover, Privacy, Words};
 use crate::theme::space;
 use crate::widget;
-use crate::words::settings::{connection, network as words, round_length};
+use crate::words::settings::{connection, network as words, number, round_length};
 
 /// What the engine told of them.
 #[derive(Default)]
@@ -85,8 +85,13 @@ impl Network {
     }
 
     /// Tells whether this client takes part in the rounds.
-    pub fn is_covered(&self) -> bool {
+    pub fn is_in_rounds(&self) -> bool {
         self.privacy.is_covered()
+    }
+
+    /// Tells how well that hides it.
+    pub fn cover(&self, now: Now) -> Cover {
+        self.privacy.words(now.at).grade
     }
 
     /// Says in one line what the privacy bar says.
@@ -97,8 +102,8 @@ impl Network {
 
     /// Shows it all.
     pub(super) fn view<'a>(&self, link: &Link, now: Now) -> Element<'a, Message> {
-        let known = |number: Option<u64>| match number {
-            Some(number) => crate::present::count(number, "", "").trim_end().to_owned(),
+        let known = |known: Option<u64>| match known {
+            Some(known) => number(known),
             None => words::UNKNOWN.into(),
         };
         let state = self.state.unwrap_or(ConnectionState::Connecting);

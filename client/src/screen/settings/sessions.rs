@@ -23,7 +23,7 @@ pub(super) struct Sessions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// It is to be asked for once more.
-    ListPressed,
+    AskedAgain,
     /// One is to be ended.
     EndPressed(String),
     /// All but this one are to be ended.
@@ -90,7 +90,7 @@ impl Sessions {
         let others = self.known.iter().flatten().any(|session| !session.current);
         let others = (is_free && others).then_some(Message::EndOthersPressed);
         let others = widget::secondary("end-others", words::END_OTHERS, others);
-        let list = widget::quiet("list", words::LIST, is_free.then_some(Message::ListPressed));
+        let list = widget::quiet("list", words::LIST, is_free.then_some(Message::AskedAgain));
         let doing = match self.ending.len() {
             0 if is_listing => Some(widget::hint(words::ASKING)),
             0 => None,
