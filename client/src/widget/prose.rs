@@ -398,7 +398,7 @@ mod tests {
         for (text, at, selected) in [
             ("one two", 5, "two"),
             ("größer", 4, "größer"),
-            ("a, b", 1, ","),
+            ("a ,, b", 3, ","),
             ("", 0, ""),
             ("end", 3, "end"),
         ] {
