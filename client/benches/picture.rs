@@ -28,6 +28,7 @@ fn main() {
         }
         let names = (0..100_000).map(|number| format!("person{number:06}")).collect();
         stage.tell(client_link::api::Event::Listed { names });
+        stage.live(&["bob"]);
         let mut screen = Screen::new(width, height, 1.0);
         screen.lay_out(&mut stage, &theme);
         let _ = screen.draw(&theme);
@@ -42,14 +43,27 @@ fn main() {
         screen.lay_out(&mut stage, &theme);
         let typed: Vec<_> = keys().map(|key| measure(&mut stage, &mut screen, key)).collect();
         print(width, height, "a key, 10,000 messages loaded", &typed);
+        let arrived: Vec<_> = (0..KEYS as u64)
+            .map(|number| measured(&mut stage, &mut screen, |it| it.say("bob", number, "hello")))
+            .collect();
+        print(width, height, "a message, 10,000 loaded", &arrived);
     }
 }
 
-/// Has something happen; returns how long it takes until it is laid out, and until all of the picture is drawn.
+/// Has something happen on the screen; returns what [`measured`] does.
 fn measure(stage: &mut Stage, screen: &mut Screen, message: Message) -> (Duration, Duration) {
+    measured(stage, screen, |stage| drop(stage.happen(message)))
+}
+
+/// Has something happen; returns how long it takes until it is laid out, and until all of the picture is drawn.
+fn measured(
+    stage: &mut Stage,
+    screen: &mut Screen,
+    work: impl FnOnce(&mut Stage),
+) -> (Duration, Duration) {
     let theme = theme::theme(Mode::Light);
     let start = Instant::now();
-    stage.happen(message);
+    work(stage);
     screen.lay_out(stage, &theme);
     let laid_out = start.elapsed();
     let _ = screen.draw(&theme);

@@ -194,7 +194,8 @@ impl<Message> Widget<Message, Theme, Renderer> for Prose<'_, Message> {
         let bounds = layout.bounds();
         match event {
             Event::Mouse(mouse::Event::ButtonPressed(mouse::Button::Left)) => {
-                if self.press(state, bounds, cursor) {
+                let is_changed = self.press(state, bounds, cursor);
+                if is_changed {
                     shell.request_redraw();
                 }
             }

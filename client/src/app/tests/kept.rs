@@ -169,6 +169,25 @@ fn out_of_the_rounds_from_the_start_there_is_a_banner() {
 }
 
 #[test]
+fn the_chosen_hit_is_always_among_those_that_are_seen_first() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.update(Message::Pressed(Shortcut::FindHere));
+    window.type_into("find", "x");
+    let hits = (0..300).map(|cursor| hit(cursor, "x")).collect();
+    local(&mut window, LocalEvent::Found { number: 1, hits, read: 9, of: 9, done: true });
+    assert!(window.has("hit-199") && !window.has("hit-200"), "there is a limit");
+    for _ in 0..9 {
+        do_main(&mut window, main::Message::Stepped { back: false });
+    }
+    assert!(window.shows(&said::hit(10, 200)) && window.has("hit-7") && !window.has("hit-6"));
+    for _ in 0..5 {
+        do_main(&mut window, main::Message::Stepped { back: true });
+    }
+    assert!(window.shows(&said::hit(5, 200)) && window.has("hit-4") && !window.has("hit-3"));
+}
+
+#[test]
 fn a_hit_that_is_gone_is_said_to_be() {
     let mut window = signed_in();
     open_bob(&mut window);
