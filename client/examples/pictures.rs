@@ -14,12 +14,15 @@ use iced::theme::Mode;
 use iced::widget::text_editor::{Action, Edit};
 use stage::{NOW_MS, Screen, Stage, written};
 
+/// A name and what makes the picture.
+type Scene = (&'static str, fn() -> Stage);
+
 fn main() {
     let dir = std::env::args().nth(1).unwrap_or_else(|| "/tmp/pictures".into());
     let dir = Path::new(&dir);
     std::fs::create_dir_all(dir).expect("the directory can be made");
     let sizes = [(320.0, 400.0, 2.0), (980.0, 700.0, 1.0), (3840.0, 2160.0, 1.0)];
-    let scenes: [(&str, fn() -> Stage); 9] = [
+    let scenes: [Scene; 9] = [
         ("empty", empty),
         ("list", list),
         ("chat", chat),

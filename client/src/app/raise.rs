@@ -2,7 +2,6 @@
 
 use iced::window::{self, UserAttention};
 use iced::{Task, window::Id};
-use wire::ids::Name;
 
 use super::{App, Message, Screen, begin};
 use crate::screen::connect;
@@ -24,13 +23,17 @@ impl App {
                 Task::none()
             }
             // what was typed stays where it belongs, and an attempt goes on
-            Screen::SignIn(_) | Screen::Register(_) if is_here || self.session.is_some() => {
+            Screen::SignIn(_) | Screen::Register(_) | Screen::Unlock(_)
+                if is_here || self.session.is_some() =>
+            {
                 Task::none()
             }
-            Screen::Connect(_) | Screen::SignIn(_) | Screen::Register(_) | Screen::Stopped(..) => {
-                let name = self.remembered.user.as_ref().map(Name::to_string);
-                let name = name.unwrap_or_default();
-                let (screen, link) = begin::first(Some(given), &self.remembered, name);
+            Screen::Connect(_)
+            | Screen::SignIn(_)
+            | Screen::Register(_)
+            | Screen::Unlock(_)
+            | Screen::Stopped(..) => {
+                let (screen, link) = begin::first(Some(given), &self.remembered, None, &self.dir);
                 self.link = link;
                 self.show(screen)
             }

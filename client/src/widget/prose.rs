@@ -194,7 +194,8 @@ impl<Message> Widget<Message, Theme, Renderer> for Prose<'_, Message> {
         let bounds = layout.bounds();
         match event {
             Event::Mouse(mouse::Event::ButtonPressed(mouse::Button::Left)) => {
-                if self.press(state, bounds, cursor) {
+                let is_changed = self.press(state, bounds, cursor);
+                if is_changed {
                     shell.request_redraw();
                 }
             }
@@ -398,7 +399,7 @@ mod tests {
         for (text, at, selected) in [
             ("one two", 5, "two"),
             ("größer", 4, "größer"),
-            ("a, b", 1, ","),
+            ("a ,, b", 3, ","),
             ("", 0, ""),
             ("end", 3, "end"),
         ] {

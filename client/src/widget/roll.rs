@@ -154,7 +154,7 @@ impl<'a, Message: 'a> Roll<'a, Message> {
         let rows = self.keys.iter().zip(layout.children().map(|row| row.bounds()));
         let mut rows = rows.filter(|(key, row)| **key != TOP && is_seen(row));
         let (first, _) = rows.next()?;
-        let last = rows.last().map_or(first, |(key, _)| key);
+        let last = rows.next_back().map_or(first, |(key, _)| key);
         let end = layout.children().last().map(|row| row.bounds())?;
         let is_end = self.around.after == 0 && end.y + end.height <= bounds.y + bounds.height + 0.5;
         Some(Seen { first: *first, last: *last, is_end })

@@ -39,6 +39,16 @@ fn a_draft_is_kept_at_once_and_then_not_too_often() {
 }
 
 #[test]
+fn the_last_keystrokes_are_kept_when_the_window_closes() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.type_into("composer", "hello");
+    let _ = window.drafts();
+    window.update(Message::Terminated);
+    assert_eq!(window.drafts(), [("bob".into(), "hello".into())]);
+}
+
+#[test]
 fn what_was_drafted_before_fills_fields_that_are_empty() {
     let mut window = signed_in();
     open_bob(&mut window);
@@ -144,6 +154,37 @@ fn a_search_in_all_opens_the_conversation_of_a_hit() {
     assert!(window.shows("text 7") && !window.shows(said::LOADING));
     do_main(&mut window, main::Message::Find(Find::End));
     assert!(!window.has("find"));
+}
+
+#[test]
+fn out_of_the_rounds_from_the_start_there_is_a_banner() {
+    let mut window = at_sign_in();
+    window.type_into("name", "ann");
+    window.type_into("password", PASSWORD);
+    window.click("sign-in");
+    window.tell(Event::SignedIn { user: "ann".into() });
+    assert!(!window.shows(said::LOST), "it was not tried yet");
+    window.tell(Event::RetryIn { ms: 8000 });
+    assert!(window.shows(said::LOST) && window.has("retry"));
+}
+
+#[test]
+fn the_chosen_hit_is_always_among_those_that_are_seen_first() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.update(Message::Pressed(Shortcut::FindHere));
+    window.type_into("find", "x");
+    let hits = (0..300).map(|cursor| hit(cursor, "x")).collect();
+    local(&mut window, LocalEvent::Found { number: 1, hits, read: 9, of: 9, done: true });
+    assert!(window.has("hit-199") && !window.has("hit-200"), "there is a limit");
+    for _ in 0..9 {
+        do_main(&mut window, main::Message::Stepped { back: false });
+    }
+    assert!(window.shows(&said::hit(10, 200)) && window.has("hit-7") && !window.has("hit-6"));
+    for _ in 0..5 {
+        do_main(&mut window, main::Message::Stepped { back: true });
+    }
+    assert!(window.shows(&said::hit(5, 200)) && window.has("hit-4") && !window.has("hit-3"));
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn long_names_fit_everywhere() {
     let mut window = signed_in();
     let name = "m".repeat(32);
     window.tell(contact(&name, Standing::KeyChanged, false));
-    for width in [320.0, 620.0, 980.0] {
+    for width in [320.0, 620.0, 780.0, 980.0] {
         window.resize(width, 700.0);
         let row = format!("person-{name}");
         assert!(window.fits(&row));

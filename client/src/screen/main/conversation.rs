@@ -224,7 +224,7 @@ impl Conversation {
         };
         self.choose_one(at.map(|at| self.messages[at].number));
         match self.chosen {
-            Some(number) => self.reader.go_to(number),
+            Some(number) => self.reader.reveal(number, &self.messages),
             None => self.reader.go_to_end(),
         }
     }

@@ -148,7 +148,8 @@ impl Emoji {
             (false, false) => self.sought.clone(),
         };
         let panel = column![text(hint).size(size::SMALL).style(theme::faint), rows];
-        let panel = widget::scroll(panel.spacing(space::TIGHT));
+        let panel = panel.spacing(space::TIGHT).padding(iced::padding::right(space::INNER));
+        let panel = widget::scroll(panel);
         container(panel)
             .padding(space::SMALL)
             .width(Fill)

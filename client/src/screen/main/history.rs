@@ -156,6 +156,7 @@ impl Main {
     /// Takes in what was told of what is kept.
     pub(super) fn hear_local(&mut self, event: LocalEvent) {
         match event {
+            LocalEvent::Drafts { .. } if self.is_locked => (),
             LocalEvent::Drafts { drafts } => self.fill_drafts(drafts),
             LocalEvent::Forgetful { peers } => self.forgetful = peers.into_iter().collect(),
             LocalEvent::Waits { peer } => {

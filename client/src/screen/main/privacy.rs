@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use client_link::api::{ConnectionState, Event};
 
-use crate::present::{count, seconds};
+use crate::present::{count, grouped, seconds};
 
 /// What the rounds tell.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Privacy {
     open: Option<Round>,
     seats: Option<u32>,
     missed: u64,
+    /// Slots that carried something, and those that carried cover.
+    sent: Option<(u64, u64)>,
     retry_at: Option<Instant>,
     /// When the last round opened, and how long one takes.
     last: Option<(Instant, Duration)>,
@@ -51,7 +53,7 @@ pub struct Words {
     pub grade: Cover,
     /// That in a few words.
     pub cover: &'static str,
-    /// The round and its countdown, seats and missed rounds.
+    /// The round and its countdown, seats, missed rounds and what was sent.
     pub details: Vec<String>,
 }
 
@@ -62,6 +64,7 @@ impl Default for Privacy {
             open: None,
             seats: None,
             missed: 0,
+            sent: None,
             retry_at: None,
             last: None,
         }
@@ -89,7 +92,10 @@ impl Privacy {
                 self.seats = Some(*seats);
                 self.missed = *missed;
             }
-            Event::Status(status) => self.missed = status.missed,
+            Event::Status(status) => {
+                self.missed = status.missed;
+                self.sent = Some((status.real, status.cover));
+            }
             Event::RetryIn { ms } => self.retry_at = Some(now + Duration::from_millis(*ms)),
             Event::Progress(_)
             | Event::Registered { .. }
@@ -126,9 +132,13 @@ impl Privacy {
         }
     }
 
-    /// Tells whether it did before and does not now.
+    /// Tells whether it is out of the rounds: it was in them before, or did not get in at the first try.
     pub fn is_lost(&self) -> bool {
-        self.connection == ConnectionState::Lost
+        match self.connection {
+            ConnectionState::Lost => true,
+            ConnectionState::Connecting => self.retry_at.is_some(),
+            ConnectionState::Connected | ConnectionState::Resumed => false,
+        }
     }
 
     /// Returns the length of a round in milliseconds, if it is known.
@@ -168,6 +178,8 @@ impl Privacy {
             details.push(format!("{}, says the server", count(seats.into(), "seat", "seats")));
         }
         details.push(format!("{} missed", count(self.missed(now), "round", "rounds")));
+        let sent = |(real, cover)| format!("sent {} real, {} cover", grouped(real), grouped(cover));
+        details.extend(self.sent.map(sent));
         let late = |round: Round| now.saturating_duration_since(round.closes_at) > LATE_AFTER;
         let is_late = covered && self.open.is_some_and(late);
         let (grade, cover) = match (self.connection, self.seats) {

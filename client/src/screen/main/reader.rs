@@ -74,6 +74,18 @@ impl Reader {
         self.go(Some(number));
     }
 
+    /// Goes to a message unless all of it is seen, as far as is known.
+    pub fn reveal(&mut self, number: u64, messages: &[Shown]) {
+        let at = |number| messages.iter().rposition(|shown| shown.number == number);
+        let seen = self.seen.and_then(|seen| Some((at(seen.first)?, at(seen.last)?, seen.is_end)));
+        let is_seen = seen
+            .zip(at(number))
+            .is_some_and(|((first, last, is_end), at)| at > first && (at < last || is_end));
+        if !is_seen {
+            self.go_to(number);
+        }
+    }
+
     /// Goes to a message that was looked for.
     pub fn go_to_marked(&mut self, number: u64) {
         self.marked = Some(number);
@@ -178,6 +190,19 @@ mod tests {
         reader.came();
         reader.saw(seen(1, 3, true));
         assert_eq!(reader.newer(), 0);
+    }
+
+    #[test]
+    fn what_is_seen_is_not_gone_to() {
+        let Conversation { messages, .. } = conversation(100);
+        let mut reader = Reader::default();
+        reader.saw(seen(90, 100, true));
+        let jump = reader.jump();
+        reader.reveal(100, &messages);
+        reader.reveal(91, &messages);
+        assert_eq!(reader.jump(), jump);
+        reader.reveal(90, &messages);
+        assert_eq!(reader.jump().to, Some(90), "perhaps only its lower edge is seen");
     }
 
     #[test]

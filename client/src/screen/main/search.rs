@@ -1,6 +1,6 @@
 //! The search in what was written: what is looked for, what is found, and the way to a hit.
 
-use client_link::api::{Command, Hit, Local, LocalEvent, SEARCH_MAX};
+use client_link::api::{Command, HITS_MAX, Hit, Local, LocalEvent, SEARCH_MAX};
 use iced::widget::{Column, button, column, container, rich_text, row, span, text};
 use iced::{Center, Element, Fill};
 
@@ -20,8 +20,8 @@ pub const FIND: &str = "find";
 /// Messages that are asked for at once on the way to a hit.
 const PAGE_TO_HIT: usize = 256;
 
-/// Hits that are shown around the chosen one.
-const ROWS_MAX: usize = 100;
+/// Hits from the first one that is shown among which the chosen one is, so that it is seen in small windows too.
+const CHOSEN_WITHIN: usize = 3;
 
 /// What is done with the search.
 #[derive(Clone)]
@@ -52,6 +52,8 @@ pub struct Search {
     of: u64,
     is_done: bool,
     at: usize,
+    /// The first hit that is shown.
+    first: usize,
     /// Whether the messages are shown in place of the hits.
     shows_messages: bool,
     /// The hit whose message is being loaded.
@@ -75,6 +77,7 @@ impl Search {
             of: 0,
             is_done: true,
             at: 0,
+            first: 0,
             shows_messages: false,
             sought: None,
         }
@@ -90,7 +93,8 @@ impl Search {
             let around = present::around(&hit.text, text.trim());
             Found { hit, around }
         });
-        self.found.extend(shown);
+        let room = HITS_MAX.saturating_sub(self.found.len());
+        self.found.extend(shown.take(room));
         (self.read, self.of, self.is_done) = (read, of, is_done);
     }
 
@@ -136,8 +140,7 @@ impl Search {
 
     /// Shows the hits, with name and day.
     pub fn hits<'a>(&'a self, user: &'a str, here: &Here) -> Element<'a, Message> {
-        let start = self.at.saturating_sub(ROWS_MAX / 2);
-        let shown = self.found.iter().enumerate().skip(start).take(ROWS_MAX);
+        let shown = self.found.iter().enumerate().skip(self.first);
         let rows = shown.map(|(at, found)| self.hit(at, found, user, here));
         let list = Column::with_children(rows).spacing(2).padding(space::SMALL).width(Fill);
         widget::scroll(list).height(Fill).into()
@@ -233,6 +236,8 @@ impl Main {
         let Some(search) = &mut self.search else { return Action::None };
         let last = search.found.len().saturating_sub(1);
         search.at = if back { search.at.saturating_sub(1) } else { (search.at + 1).min(last) };
+        let lowest = (search.at + 1).saturating_sub(CHOSEN_WITHIN);
+        search.first = search.first.clamp(lowest, search.at);
         if search.shows_messages { self.go_to_hit(engine, now) } else { Action::None }
     }
 

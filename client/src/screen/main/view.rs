@@ -22,7 +22,10 @@ const NOTICES_SHOWN: usize = 3;
 const WIDE_MIN: f32 = 620.0;
 
 /// Narrowest conversation that has its head in one line, in pixels.
-const ROOM_MIN: f32 = 560.0;
+const ROOM_MIN: f32 = 480.0;
+
+/// What the privacy bar says where there is little room: all but what was sent.
+const DETAILS_NARROW: usize = 4;
 
 /// Most that what lies on top takes of the height.
 const ON_TOP: f32 = 0.45;
@@ -146,7 +149,9 @@ impl Main {
             Cover::Weak => theme::caution,
             Cover::Good => theme::good,
         });
-        let details = text(words.details.join("  ·  ")).size(size::SMALL).style(theme::faint);
+        let details = words.details.iter().take(if is_wide { usize::MAX } else { DETAILS_NARROW });
+        let details = details.map(|it| &**it).collect::<Vec<_>>().join("  ·  ");
+        let details = text(details).size(size::SMALL).style(theme::faint);
         let (words, meaning): (Element<'_, Message>, _) = match is_wide {
             true => {
                 let details = container(details).width(Fill);
