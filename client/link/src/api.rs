@@ -30,8 +30,10 @@ pub struct Options {
     pub invite: Option<Invite>,
     /// Directory of this account's state on this machine.
     pub profile: PathBuf,
-    /// Whether to begin with what is kept on this machine before the server is reached: [`LocalEvent::Opened`]. Else
-    /// nothing is done or told before the sign-in.
+    /// Whether to begin with what is kept on this machine before the server is reached, if the password opens it and a
+    /// session and the account's identity are in it: [`LocalEvent::Opened`], commands are taken, and the server is
+    /// reached as after a lost connection. The password is forgotten once it is, or at a [`Local::Lock`]; after that a
+    /// session that has ended ends the client. Else nothing is done or told before the sign-in.
     pub early: bool,
     /// Cost of stretching for what is made now, and the least that a server may ask for.
     pub stretching: Stretching,

@@ -82,6 +82,7 @@ impl World {
             register,
             invite: None,
             profile: self.profiles.path().join(name),
+            early: false,
         }
     }
 

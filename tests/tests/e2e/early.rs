@@ -44,13 +44,18 @@ async fn without_a_server_the_history_is_read_and_what_is_written_waits() {
     ann.send("bob", "written without a server", "a2").await;
     ann.has_come("a2", MessageState::Queued).await;
     assert_eq!(ann.errors(), []);
-    let order: Vec<_> = ann.log().iter().filter_map(|event| match event {
-        Event::Local(LocalEvent::Opened { .. }) => Some("opened"),
-        Event::Local(LocalEvent::Drafts { .. }) => Some("drafts"),
-        Event::Connection(ConnectionState::Connecting) => Some("connecting"),
-        Event::Connection(ConnectionState::Lost) => Some("lost"),
-        _ => None,
-    }).take(4).collect();
+    let order: Vec<_> = ann
+        .log()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Local(LocalEvent::Opened { .. }) => Some("opened"),
+            Event::Local(LocalEvent::Drafts { .. }) => Some("drafts"),
+            Event::Connection(ConnectionState::Connecting) => Some("connecting"),
+            Event::Connection(ConnectionState::Lost) => Some("lost"),
+            _ => None,
+        })
+        .take(4)
+        .collect();
     assert_eq!(order, ["opened", "drafts", "connecting", "lost"]);
 
     world.start_again().await;

@@ -273,6 +273,7 @@ fn at(hostile: &Hostile, profiles: &TempDir) -> Start {
         register: true,
         invite: None,
         profile: profiles.path().join("ann"),
+        early: false,
     }
 }
 

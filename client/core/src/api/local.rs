@@ -19,17 +19,21 @@ pub const HITS_MAX: usize = 200;
 /// What a program asks of what is kept on this machine, while the connection is lost too. Rounds go on meanwhile.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Local {
-    /// Erases the key of the history: [`LocalEvent::Locked`]. Messages still arrive and are kept, but nothing is read
-    /// or told of them than [`LocalEvent::Waits`], until [`Self::Unlock`].
+    /// Erases the key of the history: [`LocalEvent::Locked`]. Messages still arrive and are kept, but no more is read
+    /// or told of them than [`LocalEvent::Waits`], until [`Self::Unlock`]. What needs the history is refused with
+    /// [`ErrorCode::Locked`], and so are pages and an export that were under way; a search ends without a word.
+    ///
+    /// What is on its way stays in memory: messages of ours that are not delivered, and parts of theirs.
     Lock,
     /// Stretches the password for the key of the history: [`LocalEvent::Unlocked`], or an
-    /// [`ErrorCode::WrongCredentials`].
+    /// [`ErrorCode::WrongCredentials`]. One at a time: another is [`ErrorCode::Busy`].
     Unlock {
         /// The account's password.
         password: Zeroizing<Vec<u8>>,
     },
     /// Keeps what is being written to somebody in place of what was kept before; an empty text is forgotten. At most
-    /// [`DRAFT_MAX`] bytes; more is an [`ErrorCode::TextTooLong`].
+    /// [`DRAFT_MAX`] bytes; more is an [`ErrorCode::TextTooLong`]. Of at most 1,024 people; one more is an
+    /// [`ErrorCode::QueueFull`].
     Draft {
         /// Account name of the peer.
         peer: String,
@@ -37,7 +41,8 @@ pub enum Local {
         text: String,
     },
     /// Looks for a text in the history, whatever its case, the newest first: [`LocalEvent::Found`] until it is done.
-    /// Takes the place of a search before. At most [`SEARCH_MAX`] bytes.
+    /// Takes the place of a search before. At most [`SEARCH_MAX`] bytes; more is an [`ErrorCode::TextTooLong`], and
+    /// nothing is found for an empty text.
     Search {
         /// Tells the answers from those to another search.
         number: u64,
@@ -49,7 +54,8 @@ pub enum Local {
     /// Ends a search.
     StopSearch,
     /// Chooses whether the history with somebody is deleted when the program ends: [`LocalEvent::Forgetful`].
-    /// What is not delivered is kept until it is.
+    /// What is not delivered is kept until it is, and so is what is drafted. Of at most 1,024 people; one more is an
+    /// [`ErrorCode::QueueFull`].
     ForgetOnExit {
         /// Account name of the peer.
         peer: String,
@@ -62,7 +68,8 @@ pub enum Local {
         peer: Option<String>,
     },
     /// Writes the history with somebody, or all of it, into a new file in clear: [`LocalEvent::Exported`], or an
-    /// [`ErrorCode::Disk`] and no file. A file that is there is never written over.
+    /// [`ErrorCode::Disk`] and no file. A file that is there is never written over. One at a time: another is
+    /// [`ErrorCode::Busy`].
     Export {
         /// Account name of the peer.
         peer: Option<String>,
@@ -76,9 +83,10 @@ pub enum Local {
 /// The form of a history in clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// For people: a line of day, time and name before each text.
+    /// For people: a line of day, time, offset from UTC and both names before each text, and an empty one after it.
     Text,
-    /// For programs: a JSON object a line, as `iirs-headless` has them.
+    /// For programs: a JSON object a line, as `iirs-headless` has them for messages, with `ours`, and of ours `id` and
+    /// `state`.
     Json,
 }
 

@@ -11,7 +11,7 @@ use wire::round::ServerHeader;
 use wire::size::{SIGNATURE, round_frame};
 
 use super::{Client, ClockChanged, Now, Output};
-use crate::api::{Command, ErrorCode, Event};
+use crate::api::{Command, ConnectionState, ErrorCode, Event};
 use crate::directory::{MemoryRecords, PageError, Records};
 use crate::identity::{Identity, MasterKey};
 use crate::record::{Change, Saved, ServerClock};
@@ -476,6 +476,7 @@ fn debug_shows_no_digit_of_a_safety_number_and_no_name() {
     assert_eq!(format!("{event:?}"), "SafetyNumber");
 }
 
+mod early;
 mod requests;
 mod speed;
 mod vault;

@@ -7,11 +7,18 @@
 //! ```
 //!
 //! Whoever reads the directory without the password sees how many peers there are, which of them are or were
-//! contacts or are blocked, which have a root and which were declined, how many messages each has, how long
-//! they are to the next power of two and in which order they came; and how long the server's directory is.
+//! contacts or are blocked, which have a root and which were declined, how many messages each has, how many of those
+//! are ours and not delivered, how long they are to the next power of two and in which order they came; to how many people
+//! something is drafted, how much to the next power of two, and for how many the history is forgotten; whether a program
+//! ended, or works, with the history locked, and what came since; and how long the server's directory is.
 //! Names, keys, texts, ids, times, roots, marks and the token are sealed, each bound to its place. He who can also write
 //! may put back an older directory, or flip the one bit by which redb chooses between its last two
-//! commits; nothing on this machine could tell.
+//! commits; nothing on this machine could tell. What is deleted or replaced is free space of the data file, which others
+//! fill sooner or later: whoever has the password, too, may find some of it sealed there.
+//!
+//! While the history is locked (`texts.rs`) its key is not in memory, nor the master key, the password and what was
+//! read. There remain the profile key, which opens no text; the key of what waits, which opens what came since; and in
+//! the core what is being sent and received: messages of ours that are not delivered, and parts of theirs.
 //!
 //! Invariants:
 //! - Epoch secrets are never here: a [`Change`] has no place for one.

@@ -1,47 +1,36 @@
 //! The rounds: the core, its streams, its disk and its program, in one loop.
 
+mod leaving;
+mod way;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use client_core::account::SealedKeys;
 use client_core::client::{Client, Now, Output};
 use client_core::record::Change;
-use client_core::rounds::Terms;
-use rand_core::{OsRng, RngCore};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wire::close::Close;
 use wire::codec::Wire;
-use wire::control::{Page, ServerControl, Session};
+use wire::control::{Page, ServerControl};
 use wire::ids::Token;
 use wire::link::Link;
 
 use super::account::{AccountWork, Then};
 use super::begin::{Beginning, Begun, Marks};
-use super::entry::{Coming, Entry, PAGES_MAX, Typed, sign_out, verify_page};
+use super::entry::{Coming, Entry, PAGES_MAX, Typed, verify_page};
 use super::history::Question;
 use super::local::{Shelf, Step as Does, about};
 use super::stream::{Frame, Streams};
 use super::trouble::{Failure, Trouble};
 use super::{Commands, End, Teller};
-use crate::api::{About, Command, ErrorCode, Event, Local, LocalEvent, Step};
+use crate::api::{About, Command, ErrorCode, Event, Local, LocalEvent};
 use crate::clock::Clock;
 use crate::profile::{BATCHES_WAITING_MAX, Completion, ProfileError, ProfileThread, Work};
 
+use way::PAUSES;
+
 /// How long after a round's announced close its answer may come; then the connection counts as lost.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
-
-/// First and longest pause between attempts to come back; each is drawn from the half of it to the whole.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
-
-/// Time to leave the rounds and to end the session at the server.
-const SIGN_OUT_WITHIN: Duration = Duration::from_secs(3);
-
-/// Time that the disk has for the last changes.
-const KEEP_WITHIN: Duration = Duration::from_secs(3);
-
-/// Time that the disk has to delete what was chosen for the end; else the next start does it.
-const FORGET_WITHIN: Duration = Duration::from_secs(30);
 
 /// Batches of changes that may wait in front of the profile's own queue.
 const BACKLOG_MAX: usize = 4096;
@@ -51,9 +40,6 @@ const _: () = assert!(2 * PAGES_MAX <= BACKLOG_MAX);
 
 /// Batches handed to the profile at once.
 const SUBMITTED_MAX: usize = BATCHES_WAITING_MAX / 2;
-
-/// Names of the directory after whose arrival the first sign-in tells how far it is.
-const NAMES_TOLD: u32 = 1000;
 
 /// Number of the batches that the core knows nothing of.
 const OWN_BATCH: u64 = u64::MAX;
@@ -390,16 +376,6 @@ impl Drive {
         }
     }
 
-    /// Forgets the password that was typed for the first way in; the history's key comes from it.
-    fn forget_password(&mut self) {
-        if let Some(First::Open(typed @ Some(_))) = &mut self.first {
-            *typed = None;
-            if let Way::Back(_) = self.way {
-                self.come_back();
-            }
-        }
-    }
-
     /// Tells whether the program does not have the client yet.
     fn is_shut(&self) -> bool {
         matches!(self.first, Some(First::Shut { .. }))
@@ -476,167 +452,6 @@ impl Drive {
             self.submitted += 1;
         }
         if self.backlog.len() > BACKLOG_MAX { Err(disk_stopped()) } else { Ok(()) }
-    }
-
-    /// Takes in a page of the directory on the way in.
-    fn page(&mut self, page: &Page) -> Result<(), Trouble> {
-        self.client.handle_page(page)?;
-        let done = self.client.directory_length();
-        if let Some(First::Shut { names, told, .. }) = &mut self.first
-            && done >= told.saturating_add(NAMES_TOLD)
-        {
-            *told = done;
-            self.teller.tell(Event::Progress(Step::Directory { names: *names, done }));
-        }
-        Ok(())
-    }
-
-    /// Takes a session's entry: the pages that are left, and its seat.
-    fn enter(&mut self, entry: Entry) -> Result<(), Trouble> {
-        let Entry { streams, layer, session, vault, is_new } = entry;
-        if let Way::Back(Coming { mut pages, .. }) = std::mem::replace(&mut self.way, Way::Gone) {
-            while let Ok(page) = pages.try_recv() {
-                self.page(&page)?;
-            }
-        }
-        if is_new {
-            self.renew(&session);
-        }
-        if let Some(first) = self.first.take() {
-            self.teller.tell(Event::SignedIn { user: self.client.name().to_string() });
-            if let First::Shut { held, .. } = first {
-                held.into_iter().for_each(|event| self.teller.tell(event));
-            }
-            self.backlog.push_back(Work::Identity(session.identity));
-        }
-        if !self.client.is_listed() {
-            let text = "the server's directory does not show this account with its own keys; ask \
-                        whoever runs the server why";
-            return Err(Failure::new(ErrorCode::ServerProtocol, text).into());
-        }
-        let now = self.clock.now();
-        let (length, head) = (session.directory_length, session.directory_head);
-        self.client.handle_directory_synced(now, length, head);
-        self.client.handle_vault(vault.version, &vault.sealed);
-        let keys = SealedKeys { master: session.master, identity: session.identity };
-        self.account.set_keys(keys);
-        let round = Duration::from_millis(u64::from(session.round_ms));
-        self.way = Way::In(streams, Instant::now() + 2 * round + ANSWER_GRACE);
-        let Session { slots, round_ms, genesis_ms, .. } = *session;
-        let joined = self.client.handle_joined(Terms { slots, round_ms, genesis_ms }, layer);
-        joined.map_err(|error| Failure::new(ErrorCode::RoundRefused, error.to_string()).into())
-    }
-
-    /// A sign-in with the password took the place of the session: on another machine the account may have called its
-    /// contacts since, and the newest call counts.
-    fn renew(&mut self, session: &Session) {
-        self.token = session.token.duplicate();
-        self.backlog.push_back(Work::Session(session.token.duplicate()));
-        self.client.handle_new_session();
-    }
-
-    /// A round opened: the next frame is due soon after its close.
-    fn heard(&mut self) {
-        self.pause = PAUSES.0;
-        self.complained = None;
-        let Some(closes_at) = self.client.round_closes_at() else { return };
-        if let Way::In(_, silent_at) = &mut self.way {
-            *silent_at = self.clock.instant(closes_at) + ANSWER_GRACE;
-        }
-    }
-
-    /// Tells what is wrong with the server, once until a round opens again.
-    fn complain(&mut self, failure: Failure) {
-        let Failure { code, text } = failure;
-        if self.complained.replace(code) != Some(code) {
-            let text = format!("{text}; trying again");
-            self.teller.tell(Event::Error { code, text, about: About::default() });
-        }
-    }
-
-    /// Begins the pause before the next attempt to come back; it grows and is drawn.
-    fn lost(&mut self, reason: &str) {
-        tracing::info!("out of the rounds: {reason}");
-        self.client.handle_lost();
-        if let Some(given_up) = self.account.lost() {
-            self.teller.tell(given_up);
-        }
-        // the loss is told before the pause
-        self.tell_rest();
-        let half_micros = u64::try_from(self.pause.as_micros() / 2).unwrap_or(u64::MAX / 4);
-        let pause = Duration::from_micros(half_micros + OsRng.next_u64() % (half_micros + 1));
-        self.pause = (2 * self.pause).min(PAUSES.1);
-        let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        self.teller.tell(Event::RetryIn { ms });
-        self.way = Way::Paused(Instant::now() + pause);
-    }
-
-    /// Starts an attempt to come back.
-    fn come_back(&mut self) {
-        let (link, token) = (self.link.clone(), self.token.duplicate());
-        let length = self.client.directory_length();
-        let typed = match &self.first {
-            Some(First::Open(typed)) => typed.clone(),
-            Some(First::Shut { .. }) | None => None,
-        };
-        self.way = Way::Back(Coming::back(link, token, length, typed));
-    }
-
-    /// Ends the session at the server; tells if that was not reached.
-    async fn sign_out(&mut self, deadline: Instant) {
-        let ending = sign_out(self.link.clone(), self.token.duplicate());
-        let reason = match tokio::time::timeout_at(deadline, ending).await {
-            Ok(Ok(())) => return,
-            Ok(Err(Trouble::Lost(reason))) => reason,
-            Ok(Err(trouble)) => trouble.into_failure().text,
-            Err(_) => "the server did not answer in time".into(),
-        };
-        let text = format!(
-            "signed out on this machine, but the server could not be told: the session stays valid there \
-             until it expires or you sign in again ({reason})"
-        );
-        self.teller.tell(Event::Error { code: ErrorCode::NoServer, text, about: About::default() });
-    }
-
-    /// Leaves the server, ends the session there if asked to, and closes the profile once it keeps what it was to keep; what becomes durable
-    /// by that is told as ever.
-    async fn finish(mut self, failure: Option<&Failure>) -> Result<(), Failure> {
-        self.tell_rest();
-        let deadline = Instant::now() + SIGN_OUT_WITHIN;
-        if let Way::In(streams, _) = std::mem::replace(&mut self.way, Way::Gone) {
-            streams.close(Close::Done).await;
-        }
-        if self.signing_out {
-            self.sign_out(deadline).await;
-        }
-        self.keep_rest(KEEP_WITHIN).await?;
-        if !failure.is_some_and(Failure::is_of_disk) {
-            self.backlog.push_back(Work::Forget);
-            self.keep_rest(FORGET_WITHIN).await?;
-        }
-        drop(self.shelf);
-        self.profile.close(self.completions).await.map_err(Failure::from)
-    }
-
-    /// Waits for the disk to do all that it was given.
-    async fn keep_rest(&mut self, within: Duration) -> Result<(), Failure> {
-        while self.submitted > 0 || !self.backlog.is_empty() {
-            self.submit()?;
-            match tokio::time::timeout(within, self.completions.recv()).await {
-                Ok(Some(Completion::Failed { error })) => return Err(error.into()),
-                Ok(None) | Err(_) => return Err(disk_stopped()),
-                Ok(Some(completion)) => {
-                    self.submitted = self.submitted.saturating_sub(1);
-                    if let Completion::Saved { batch } = completion {
-                        self.client.handle_kept(batch);
-                        self.tell_rest();
-                    } else {
-                        self.shelf.done(completion).into_iter().for_each(|it| self.tell(it));
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 
