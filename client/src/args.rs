@@ -88,7 +88,7 @@ const SCHEME: &str = "iirs:";
 pub enum LinkFileError {
     /// It names nothing that is there.
     #[error("{0} is neither a link, which begins with iirs://, nor a file that can be read: {1}")]
-    Unreadable(PathBuf, #[source] io::Error),
+    Unreadable(PathBuf, io::Error),
     /// It is no file, or too long a one.
     #[error("{0} is not a file of at most {LINK_FILE_BYTES_MAX} bytes, as one with a link is")]
     Unfit(PathBuf),
