@@ -224,7 +224,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("our group's link.txt");
         for text in [
-            format!("{link}"),
+            link.to_owned(),
             format!("\u{feff}{link}\r\n"),
             format!("The link of our group:\n\n  {link}  \nKeep it.\n"),
             format!("{link}\niirs://other:1/#abc\n"),
