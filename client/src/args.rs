@@ -93,7 +93,7 @@ const SCHEME: &str = "iirs:";
 pub enum LinkFileError {
     /// It names nothing that is there.
     #[error("{0} is neither a link, which begins with iirs://, nor a file that can be read: {1}")]
-    Unreadable(PathBuf, #[source] io::Error),
+    Unreadable(PathBuf, io::Error),
     /// It is no file, or too long a one.
     #[error("{0} is not a file of at most {LINK_FILE_BYTES_MAX} bytes, as one with a link is")]
     Unfit(PathBuf),
@@ -229,7 +229,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("our group's link.txt");
         for text in [
-            format!("{link}"),
+            link.to_owned(),
             format!("\u{feff}{link}\r\n"),
             format!("The link of our group:\n\n  {link}  \nKeep it.\n"),
             format!("{link}\niirs://other:1/#abc\n"),

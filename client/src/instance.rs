@@ -64,7 +64,7 @@ pub enum InstanceError {
     #[error(
         "cannot keep anything in {0}: {1}; give --profile DIR, or set XDG_DATA_HOME to a directory that you may write to"
     )]
-    Directory(PathBuf, #[source] io::Error),
+    Directory(PathBuf, io::Error),
     /// A window is there and does not answer.
     #[error(
         "a window of {0} is open already and does not answer; end it, or give --profile DIR for a second person"

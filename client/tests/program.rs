@@ -79,6 +79,7 @@ fn a_data_directory_that_cannot_be_used_is_named_with_what_to_do() {
     for part in [&*file.join("iirs").to_string_lossy(), "--profile DIR", "XDG_DATA_HOME"] {
         assert!(complaint.contains(part), "{complaint}");
     }
+    assert_eq!(complaint.matches("os error").count(), 1, "it is said once: {complaint}");
 }
 
 #[test]
@@ -86,7 +87,9 @@ fn what_is_no_link_is_an_error_before_any_window() {
     let home = TempDir::new().unwrap();
     let output = iirs(home.path()).arg("chat.example.org").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(complaint(&output).contains("iirs://"), "{}", complaint(&output));
+    let complaint = complaint(&output);
+    assert!(complaint.contains("iirs://"), "{complaint}");
+    assert_eq!(complaint.matches("os error").count(), 1, "it is said once: {complaint}");
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "nothing is made");
 }
 
