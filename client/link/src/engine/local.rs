@@ -116,7 +116,13 @@ impl Shelf {
         tokio::select! {
             event = histories.next() => Step::Tell(event),
             event = heard(search) => Step::Tell(event),
-            event = heard(export) => Step::Tell(event),
+            event = heard(export) => {
+                // what comes last makes place for another
+                if !matches!(event, Event::Local(LocalEvent::Exporting { .. })) {
+                    *export = None;
+                }
+                Step::Tell(event)
+            }
             step = lock.stretched() => step,
         }
     }

@@ -79,19 +79,21 @@ pub(super) fn gather(data: &Data) -> Result<(), ProfileError> {
         return if nothing_waits { Ok(()) } else { Err(damaged::<SegmentRow>()) };
     };
     let key = SegmentKey::new(segment.key);
-    // reads what was there before the transaction, which writes beside it
+    // as it was before the transaction, which writes beside it
     let waiting = data.table(Table::Waiting)?;
-    let each = |work: &mut dyn FnMut(&[u8], &HistoryRow) -> Result<(), ProfileError>| {
-        data.entries(&waiting)?.try_for_each(|entry| {
-            let (place, sealed) = entry?;
-            let WaitingRow(row) = open(key.secret(), place.value(), sealed.value())?;
-            work(place.value(), &row)
-        })
+    let message = |sealed: &[u8], place: &[u8]| {
+        open::<WaitingRow>(key.secret(), place, sealed).map(|WaitingRow(row)| row)
     };
     // what is damaged stays as it is
-    each(&mut |_, _| Ok(()))?;
+    for entry in data.entries(&waiting)? {
+        let (place, sealed) = entry?;
+        message(sealed.value(), place.value())?;
+    }
     let rows = data.write(true)?;
-    each(&mut |place, row| rows.put(place, row))?;
+    for entry in data.entries(&waiting)? {
+        let (place, sealed) = entry?;
+        rows.put(place.value(), &message(sealed.value(), place.value())?)?;
+    }
     rows.clear(Table::Waiting)?;
     rows.remove::<SegmentRow>(ONLY)?;
     rows.commit()

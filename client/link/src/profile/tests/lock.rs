@@ -94,6 +94,7 @@ fn what_waits_is_sealed_under_a_key_that_only_the_history_key_opens() {
     let (_dir, profile) = locked();
     let key = history_key(&profile);
     let waiting = profile.data.table(Table::Waiting).unwrap();
+    assert_eq!(profile.data.count(Table::Waiting).unwrap(), 3);
     for entry in profile.data.entries(&waiting).unwrap() {
         let (place, sealed) = entry.unwrap();
         for secret in [key.secret(), profile.data.key().secret()] {
