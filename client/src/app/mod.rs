@@ -318,7 +318,11 @@ impl App {
     pub(crate) fn main_screen(&self) -> &Main {
         match &self.screen {
             Screen::Main(main) => main,
-            Screen::Connect(_) | Screen::Register(_) | Screen::SignIn(_) | Screen::Stopped(..) => {
+            Screen::Connect(_)
+            | Screen::Register(_)
+            | Screen::SignIn(_)
+            | Screen::Unlock(_)
+            | Screen::Stopped(..) => {
                 panic!("another screen is shown")
             }
         }

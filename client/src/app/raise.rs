@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn the_server_of_the_last_time_needs_no_look_at_its_link() {
         let dir = TempDir::new().unwrap();
-        Remembered { link: Some(link()), user: None }.write(dir.path()).unwrap();
+        Remembered { link: Some(link()), ..Remembered::default() }.write(dir.path()).unwrap();
         let mut window = Window::open_with(dir, |setup| setup.link = Some(other().to_string()));
         raise(&mut window, &link());
         assert!(window.has("sign-in"));
