@@ -1,7 +1,7 @@
 //! What is kept on this machine, through the engine: the lock, drafts, searches, exports, and what is deleted.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use client_link::api::{
     About, Author, Command, ErrorCode, Event, ExportFormat, HITS_MAX, Hit, Local, LocalEvent,
@@ -259,9 +259,9 @@ async fn a_search_ends_with_enough_hits_and_the_next_one_takes_its_place() {
     assert!(!ann.log()[from..].iter().any(ended));
 }
 
-async fn exports(person: &mut Person, peer: Option<&str>, format: ExportFormat, file: &PathBuf) {
+async fn exports(person: &mut Person, peer: Option<&str>, format: ExportFormat, file: &Path) {
     let peer = peer.map(str::to_owned);
-    local(person, Local::Export { peer, format, file: file.clone() }).await;
+    local(person, Local::Export { peer, format, file: file.to_owned() }).await;
 }
 
 async fn exported(person: &mut Person, from: usize) -> u64 {
