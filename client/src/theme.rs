@@ -26,6 +26,8 @@ pub mod size {
     pub const SMALL: f32 = 13.0;
     /// Everything that is read.
     pub const BODY: f32 = 15.0;
+    /// Pictures that stand alone.
+    pub const ICON: f32 = 17.0;
     /// Names above a conversation.
     pub const LARGE: f32 = 18.0;
     /// Titles of screens.
@@ -349,6 +351,13 @@ pub fn form(theme: &Theme) -> container::Style {
     let colours = Colours::of(theme);
     let border = Border { color: colours.line, width: 1.0, radius: (1.5 * RADIUS).into() };
     container::Style { border, ..panel(theme) }
+}
+
+/// What is said of the thing under the pointer.
+pub fn tip(theme: &Theme) -> container::Style {
+    let colours = Colours::of(theme);
+    let border = Border { color: colours.line, width: 1.0, radius: (0.5 * RADIUS).into() };
+    container::Style { border, ..filled(colours.raised, colours.text) }
 }
 
 /// One thing of several, with a frame.

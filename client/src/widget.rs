@@ -5,13 +5,16 @@ pub mod line;
 pub mod prose;
 pub mod roll;
 
+use std::time::Duration;
+
 use iced::widget::scrollable::{Direction, Scrollbar};
 use iced::widget::{
     Button, Column, Row, Scrollable, Space, button, checkbox, column, container, opaque, row,
-    scrollable, text, text_input,
+    scrollable, text, text_input, tooltip,
 };
 use iced::{Center, Element, Fill, Length, Padding, Theme, padding};
 
+use crate::icon::{Icon, icon};
 use crate::theme::{self, size, space};
 
 mod focus;
@@ -27,6 +30,9 @@ const FORM_WIDTH: f32 = 480.0;
 
 /// Widest sheet in pixels.
 const SHEET_WIDTH: f32 = 640.0;
+
+/// How long the pointer rests before it is said what a picture does.
+const TIP_AFTER: Duration = Duration::from_millis(400);
 
 /// Width of a scroll bar in pixels.
 const RAIL_WIDTH: f32 = 6.0;
@@ -172,6 +178,36 @@ pub fn quiet<'a, Message: Clone + 'a>(
     pressed: Option<Message>,
 ) -> Element<'a, Message> {
     pressable(id, label, pressed, theme::quiet)
+}
+
+/// A picture to press; what it does is said while the pointer is on it.
+pub fn iconic<'a, Message: Clone + 'a>(
+    id: &'static str,
+    picture: Icon,
+    label: &'a str,
+    pressed: Option<Message>,
+) -> Element<'a, Message> {
+    let button: Button<'a, Message> = button(icon(picture).size(size::ICON));
+    let button = button.padding(space::SMALL).on_press_maybe(pressed.clone());
+    let button = focusable(id, button.style(theme::quiet), pressed);
+    let label = container(text(label).size(size::SMALL)).padding([space::TIGHT, space::SMALL]);
+    let tip = tooltip(button, label.style(theme::tip), tooltip::Position::Bottom);
+    place(id, tip.gap(space::TIGHT).delay(TIP_AFTER))
+}
+
+/// A picture and words to press.
+pub fn pictured<'a, Message: Clone + 'a>(
+    id: &'static str,
+    picture: Icon,
+    label: &'a str,
+    pressed: Option<Message>,
+    style: impl Fn(&Theme, button::Status) -> button::Style + 'a,
+) -> Element<'a, Message> {
+    let label = row![icon(picture).size(size::BODY), text(label).size(size::BODY)];
+    let label = label.spacing(space::SMALL).align_y(Center);
+    let button: Button<'a, Message> = button(label).padding([space::SMALL, space::INNER]);
+    let button = button.on_press_maybe(pressed.clone()).style(style);
+    place(id, focusable(id, button, pressed))
 }
 
 /// Something to press that cannot be undone.

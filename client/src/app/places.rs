@@ -98,6 +98,7 @@ const PLACES: &[&str] = &[
     "link-copy",
     "link-cancel",
     "find",
+    "find-begin",
     "find-close",
     "find-older",
     "find-newer",

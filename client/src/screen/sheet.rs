@@ -7,7 +7,7 @@ use iced::widget::{Column, column, row, text};
 
 use crate::theme::{size, space};
 use crate::widget;
-use crate::words::sheets as words;
+use crate::words::{main as main_words, sheets as words};
 
 /// Which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Sheet {
 fn keys<'a>() -> Element<'a, Message> {
     let groups = [
         (words::shortcuts::EVERYWHERE, words::shortcuts::KEYS),
-        (words::shortcuts::MAIN, words::shortcuts::MAIN_KEYS),
+        (words::shortcuts::MAIN, main_words::KEYS),
     ];
     let groups = groups.map(|(title, keys)| {
         let rows = keys.iter().map(|(keys, meaning)| {

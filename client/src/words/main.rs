@@ -94,7 +94,7 @@ pub const SAFETY_NO_CONTACT: &str = "Only contacts can be marked as verified. Ca
 /// Puts the conversation away.
 pub const CLOSE: &str = "Close";
 /// Leads back to the list of people, where there is room for one of both.
-pub const TO_LIST: &str = "‹ People";
+pub const TO_LIST: &str = "People";
 /// There are no messages.
 pub const EMPTY: &str = "No messages yet.";
 /// History is on its way.
@@ -110,7 +110,7 @@ pub const KEYS_HINT: &str = "Enter sends, Shift+Enter breaks the line";
 /// Which keys do what while a message is chosen.
 pub const CHOSEN_KEYS: &str = "↑ ↓ choose, Ctrl+C copies, Enter shows details, Escape leads back";
 /// Shows the panel of emoji.
-pub const EMOJI: &str = "☺";
+pub const EMOJI: &str = "Emoji";
 /// How an emoji is chosen.
 pub const EMOJI_HINT: &str = "Arrows and Enter choose, typing searches, Escape closes";
 /// Copies what is meant.

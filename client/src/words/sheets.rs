@@ -23,18 +23,6 @@ pub mod shortcuts {
         ("Ctrl+/, F1", "this sheet"),
         ("Ctrl+N", "a new account, before the sign-in"),
     ];
-
-    /// Keys of the main screen, and what they do.
-    pub const MAIN_KEYS: &[(&str, &str)] = &[
-        ("Ctrl+K", "finds a person"),
-        ("Enter", "sends; Shift+Enter breaks the line"),
-        ("Ctrl+W", "puts the conversation away"),
-        (
-            "Ctrl+Y, Ctrl+D, Ctrl+B",
-            "accepts, declines or blocks who calls; yes or no to a question",
-        ),
-        ("Ctrl+R", "tries to come back to the rounds now"),
-    ];
 }
 
 /// Words of the page that says what is hidden from whom.

@@ -5,8 +5,8 @@ mod chat;
 mod ending;
 mod entry;
 mod front;
-mod pictures;
 mod kept;
+mod pictures;
 mod reading;
 
 use client_link::api::{

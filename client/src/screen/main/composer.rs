@@ -18,6 +18,7 @@ use super::emoji::{self, Emoji, Pick};
 use super::{Action, Main, Message};
 use crate::clock::Now;
 use crate::connection::Connection;
+use crate::icon::Icon;
 use crate::present;
 use crate::theme::{self, size, space};
 use crate::widget;
@@ -253,8 +254,9 @@ impl Main {
         let is_written_to = self.bond(peer).is_written_to();
         let can_send = !keys.is_empty && !self.signing_out && is_written_to;
         let can_send = can_send.then_some(Message::SendPressed);
-        let send = widget::primary("send", words::SEND, can_send);
-        let emoji = widget::quiet("emoji", words::EMOJI, Some(Message::Emoji(Pick::Toggle)));
+        let send = widget::pictured("send", Icon::Send, words::SEND, can_send, theme::primary);
+        let emoji = Some(Message::Emoji(Pick::Toggle));
+        let emoji = widget::iconic("emoji", Icon::Smile, words::EMOJI, emoji);
         let field = row![emoji, container(editor).width(Fill), send];
         let hint = match present::length(length, self.privacy.round_ms()) {
             _ if keys.is_choosing => words::CHOSEN_KEYS.to_owned(),

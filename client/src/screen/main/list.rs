@@ -6,6 +6,7 @@ use iced::{Center, Element, Fill, Theme};
 use super::contacts::{Bond, Request};
 use super::roster::KNOWN_MAX;
 use super::{Main, Message};
+use crate::icon::Icon;
 use crate::present::{self, Here};
 use crate::theme::{self, size, space};
 use crate::widget;
@@ -38,17 +39,17 @@ impl Main {
 
     /// Shows it.
     pub(super) fn list<'a>(&'a self, here: &Here) -> Element<'a, Message> {
-        let own = text(&self.user).size(size::LARGE);
-        let sign_out = if self.signing_out { words::SIGNING_OUT } else { words::SIGN_OUT };
-        let sign_out = widget::quiet(
-            "sign-out",
-            sign_out,
-            (!self.signing_out).then_some(Message::SignOutPressed),
-        );
-        let settings = widget::quiet("settings", words::SETTINGS, Some(Message::SettingsPressed));
-        let lock = widget::quiet("lock", words::LOCK, Some(Message::LockPressed));
-        let ways = widget::wrap([settings, lock, sign_out]);
-        let head = column![own, ways].spacing(space::TIGHT);
+        let own = Line::new(&*self.user, size::LARGE);
+        let sign_out = (!self.signing_out).then_some(Message::SignOutPressed);
+        let settings = Some(Message::SettingsPressed);
+        let ways = row![
+            widget::iconic("settings", Icon::Settings, words::SETTINGS, settings),
+            widget::iconic("lock", Icon::Lock, words::LOCK, Some(Message::LockPressed)),
+            widget::iconic("sign-out", Icon::LogOut, words::SIGN_OUT, sign_out),
+        ];
+        let head = row![container(own).width(Fill), ways].align_y(Center);
+        let signing_out = self.signing_out.then(|| widget::hint(words::SIGNING_OUT));
+        let head = column![head].push(signing_out).spacing(space::TIGHT);
         let search: text_input::TextInput<'_, Message> =
             widget::input(SEARCH, words::SEARCH, self.people.search());
         let search = search.on_input(Message::SearchTyped).on_submit(Message::SearchSubmitted);

@@ -9,6 +9,7 @@ use super::conversation::Conversation;
 use super::history::Deed;
 use super::search::Find;
 use super::{Ask, Main, Message};
+use crate::icon::{Icon, icon};
 use crate::theme::{self, size, space};
 use crate::widget;
 use crate::words::main as words;
@@ -43,12 +44,21 @@ impl Main {
     ) -> Element<'a, Message> {
         let bond = self.bond(peer);
         let name = text(peer).size(size::LARGE).wrapping(text::Wrapping::WordOrGlyph);
-        let verified = (self.mark(peer) == Mark::Verified)
-            .then(|| text(words::TAG_VERIFIED).size(size::SMALL).style(theme::good));
+        let verified = (self.mark(peer) == Mark::Verified).then(|| {
+            let mark = icon(Icon::ShieldCheck).size(size::SMALL).style(theme::good);
+            let words = text(words::TAG_VERIFIED).size(size::SMALL).style(theme::good);
+            row![mark, words].spacing(space::TIGHT).align_y(Center)
+        });
         let has_menu = has_menu(bond);
-        let menu = has_menu.then(|| widget::quiet("menu", words::MENU, Some(Message::MenuPressed)));
-        let close = if room == Room::Alone { words::TO_LIST } else { words::CLOSE };
-        let close = widget::quiet("close", close, Some(Message::ClosePressed));
+        let menu = || widget::iconic("menu", Icon::Menu, words::MENU, Some(Message::MenuPressed));
+        let menu = has_menu.then(menu);
+        let close = match room {
+            Room::Alone => (Icon::Back, words::TO_LIST),
+            Room::Narrow | Room::Wide => (Icon::Close, words::CLOSE),
+        };
+        let close = widget::iconic("close", close.0, close.1, Some(Message::ClosePressed));
+        let find = Message::Find(Find::Begin { everywhere: false });
+        let find = || widget::iconic("find-begin", Icon::Search, words::FIND, Some(find.clone()));
         let state = self.state(peer, bond, conversation).size(size::SMALL);
         let forgets = self.is_forgotten(peer).then(|| widget::hint(words::FORGETS));
         let says = column![state].push(forgets);
@@ -57,7 +67,7 @@ impl Main {
             Room::Wide => {
                 let name = row![name].push(verified).spacing(space::SMALL).align_y(Center);
                 let name = column![name, says].width(Fill);
-                let ways = row![safety()].push(menu).push(close).spacing(space::TIGHT);
+                let ways = row![safety(), find()].push(menu).push(close).align_y(Center);
                 column![
                     row![widget::disc::disc(peer), name, ways]
                         .spacing(space::INNER)
@@ -88,7 +98,13 @@ impl Main {
         let has_number = conversation.safety.is_hidden() && bond != Bond::KeyChanged;
         let safety = has_number.then_some(Message::SafetyNumberPressed);
         match is_quiet {
-            true => widget::quiet("safety-number", words::SAFETY_NUMBER, safety),
+            true => widget::pictured(
+                "safety-number",
+                Icon::ShieldCheck,
+                words::SAFETY_NUMBER,
+                safety,
+                theme::quiet,
+            ),
             false => widget::secondary("safety-number", words::SAFETY_NUMBER, safety),
         }
     }
