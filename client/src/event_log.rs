@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use client_link::api::Event;
+use client_link::api::{Event, LocalEvent};
 use iced::Rectangle;
 use serde_json::{Value, json};
 
@@ -102,6 +102,16 @@ impl EventLog {
                 self.write(|| json!({"is": "error", "code": code.as_str(), "text": text}));
             }
             Event::Ended { ok } => self.write(|| json!({"is": "ended", "ok": ok})),
+            Event::History { peer, entries, .. } => {
+                let texts: Vec<_> = entries.iter().map(|entry| &entry.text).collect();
+                self.write(|| json!({"is": "loaded", "peer": peer, "texts": texts}));
+            }
+            Event::Local(LocalEvent::Waits { peer }) => {
+                self.write(|| json!({"is": "waits", "peer": peer}));
+            }
+            Event::Local(LocalEvent::Found { hits, done, .. }) => {
+                self.write(|| json!({"is": "found", "hits": hits.len(), "done": done}));
+            }
             Event::Progress(_)
             | Event::RoundOpen { .. }
             | Event::Request { .. }
@@ -116,12 +126,20 @@ impl EventLog {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
-            | Event::Local(_)
+            | Event::Local(
+                LocalEvent::Opened { .. }
+                | LocalEvent::Locked
+                | LocalEvent::Unlocked
+                | LocalEvent::Drafts { .. }
+                | LocalEvent::Forgetful { .. }
+                | LocalEvent::HistoryDeleted { .. }
+                | LocalEvent::Exporting { .. }
+                | LocalEvent::Exported { .. },
+            )
             | Event::State { .. }
             | Event::Message { .. }
             | Event::Directory { .. }
             | Event::Listed { .. }
-            | Event::History { .. }
             | Event::SafetyNumber { .. }
             | Event::Status(_) => (),
         }

@@ -20,6 +20,9 @@ pub enum Told {
     State { peer: String, text: String, state: MessageState, round: Option<u64> },
     Connection { state: String },
     RetryIn { ms: u64 },
+    Loaded { peer: String, texts: Vec<String> },
+    Waits { peer: String },
+    Found { hits: u64, done: bool },
     Error { code: String, text: String },
     Ended { ok: bool },
 }

@@ -6,6 +6,7 @@ mod seen;
 mod stage;
 mod story;
 mod tools;
+mod tour;
 mod window;
 mod x11;
 
@@ -28,15 +29,15 @@ use story::Figures;
 ///
 /// Builds `iirs-server` and `iirs` in release, starts an X server that nobody sees (Xvfb) with a window
 /// manager (openbox), and lets xdotool type and click: two people register, one calls the other and they chat,
-/// the server is killed with SIGKILL and started again, one signs out and in, both close their windows;
-/// then the same screens in dark. It waits for what the windows tell in their event logs, never for a
-/// time to pass. Takes under 3 minutes after the build; no display, no network, no root.
+/// one looks at keys, settings and search and locks the window, the server is killed with SIGKILL and started again, one
+/// signs out and in, both close their windows, one opens hers without a server; then the same screens in dark. It waits for what the windows tell in their event logs, never for a
+/// time to pass. Takes under 5 minutes after the build; no display, no network, no root.
 #[derive(Parser)]
 #[command(name = "windows", bin_name = "cargo windows")]
 #[command(
     after_help = "Screenshots of all screens go to screenshots/ in the repository, which git ignores; those of the run
 before are removed. At the end it prints the figures with their bounds: `ok`, or `over`. The last line is
-`windows: 17 messages delivered of 17, restarts 1, screenshots 22 in screenshots/`.
+`windows: 18 messages delivered of 17, restarts 2, screenshots 43 in screenshots/`.
 
 The exit code is 0 if everything in the story happened and no figure is more than twice its bound. Otherwise
 it is 1: the step that failed is named, the last screenshot is screenshots/NN-failed.png, and the directory with

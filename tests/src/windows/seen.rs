@@ -25,6 +25,12 @@ pub(super) struct Seen {
     pub(super) rounds: usize,
     /// What arrived: from whom, and the text.
     pub(super) messages: Vec<(String, String)>,
+    /// What was read from the disk: with whom, and the text.
+    pub(super) loaded: Vec<(String, String)>,
+    /// How many messages came while the window was locked.
+    pub(super) waits: usize,
+    /// How many messages searches found.
+    pub(super) found: u64,
     /// The state of the connection.
     pub(super) connection: String,
     /// How often the connection was lost.
@@ -91,6 +97,11 @@ impl Seen {
             }
             Told::Error { code, text } => self.errors.push((code, text)),
             Told::Ended { ok } => self.ended = Some(ok),
+            Told::Loaded { peer, texts } => {
+                self.loaded.extend(texts.into_iter().map(|text| (peer.clone(), text)));
+            }
+            Told::Waits { .. } => self.waits += 1,
+            Told::Found { hits, .. } => self.found += hits,
             Told::RetryIn { .. } => (),
         }
         Ok(())

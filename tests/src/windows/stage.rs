@@ -90,6 +90,16 @@ impl<'a> Stage<'a> {
         Ok(window)
     }
 
+    /// Starts the program once more in somebody's directories, with a link; it has to find the window that is there.
+    pub(super) fn start_again(&self, name: &str, link: &str) -> anyhow::Result<()> {
+        let status =
+            super::window::start_again(&self.program, name, (&self.desk, self.place), link)?;
+        if !status.success() {
+            bail!("a second start beside {name}'s window ended with {status}");
+        }
+        Ok(())
+    }
+
     /// Types a message and presses Enter; the conversation is open.
     pub(super) fn say(&mut self, window: &mut Window, to: &str, text: &str) -> anyhow::Result<()> {
         window.click(&self.desk, "composer")?;

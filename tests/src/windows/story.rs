@@ -4,11 +4,12 @@ use anyhow::{Context as _, bail};
 
 use super::figures::Figure;
 use super::stage::{ROUNDS_MAX, SIGN_IN_MAX, Stage};
+use super::tour;
 use super::window::{CLICK_MAX, Window};
 use crate::processes::MessageState;
 
 /// Where the three windows are, each within a screen of 1600 by 1000 with room for a title.
-const LEFT: &str = "780x940+5+30";
+pub(super) const LEFT: &str = "780x940+5+30";
 const RIGHT: &str = "780x940+805+30";
 
 const WEAK: &str = "password1";
@@ -43,7 +44,7 @@ const DARK: [&str; 2] = ["Good evening. Everything dark over here.", "Good night
 
 /// Returns everything that has to be on the keyboard.
 pub(super) fn texts() -> Vec<&'static str> {
-    [&ANN[..], &BOB, &[QUEUED], &AFTER, &AGAIN, &DARK].concat()
+    [&ANN[..], &BOB, &[QUEUED], &AFTER, &AGAIN, &DARK, &tour::TEXTS].concat()
 }
 
 /// What was measured on the way.
@@ -79,6 +80,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Figures> {
     stage.step("nobody touches them for a while");
     figures.push(Figure::idle([&mut ann, &mut bob])?);
     figures.extend(Figure::memory(&ann)?);
+    tour::look_around(stage, &mut ann, &mut bob)?;
     lose_and_find(stage, &mut ann, &mut bob)?;
     stage.step("ann signs out, and in again with her password");
     sign_out_and_in(stage, &mut ann)?;
@@ -88,8 +90,9 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Figures> {
     ann.shoot(&mut stage.desk, "chat-after-sign-in-light")?;
     stage.desk.shoot(None, "both-light")?;
     stage.step("both windows are closed");
-    ann.close(&stage.desk)?;
-    bob.close(&stage.desk)?;
+    ann.leave(&stage.desk)?;
+    bob.leave(&stage.desk)?;
+    tour::start_without_server(stage)?;
     play_dark(stage)?;
     figures.insert(0, Figure::start(&stage.firsts));
     Ok(figures)
@@ -98,7 +101,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Figures> {
 /// The full stop, then the same screens in dark, with the accounts that are there.
 fn play_dark(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     stage.step("somebody comes with a link whose identity is wrong, in light and in dark");
-    for (name, theme) in [("cid", "light"), ("dan", "dark")] {
+    for (name, theme) in [("cid", "light"), ("dan", "dark"), ("eve", "high-contrast")] {
         meet_impostor(stage, name, theme)?;
     }
     stage.step("dark: both open again, signed in at once, and are contacts still");
@@ -115,8 +118,8 @@ fn play_dark(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     ann.shoot(&mut stage.desk, "offline-dark")?;
     // it has to close in the middle of an attempt, too
     ann.click(&stage.desk, "retry")?;
-    ann.close(&stage.desk)?;
-    bob.close(&stage.desk)
+    ann.leave(&stage.desk)?;
+    bob.leave(&stage.desk)
 }
 
 /// Pastes the link as people do, with spaces around it.
@@ -147,6 +150,7 @@ fn register(stage: &mut Stage<'_>, window: &mut Window, theme: &str) -> anyhow::
     window.fill(&stage.desk, "name", &window.name.clone())?;
     window.fill(&stage.desk, "password", &password)?;
     window.fill(&stage.desk, "repeat", &password)?;
+    window.click(&stage.desk, "remember")?;
     window.shoot(&mut stage.desk, &format!("register-{theme}"))?;
     window.click(&stage.desk, "register")?;
     window.until("the account to be made", SIGN_IN_MAX, |seen| seen.registered > 0)?;
@@ -303,7 +307,7 @@ fn open_signed_in(stage: &mut Stage<'_>, name: &str, geometry: &str) -> anyhow::
     stage.open(name, geometry, "dark", &more)
 }
 
-fn password(name: &str) -> String {
+pub(super) fn password(name: &str) -> String {
     format!("only {name} knows this umbrella")
 }
 
@@ -333,6 +337,9 @@ mod tests {
     #[test]
     fn all_texts_are_different() {
         let texts: std::collections::BTreeSet<_> = texts().into_iter().collect();
-        assert_eq!(texts.len(), ANN.len() + BOB.len() + 1 + AFTER.len() + AGAIN.len() + DARK.len());
+        assert_eq!(
+            texts.len(),
+            ANN.len() + BOB.len() + 1 + AFTER.len() + AGAIN.len() + DARK.len() + tour::TEXTS.len()
+        );
     }
 }

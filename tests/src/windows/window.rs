@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -194,9 +194,31 @@ impl Window {
         Ok(())
     }
 
-    /// Asks it to close, and waits until it has ended well.
-    pub(super) fn close(mut self, desk: &Desk) -> anyhow::Result<()> {
+    /// Asks it to close, confirms that the cover is to end, and waits until it has ended well.
+    pub(super) fn leave(mut self, desk: &Desk) -> anyhow::Result<()> {
         desk.x11.ask_to_close(self.id)?;
+        self.click(desk, "quit")?;
+        self.await_end()
+    }
+
+    /// Returns its width and height in pixels.
+    pub(super) fn size(&self, desk: &Desk) -> anyhow::Result<(u16, u16)> {
+        desk.x11.size(self.id)
+    }
+
+    /// Gives it another width and height in pixels.
+    pub(super) fn resize(&self, desk: &Desk, (width, height): (u16, u16)) -> anyhow::Result<()> {
+        let (window, width, height) = (self.id.to_string(), width.to_string(), height.to_string());
+        desk.xdotool(&["windowsize", "--sync", &window, &width, &height])
+    }
+
+    /// Asks it to close, and waits until it has ended well.
+    pub(super) fn close(self, desk: &Desk) -> anyhow::Result<()> {
+        desk.x11.ask_to_close(self.id)?;
+        self.await_end()
+    }
+
+    fn await_end(mut self) -> anyhow::Result<()> {
         let status = self.process.ended(END_MAX).with_context(|| self.name.clone())?;
         if !status.success() {
             bail!("{}'s window was asked to close and ended with {status}", self.name);
@@ -245,6 +267,20 @@ impl Window {
         self.id = id;
         Ok(first)
     }
+}
+
+/// Starts the program once more in somebody's directories, and returns how it ended.
+pub(super) fn start_again(
+    program: &Path,
+    name: &str,
+    (desk, place): (&Desk, &Place),
+    link: &str,
+) -> anyhow::Result<ExitStatus> {
+    let mut command = desk.command(program);
+    at_home(&mut command, &place.path().join(name))?;
+    command.arg(link);
+    let log = place.log(&format!("{name}-again"))?;
+    Process::start(command, log, |_| ())?.ended(END_MAX)
 }
 
 /// Gives a program directories of its own, and takes away what could reach into the person's session.
