@@ -284,6 +284,9 @@ impl App {
     /// The window has the focus, or not any more.
     pub(super) fn focused(&mut self, is_focused: bool) {
         self.is_focused = is_focused;
+        if let Screen::Main(main) = &mut self.screen {
+            main.watched(is_focused && self.front.is_none());
+        }
         if is_focused && !self.is_locked() {
             self.bell.seen();
         }

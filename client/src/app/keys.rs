@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use iced::advanced::widget::operate;
 use iced::event::Status;
-use iced::keyboard::key::Named;
+use iced::keyboard::key::{Named, Physical};
 use iced::keyboard::{self, Key, Modifiers};
 use iced::widget::operation;
 use iced::widget::selector::{find, is_focused};
@@ -75,9 +75,9 @@ pub enum Shortcut {
 /// Returns what an event of the keyboard means, if anything.
 pub(super) fn message(event: Event, status: Status, _: window::Id) -> Option<Message> {
     let (key, modifiers, text) = match event {
-        Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, text, .. }) => {
-            (key, modifiers, text)
-        }
+        Event::Keyboard(keyboard::Event::KeyPressed {
+            key, physical_key, modifiers, text, ..
+        }) => (latin(key, physical_key, modifiers), modifiers, text),
         Event::Window(window::Event::Focused) => return Some(Message::Focused(true)),
         Event::Window(window::Event::Unfocused) => return Some(Message::Focused(false)),
         Event::Window(window::Event::FileDropped(file)) => return Some(Message::Dropped(file)),
@@ -130,6 +130,14 @@ pub(super) fn message(event: Event, status: Status, _: window::Id) -> Option<Mes
         Key::Named(_) | Key::Character(_) | Key::Unidentified => return None,
     };
     Some(Message::Pressed(shortcut))
+}
+
+/// Returns the key that stands in its place on a Latin keyboard while Ctrl is held: shortcuts are the same in every script.
+fn latin(key: Key, place: Physical, modifiers: Modifiers) -> Key {
+    match key.to_latin(place).filter(|_| modifiers.control()) {
+        Some(letter) => Key::Character(letter.to_string().into()),
+        None => key,
+    }
 }
 
 /// Tells whether Ctrl is held, with Shift or without.
@@ -285,6 +293,21 @@ mod tests {
             repeat: false,
         };
         message(Event::Keyboard(event), status, window::Id::unique())
+    }
+
+    #[test]
+    fn shortcuts_are_where_they_are_on_a_latin_keyboard() {
+        let lock = |letter: &str, modifiers| {
+            let key = Key::Character(letter.into());
+            latin(key, Physical::Code(keyboard::key::Code::KeyL), modifiers)
+        };
+        assert_eq!(lock("д", Modifiers::CTRL), Key::Character("l".into()));
+        assert_eq!(
+            lock("n", Modifiers::CTRL),
+            Key::Character("n".into()),
+            "Latin, but another layout"
+        );
+        assert_eq!(lock("д", Modifiers::empty()), Key::Character("д".into()));
     }
 
     fn type_beside(window: &mut Window, text: &str) {

@@ -45,15 +45,25 @@ impl App {
         }
     }
 
-    /// Closes, unless that ends somebody's cover: then it is said first, once in a sitting.
+    /// Closes, unless that ends somebody's cover: then it is said first, once in a sitting; or something that was written would go
+    /// with the window, which is said each time.
     pub(super) fn close_if_sure(&mut self) -> Task<Message> {
-        let is_asked = match self.screen {
-            Screen::Main(_) => !self.has_asked && !self.remembered.quits_unasked,
-            Screen::Connect(_)
-            | Screen::Register(_)
-            | Screen::SignIn(_)
-            | Screen::Unlock(_)
-            | Screen::Stopped(..) => false,
+        let is_asked = match (&mut self.screen, &self.session) {
+            (Screen::Main(main), Some(session)) => {
+                main.flush_drafts(&session.connection, self.now);
+                let is_unsure = !self.has_asked && !self.remembered.quits_unasked;
+                // what the engine did not keep goes with the window
+                main.warn_of_drafts() || is_unsure
+            }
+            (
+                Screen::Main(_)
+                | Screen::Connect(_)
+                | Screen::Register(_)
+                | Screen::SignIn(_)
+                | Screen::Unlock(_)
+                | Screen::Stopped(..),
+                _,
+            ) => false,
         };
         if !is_asked || self.closing {
             return self.close();

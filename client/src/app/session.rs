@@ -142,7 +142,8 @@ impl App {
         session.network.hear(event, self.now.at);
         let is_answer = session.settings.hear(event, &session.connection);
         match &mut self.front {
-            Some(Front::Settings) => is_answer,
+            // the main screen counts exports, too
+            Some(Front::Settings) => is_answer && !is_of_disk(event),
             Some(Front::Locked(locked)) => {
                 locked.screen.hear(event) && matches!(event, Event::Error { .. })
             }
@@ -154,7 +155,9 @@ impl App {
     fn note(&mut self, event: &Event, is_shown: bool) {
         let Some(session) = &mut self.session else { return };
         match event {
-            Event::Error { code, text, about } if *about == About::default() && !is_shown => {
+            Event::Error { code, text, about }
+                if *about == About::default() && !is_shown && may_end(*code) =>
+            {
                 session.failure = Some((*code, text.clone()));
             }
             Event::Connection(ConnectionState::Connected | ConnectionState::Resumed) => {
@@ -168,7 +171,10 @@ impl App {
     fn pass_on(&mut self, event: Event) {
         let Some(session) = &self.session else { return };
         match &mut self.screen {
-            Screen::Main(main) => main.hear(event, &session.connection, self.now, &mut self.log),
+            Screen::Main(main) => {
+                main.watched(self.is_focused && self.front.is_none());
+                main.hear(event, &session.connection, self.now, &mut self.log);
+            }
             Screen::Register(screen) => screen.hear(&event),
             Screen::SignIn(screen) => screen.hear(&event),
             Screen::Unlock(screen) => {
@@ -270,4 +276,16 @@ impl App {
         let expiry = async { tokio::time::sleep(LEAVE_WITHIN).await };
         Task::perform(expiry, |()| Message::LeaveExpired)
     }
+}
+
+/// Tells whether an error may be why a session ends; the others are answers to something that was asked.
+fn may_end(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::Busy | ErrorCode::Locked | ErrorCode::TextTooLong | ErrorCode::QueueFull
+    )
+}
+
+fn is_of_disk(event: &Event) -> bool {
+    matches!(event, Event::Error { code: ErrorCode::Disk, .. })
 }

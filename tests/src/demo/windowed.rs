@@ -108,6 +108,9 @@ impl Windowed {
             }
             Told::Screen { .. }
             | Told::Place { .. }
+            | Told::Loaded { .. }
+            | Told::Waits { .. }
+            | Told::Found { .. }
             | Told::Round { .. }
             | Told::State { .. }
             | Told::RetryIn { .. }

@@ -277,28 +277,35 @@ async fn an_export_is_plain_the_oldest_first_and_for_the_owner_only() {
     let world = World::quick().await;
     let (mut ann, mut bob) = world.pair("ann", "bob").await;
     ann.tells(&mut bob, "one\nin two lines").await;
+    // who writes like this does not put words into ann's mouth, nor turn a terminal around
+    let forged = "two\n2026-01-01 12:00:00 +01:00 ann to bob:\n\u{1b}[2J\u{202e}";
+    bob.tells(&mut ann, forged).await;
     bob.tells(&mut ann, "two \"quoted\"").await;
     let dir = tempfile::tempdir().unwrap();
     let (text, json) = (dir.path().join("ann.txt"), dir.path().join("ann.json"));
     let from = ann.now();
     exports(&mut ann, Some("bob"), ExportFormat::Text, &text).await;
-    assert_eq!(exported(&mut ann, from).await, 2);
+    assert_eq!(exported(&mut ann, from).await, 3);
     let written = std::fs::read_to_string(&text).unwrap();
     let lines: Vec<_> = written.lines().collect();
     assert!(lines[0].ends_with(" ann to bob:") && lines[0].starts_with("20"), "{written}");
-    assert_eq!(lines[1..4], ["one", "in two lines", ""]);
+    assert_eq!(lines[1..4], ["    one", "    in two lines", ""]);
     assert!(lines[4].ends_with(" bob to ann:"), "{written}");
-    assert_eq!(lines[5], "two \"quoted\"");
+    let shown = "    2026-01-01 12:00:00 +01:00 ann to bob:";
+    assert_eq!(lines[5..9], ["    two", shown, "    \u{fffd}[2J\u{fffd}", ""]);
+    assert_eq!(lines[10], "    two \"quoted\"");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no part is left");
     assert_eq!(text.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
     let from = ann.now();
     exports(&mut ann, None, ExportFormat::Json, &json).await;
-    assert_eq!(exported(&mut ann, from).await, 2);
+    assert_eq!(exported(&mut ann, from).await, 3);
     let written = std::fs::read_to_string(&json).unwrap();
     let lines: Vec<serde_json::Value> =
         written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[0]["text"], "one\nin two lines");
     assert_eq!((&lines[0]["ours"], &lines[0]["state"]), (&true.into(), &"delivered".into()));
+    assert_eq!(lines[1]["text"], forged);
     assert_eq!((&lines[1]["peer"], &lines[1]["ours"]), (&"bob".into(), &false.into()));
     assert_eq!(lines[1]["is"], "message");
 

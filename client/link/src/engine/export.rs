@@ -67,7 +67,8 @@ enum Unwritten {
     Unheard,
 }
 
-/// Writes the file, and removes it again if that fails or nobody hears; belongs on a thread of its own.
+/// Writes the file under another name and then gives it its own, so that it is whole or not there; belongs on a thread of
+/// its own.
 pub(super) fn export(reader: &HistoryReader, order: &Order, tell: &mpsc::Sender<Event>) {
     let event = match write(reader, order, tell) {
         Ok(messages) => Event::Local(LocalEvent::Exported { file: order.file.clone(), messages }),
@@ -89,16 +90,30 @@ fn write(
         options.write(true).create_new(true).mode(FILE_MODE);
         options
     };
-    let file = options().open(path).map_err(|error| on_disk(path, &error))?;
+    if path.try_exists().unwrap_or(false) {
+        return Err(on_disk(path, &io::ErrorKind::AlreadyExists.into()));
+    }
+    let part = part_of(path);
+    // what a killed export left
+    let _ = fs::remove_file(&part);
+    let file = options().open(&part).map_err(|error| on_disk(&part, &error))?;
     let written = fill(reader, order, &file, tell).and_then(|messages| {
-        let kept = file.sync_all().and_then(|()| sync_directory(path));
+        // a link never takes the place of a file
+        let kept = file.sync_all().and_then(|()| fs::hard_link(&part, path));
         kept.map(|()| messages).map_err(|error| on_disk(path, &error))
     });
-    if written.is_err() {
-        // if this fails too, the first error says more
-        let _ = fs::remove_file(path);
-    }
-    written
+    // if this fails too, the first error says more
+    let _ = fs::remove_file(&part);
+    let messages = written?;
+    sync_directory(path).map_err(|error| on_disk(path, &error))?;
+    Ok(messages)
+}
+
+/// Returns the name of a file that is not whole yet.
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
 }
 
 /// Writes the messages, the oldest first; returns how many.
@@ -176,7 +191,18 @@ fn write_text(
         Some((_, MessageState::Delivered)) | None => "",
     };
     writeln!(out, "{} {writer} to {reader}{state}:", moment(sent_ms, zone))?;
-    writeln!(out, "{text}\n")
+    // set in, so that no text can pass for a line of ours, and nothing in it steers a terminal
+    for line in text.lines() {
+        writeln!(out, "    {}", line.chars().map(visible).collect::<String>())?;
+    }
+    writeln!(out)
+}
+
+/// Shows what does something instead of being read.
+fn visible(character: char) -> char {
+    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_plain = character == '\t' || !(character.is_control() || turns);
+    if is_plain { character } else { char::REPLACEMENT_CHARACTER }
 }
 
 fn write_json(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {

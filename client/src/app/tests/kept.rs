@@ -236,7 +236,60 @@ fn a_history_is_deleted_after_two_questions_and_is_gone_from_the_screen() {
     assert!(window.commands() == [Command::Local(Local::DeleteHistory { peer: peer.clone() })]);
     assert!(window.shows("secret"), "until the engine has done it");
     local(&mut window, LocalEvent::HistoryDeleted { peer });
-    assert!(!window.shows("secret") && window.shows(said::EMPTY));
+    assert!(!window.shows("secret"));
+    // what is not delivered is still there
+    let history = Command::History { peer: "bob".into(), before: None, max: 50 };
+    assert!(window.commands() == [history]);
+    window.tell(Event::History { peer: "bob".into(), before: None, entries: vec![], more: false });
+    assert!(window.shows(said::EMPTY));
+}
+
+#[test]
+fn what_was_refused_is_kept_as_a_draft_and_outlives_a_lock() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.type_into("composer", "precious");
+    window.click("send");
+    let (label, _) = sent(&window);
+    let _ = window.drafts();
+    let about = About { peer: Some("bob".into()), label: Some(label) };
+    window.tell(error(ErrorCode::QueueFull, about));
+    assert!(window.app.main_screen().has_loose_drafts());
+    window.update(Message::Pressed(Shortcut::Lock));
+    assert_eq!(window.drafts(), [("bob".into(), "precious".into())]);
+    assert!(!window.app.main_screen().has_loose_drafts(), "nothing is told while it is locked");
+}
+
+#[test]
+fn a_draft_that_the_engine_does_not_keep_is_asked_about_before_the_end() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.update(Message::CloseRequested);
+    window.click("stay");
+    window.type_into("composer", "precious");
+    let about = About { peer: Some("bob".into()), label: None };
+    let _ = (window.drafts(), window.commands());
+    window.update(Message::CloseRequested);
+    assert!(window.commands() == [Command::Quit], "it was kept");
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.update(Message::CloseRequested);
+    window.click("stay");
+    window.type_into("composer", &"long ".repeat(7));
+    window.tell(error(ErrorCode::QueueFull, about));
+    assert_eq!(window.app.main_screen().unkept(), ["bob"]);
+}
+
+#[test]
+fn what_comes_while_nobody_looks_is_not_read() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    window.update(Message::Focused(false));
+    window.tell(message(1, "bob", "psst"));
+    assert_eq!(window.app.title(), "(1) ann – iirs");
+    window.update(Message::Focused(true));
+    assert_eq!(window.app.title(), "ann – iirs");
+    assert!(window.shows(&said::unread(1)), "where it begins is marked");
 }
 
 #[test]

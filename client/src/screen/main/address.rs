@@ -16,6 +16,13 @@ pub const OPENED_MAX: usize = 2048;
 /// Most characters of an address that are shown: more can be copied and read elsewhere.
 const SHOWN_MAX: usize = 4096;
 
+/// Longest text that is taken for a link, in bytes.
+const LINK_MAX: usize = 10 * 1024;
+
+/// Longest name of a host in bytes, and of a part of it in characters (RFC 1035, section 2.3.4).
+const HOST_MAX: usize = 255;
+const LABEL_MAX: usize = 63;
+
 /// Links of one message that can be pressed.
 const LINKS_MAX: usize = 100;
 
@@ -49,7 +56,8 @@ pub struct Address {
     pub host: String,
 }
 
-/// Finds the links of a text, in bytes, the first first.
+/// Finds the links of a text, in bytes, the first first. What is taken for a link and is none is passed over whole, so that
+/// the work grows with the text and no faster.
 pub fn find(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut from = 0;
@@ -58,10 +66,8 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
         let end = start + length(&text[start..]);
         if address(&text[start..end]).is_some() {
             found.push(start..end);
-            from = end;
-        } else {
-            from = start + 1;
         }
+        from = end.max(start + 1);
     }
     found
 }
@@ -94,18 +100,26 @@ fn length(text: &str) -> usize {
                 '<' | '>' | '"' | '`' | '\\' | '^' | '{' | '}' | '|' | char::REPLACEMENT_CHARACTER
             )
     };
+    let text = &text[..text.floor_char_boundary(LINK_MAX)];
     let mut link = &text[..text.find(ends).unwrap_or(text.len())];
+    // how many more close than open
+    let surplus = |open: char, close: char| {
+        let count = |it: char| link.matches(it).count();
+        count(close).saturating_sub(count(open))
+    };
+    let (mut round, mut square) = (surplus('(', ')'), surplus('[', ']'));
     loop {
         let Some(last) = link.chars().next_back() else { return 0 };
-        let closes = |open: char| link.matches(last).count() > link.matches(open).count();
-        let is_part = match last {
-            ')' => !closes('('),
-            ']' => !closes('['),
-            _ => !NOT_LAST.contains(&last),
+        let surplus = match last {
+            ')' => &mut round,
+            ']' => &mut square,
+            _ if NOT_LAST.contains(&last) => &mut 1,
+            _ => return link.len(),
         };
-        if is_part {
+        if *surplus == 0 {
             return link.len();
         }
+        *surplus -= 1;
         link = &link[..link.len() - last.len_utf8()];
     }
 }
@@ -128,10 +142,13 @@ pub fn address(link: &str) -> Option<Address> {
         Some((host, port)) if port.bytes().all(|it| it.is_ascii_digit()) => (host, Some(port)),
         Some(_) | None => (host, None),
     };
+    if host.len() > HOST_MAX {
+        return None;
+    }
     let labels: Option<Vec<String>> = host.split('.').map(label).collect();
     let is_v6 = host.starts_with('[') && host.ends_with(']');
     let host = if is_v6 { escape(host) } else { labels?.join(".") };
-    let is_host = !host.trim_matches('.').is_empty() && host.len() <= 255;
+    let is_host = !host.trim_matches('.').is_empty() && host.len() <= HOST_MAX;
     let user = user.map_or_else(String::new, |user| format!("{}@", escape(user)));
     let port = port.map_or_else(String::new, |port| format!(":{port}"));
     let whole = format!("{scheme}{user}{host}{port}{}", escape(path));
@@ -142,7 +159,7 @@ pub fn address(link: &str) -> Option<Address> {
 fn label(label: &str) -> Option<String> {
     let label = label.to_lowercase();
     let is_name = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_') || it > '\u{a0}';
-    if !label.chars().all(is_name) {
+    if label.chars().count() > LABEL_MAX || !label.chars().all(is_name) {
         return None;
     }
     if label.is_ascii() { Some(label) } else { punycode(&label).map(|it| format!("xn--{it}")) }
@@ -316,5 +333,16 @@ mod tests {
         assert!(is_opened("https://a.b") && is_opened("http://a.b") && is_opened("www.a.b"));
         assert!(!is_opened("iirs://a.b:4433/#x"));
         assert!(!is_opened(&format!("https://a.b/{}", "x".repeat(OPENED_MAX))));
+    }
+
+    #[test]
+    fn what_only_looks_like_links_takes_no_time() {
+        let closes = |count: usize| "(www.".repeat(count / 15) + &")".repeat(count - count / 3);
+        for text in [closes(16_000), "www.".repeat(4_000), format!("www.{}", "é".repeat(8_000))] {
+            assert!(find(&text).is_empty());
+        }
+        let long = format!("see https://example.org/{} now", "a".repeat(20_000));
+        assert_eq!(find(&long).len(), 1, "the beginning of it");
+        assert_eq!(links("(see https://example.org/a_(b)))."), ["https://example.org/a_(b)"]);
     }
 }

@@ -43,8 +43,22 @@ const HEIGHT_MIN: f32 = 96.0;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Kept {
     told_at: Option<Instant>,
-    /// Whether it changed since.
+    /// Whether it changed since, or was not kept.
     pub is_loose: bool,
+    /// Whether the engine did not keep it: it is told again when it changes, or when it would be gone.
+    is_refused: bool,
+}
+
+impl Kept {
+    /// A draft that the engine does not have.
+    pub fn loose() -> Self {
+        Self { is_loose: true, ..Self::default() }
+    }
+
+    /// The engine did not keep what it was told last.
+    pub fn refused(&mut self) {
+        (self.is_loose, self.is_refused) = (true, true);
+    }
 }
 
 impl Main {
@@ -61,16 +75,19 @@ impl Main {
         unkept.map(|(peer, _)| &**peer).collect()
     }
 
-    /// Says that what was written goes with the window.
-    pub fn warn_of_drafts(&mut self) {
-        let peers = self.drafts().into_keys().collect::<Vec<_>>().join(", ");
-        self.notice(words::drafts(&peers));
+    /// Says that what was written and not kept goes with the window; tells whether there is anything.
+    pub fn warn_of_drafts(&mut self) -> bool {
+        let peers = self.unkept().join(", ");
+        if !peers.is_empty() {
+            self.notice(words::drafts(&peers));
+        }
+        !peers.is_empty()
     }
 
     /// Tells whether a draft changed that was not told to the engine since.
     pub fn has_loose_drafts(&self) -> bool {
-        let fits = |it: &Conversation| it.draft.text().len() <= DRAFT_MAX;
-        self.conversations.values().any(|it| it.kept.is_loose && fits(it))
+        let is_due = |it: &Conversation| it.kept.is_loose && !it.kept.is_refused;
+        !self.is_locked && self.conversations.values().any(is_due)
     }
 
     /// Has the engine keep every draft now: the window closes, or is locked.
@@ -84,7 +101,9 @@ impl Main {
     pub(super) fn keep_due_drafts(&mut self, engine: &Connection, now: Now) {
         let is_due = |it: &Conversation| {
             let told_at = it.kept.told_at;
-            it.kept.is_loose && told_at.is_none_or(|at| now.at.duration_since(at) >= KEEP_EVERY)
+            it.kept.is_loose
+                && !it.kept.is_refused
+                && told_at.is_none_or(|at| now.at.duration_since(at) >= KEEP_EVERY)
         };
         let due = self.conversations.iter().filter(|(_, it)| is_due(it));
         let due: Vec<_> = due.map(|(peer, _)| peer.clone()).collect();
@@ -97,15 +116,15 @@ impl Main {
         if !conversation.kept.is_loose {
             return;
         }
-        let text = conversation.draft.text();
+        let text = conversation.to_keep();
         let text = if text.trim().is_empty() { String::new() } else { text };
         if text.len() > DRAFT_MAX {
             // it goes with the window, which says so
-            return;
+            return conversation.kept.refused();
         }
         let draft = Command::Local(Local::Draft { peer: peer.to_owned(), text });
         let is_loose = engine.send(draft).is_err();
-        self.conversation(peer).kept = Kept { told_at: Some(now.at), is_loose };
+        self.conversation(peer).kept = Kept { told_at: Some(now.at), is_loose, is_refused: false };
     }
 
     /// Fills the fields that are empty with what was drafted before.
@@ -141,6 +160,7 @@ impl Main {
         conversation.draft.perform(action);
         if is_edit {
             conversation.kept.is_loose = true;
+            conversation.kept.is_refused = false;
             self.keep_due_drafts(engine, now);
         }
     }

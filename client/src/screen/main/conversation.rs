@@ -28,6 +28,12 @@ pub struct Shown {
     pub steps: u32,
 }
 
+impl Shown {
+    fn is_refused(&self) -> bool {
+        matches!(self.by, By::Us { progress: Progress::Refused(_), .. })
+    }
+}
+
 /// Who wrote a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
@@ -275,6 +281,24 @@ impl Conversation {
         self.messages.iter().rfind(|shown| shown.number == number)
     }
 
+    /// Puts refused messages back into the field, before what is there.
+    pub fn take_back_refused(&mut self) {
+        let draft = self.to_keep();
+        let count = self.messages.len();
+        self.messages.retain(|shown| !shown.is_refused());
+        if self.messages.len() < count {
+            self.draft = text_editor::Content::with_text(&draft);
+            self.kept.is_loose = true;
+        }
+    }
+
+    /// Returns what the engine is to keep as the draft: what it refused, and what is in the field.
+    pub fn to_keep(&self) -> String {
+        let refused = self.messages.iter().filter(|shown| shown.is_refused());
+        let draft = Some(self.draft.text()).filter(|draft| !draft.trim().is_empty());
+        refused.map(|shown| shown.text.clone()).chain(draft).collect::<Vec<_>>().join("\n")
+    }
+
     /// Drops all that was written, except what the engine has not confirmed: that is nowhere else.
     pub fn lock(&mut self) {
         self.messages.retain(|shown| match &shown.by {
@@ -296,7 +320,7 @@ impl Conversation {
             By::Us { progress, .. } => progress.waits() || matches!(progress, Progress::Refused(_)),
             By::Peer { .. } => false,
         });
-        self.older = Older::All;
+        self.older = Older::Unasked;
         self.divider = None;
         self.choose_one(None);
         self.reader.go_to_end();
@@ -328,6 +352,8 @@ impl Conversation {
     pub fn refused(&mut self, label: &str, why: String) {
         if let Some((progress @ Progress::Written, _)) = self.find(label) {
             *progress = Progress::Refused(why);
+            // it is nowhere else
+            self.kept = Kept::loose();
         }
     }
 

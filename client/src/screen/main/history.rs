@@ -1,13 +1,15 @@
 //! What is done with what is kept: written to a file, deleted, forgotten on exit. The settings use it too.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use client_link::api::{Command, ExportFormat, Local, LocalEvent};
 use iced::widget::{column, container, text};
 use iced::{Element, Fill};
 
+use super::conversation::{Older, PAGE};
 use super::{Action, Ask, COMPOSER, Main, Message};
 use crate::connection::Connection;
+use crate::export::directory;
 use crate::present::Here;
 use crate::theme::{self, size, space};
 use crate::widget;
@@ -48,7 +50,8 @@ impl Question {
             Deed::Export(ExportFormat::Json) => "jsonl",
         };
         let whose = peer.as_deref().unwrap_or("all");
-        let file = documents().join(format!("iirs-{whose}-{}.{ending}", here.stamp()));
+        let file = directory(&std::env::temp_dir())
+            .join(format!("iirs-{whose}-{}.{ending}", here.stamp()));
         Self { peer, deed, file, is_sure: false }
     }
 
@@ -95,29 +98,6 @@ impl Question {
     }
 }
 
-/// Returns the directory for a person's own files: as the desktop names it, else the home directory.
-fn documents() -> PathBuf {
-    let Some(home) = std::env::home_dir() else { return std::env::temp_dir() };
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let config = config.filter(|it| it.is_absolute()).unwrap_or_else(|| home.join(".config"));
-    let named = std::fs::read_to_string(config.join("user-dirs.dirs")).ok();
-    let named = named.and_then(|text| named_documents(&text, &home));
-    let documents = named.unwrap_or_else(|| home.join("Documents"));
-    if documents.is_dir() { documents } else { home }
-}
-
-/// Reads the file of xdg-user-dirs.
-fn named_documents(text: &str, home: &Path) -> Option<PathBuf> {
-    let line = |line: &str| {
-        let value = line.trim().strip_prefix("XDG_DOCUMENTS_DIR=\"")?.strip_suffix('"')?;
-        match value.strip_prefix("$HOME") {
-            Some(rest) => Some(home.join(rest.trim_start_matches('/'))),
-            None => Some(PathBuf::from(value)).filter(|it| it.is_absolute()),
-        }
-    };
-    text.lines().find_map(line)
-}
-
 impl Main {
     /// Asks before something is done with the history of the one who is shown.
     pub(super) fn ask_history(&mut self, deed: Deed, here: &Here) {
@@ -154,7 +134,7 @@ impl Main {
     }
 
     /// Takes in what was told of what is kept.
-    pub(super) fn hear_local(&mut self, event: LocalEvent) {
+    pub(super) fn hear_local(&mut self, event: LocalEvent, engine: &Connection) {
         match event {
             LocalEvent::Drafts { .. } if self.is_locked => (),
             LocalEvent::Drafts { drafts } => self.fill_drafts(drafts),
@@ -170,14 +150,26 @@ impl Main {
             }
             LocalEvent::HistoryDeleted { peer: Some(peer) } => {
                 self.conversation(&peer).deleted();
+                self.ask_for_rest(engine);
                 self.notice(words::deleted(&words::history_with(Some(&peer))));
             }
             LocalEvent::HistoryDeleted { peer: None } => {
                 self.conversations.values_mut().for_each(|it| it.deleted());
+                self.ask_for_rest(engine);
                 self.notice(words::deleted(&words::history_with(None)));
             }
             LocalEvent::Found { .. } => self.found(event),
             LocalEvent::Opened { .. } | LocalEvent::Locked | LocalEvent::Unlocked => (),
+        }
+    }
+
+    /// Asks for what is left of a history that was deleted: what is not delivered.
+    fn ask_for_rest(&mut self, engine: &Connection) {
+        let Some(peer) = self.shown.clone().filter(|_| !self.is_locked) else { return };
+        let conversation = self.conversation(&peer);
+        if conversation.older == Older::Unasked {
+            conversation.older = Older::Asked;
+            self.tell(engine, Command::History { peer, before: None, max: PAGE });
         }
     }
 
@@ -213,17 +205,6 @@ mod tests {
         let question = Question::new(None, Deed::Delete, &here);
         let question = question.confirm().expect_err("it is asked again");
         assert!(question.confirm() == Ok(Local::DeleteHistory { peer: None }));
-    }
-
-    #[test]
-    fn the_desktop_says_where_documents_are() {
-        let home = Path::new("/home/ann");
-        let named = |text| named_documents(text, home);
-        let text = "# XDG\nXDG_MUSIC_DIR=\"$HOME/M\"\nXDG_DOCUMENTS_DIR=\"$HOME/Dokumente\"\n";
-        assert_eq!(named(text), Some(PathBuf::from("/home/ann/Dokumente")));
-        assert_eq!(named("XDG_DOCUMENTS_DIR=\"/data\""), Some(PathBuf::from("/data")));
-        assert_eq!(named("XDG_DOCUMENTS_DIR=\"data\""), None);
-        assert_eq!(named(""), None);
     }
 
     #[test]

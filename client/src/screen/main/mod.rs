@@ -42,6 +42,7 @@ use privacy::Privacy;
 use search::Search;
 
 pub use address::Way;
+use composer::Kept;
 pub use composer::{COMPOSER, KEEP_EVERY};
 pub use emoji::Pick;
 pub use list::SEARCH;
@@ -83,6 +84,8 @@ pub struct Main {
     /// The row of the list that is chosen by keyboard.
     picked: Option<usize>,
     is_locked: bool,
+    /// Whether somebody may be looking: the window has the focus, and nothing stands in front.
+    is_watched: bool,
     /// Tells the labels of this sitting from those of others.
     sitting: u64,
     written: u64,
@@ -118,11 +121,14 @@ impl Main {
             exporting: None,
             picked: None,
             is_locked: false,
+            is_watched: true,
             sitting: OsRng.next_u64(),
             written: 0,
         };
         for (peer, draft) in drafts {
-            main.conversation(&peer).draft = text_editor::Content::with_text(&draft);
+            let conversation = main.conversation(&peer);
+            conversation.draft = text_editor::Content::with_text(&draft);
+            conversation.kept = Kept::loose();
         }
         main.tell(engine, Command::Status);
         main
@@ -193,7 +199,7 @@ impl Main {
                     self.seek(engine);
                 }
             }
-            Event::Local(event) => self.hear_local(event),
+            Event::Local(event) => self.hear_local(event, engine),
             Event::SafetyNumber { peer, digits } => {
                 self.conversation(&peer).safety.answered(digits);
             }
@@ -247,7 +253,7 @@ impl Main {
         now: Now,
         log: &mut EventLog,
     ) {
-        let is_shown = self.shown.as_ref() == Some(&peer) && !self.is_locked;
+        let is_shown = self.shown.as_ref() == Some(&peer) && !self.is_locked && self.is_watched;
         let is_locked = self.is_locked;
         let conversation = self.conversation(&peer);
         if conversation.arrived(id, text, sent_ms, round) {
@@ -264,6 +270,19 @@ impl Main {
         }
     }
 
+    /// Somebody may be looking from now on, or nobody is; what came meanwhile is looked at now.
+    pub fn watched(&mut self, is_watched: bool) {
+        let comes_back = is_watched && !self.is_watched;
+        self.is_watched = is_watched;
+        if comes_back && !self.is_locked {
+            self.with_shown(|it| {
+                if it.unread > 0 {
+                    it.entered();
+                }
+            });
+        }
+    }
+
     /// Says that no browser opened the link.
     pub fn browser_failed(&mut self) {
         self.notice(words::NO_BROWSER.into());
@@ -277,8 +296,10 @@ impl Main {
     /// Drops all that was written and looked for, drafts once the engine has them; what is not looked at is still
     /// counted. Comes before [`client_link::api::Local::Lock`], so that the engine can keep the drafts.
     pub fn lock(&mut self, engine: &Connection, now: Now) {
+        self.conversations.values_mut().for_each(Conversation::take_back_refused);
         self.flush_drafts(engine, now);
         let _ = self.stop_search(engine);
+        self.exporting = None;
         self.conversations.values_mut().for_each(Conversation::lock);
         (self.asked, self.prompt, self.emoji) = (None, None, None);
         self.shows_menu = false;
@@ -316,7 +337,7 @@ impl Main {
             // the second press of two: the conversation's head says it already
             return;
         }
-        if code == ErrorCode::Disk {
+        if matches!(code, ErrorCode::Disk | ErrorCode::Locked) {
             self.exporting = None;
         }
         let text = failure::words(code, &text);
@@ -325,6 +346,11 @@ impl Main {
             (Some(peer), Some(label)) => self.conversation(&peer).refused(&label, text),
             (Some(peer), None) => {
                 let is_other_key = code == ErrorCode::KeyChanged;
+                if matches!(code, ErrorCode::QueueFull | ErrorCode::Locked | ErrorCode::TextTooLong)
+                {
+                    // it may have been the draft
+                    self.conversation(&peer).kept.refused();
+                }
                 self.conversation(&peer).hindered(Problem { is_other_key, words: text });
             }
             (None, _) => self.notice(text),

@@ -243,7 +243,7 @@ impl Main {
     }
 
     /// Does something with the conversation that is shown, if one is.
-    fn with_shown(&mut self, work: impl FnOnce(&mut Conversation)) {
+    pub(super) fn with_shown(&mut self, work: impl FnOnce(&mut Conversation)) {
         if let Some(conversation) = self.shown_conversation() {
             work(conversation);
         }

@@ -248,7 +248,7 @@ impl Settings {
 
     /// Something went wrong with all of it: perhaps with what was asked here.
     fn failed(&mut self, code: ErrorCode, text: &str) -> bool {
-        let is_disk = matches!(code, ErrorCode::Disk | ErrorCode::Locked);
+        let is_disk = matches!(code, ErrorCode::Disk | ErrorCode::Locked | ErrorCode::Busy);
         if self.history.is_doing() && is_disk {
             self.history.failed(&failure::words(code, text));
             return true;
