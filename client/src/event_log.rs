@@ -102,6 +102,9 @@ impl EventLog {
                 self.write(|| json!({"is": "error", "code": code.as_str(), "text": text}));
             }
             Event::Ended { ok } => self.write(|| json!({"is": "ended", "ok": ok})),
+            Event::Sessions { sessions } => {
+                self.write(|| json!({"is": "sessions", "number": sessions.len()}));
+            }
             Event::History { peer, entries, .. } => {
                 let texts: Vec<_> = entries.iter().map(|entry| &entry.text).collect();
                 self.write(|| json!({"is": "loaded", "peer": peer, "texts": texts}));
@@ -122,7 +125,6 @@ impl EventLog {
             | Event::Forgotten { .. }
             | Event::Contacts { .. }
             | Event::VaultStored { .. }
-            | Event::Sessions { .. }
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted

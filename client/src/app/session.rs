@@ -140,6 +140,7 @@ impl App {
     fn answers_front(&mut self, event: &Event) -> bool {
         let Some(session) = &mut self.session else { return false };
         session.network.hear(event, self.now.at);
+        let was_listing = session.settings.is_listing();
         let is_answer = session.settings.hear(event, &session.connection);
         match &mut self.front {
             // the main screen counts exports, too
@@ -147,7 +148,8 @@ impl App {
             Some(Front::Locked(locked)) => {
                 locked.screen.hear(event) && matches!(event, Event::Error { .. })
             }
-            None => false,
+            // a list that nobody waits for any more
+            None => is_answer && was_listing && matches!(event, Event::Error { .. }),
         }
     }
 

@@ -110,6 +110,7 @@ impl Windowed {
             | Told::Place { .. }
             | Told::Loaded { .. }
             | Told::Waits { .. }
+            | Told::Sessions { .. }
             | Told::Found { .. }
             | Told::Round { .. }
             | Told::State { .. }

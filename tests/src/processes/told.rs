@@ -22,6 +22,7 @@ pub enum Told {
     RetryIn { ms: u64 },
     Loaded { peer: String, texts: Vec<String> },
     Waits { peer: String },
+    Sessions { number: u64 },
     Found { hits: u64, done: bool },
     Error { code: String, text: String },
     Ended { ok: bool },

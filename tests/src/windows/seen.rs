@@ -29,6 +29,8 @@ pub(super) struct Seen {
     pub(super) loaded: Vec<(String, String)>,
     /// How many messages came while the window was locked.
     pub(super) waits: usize,
+    /// How many sessions the account has, once that was told.
+    pub(super) sessions: Option<u64>,
     /// How many messages searches found.
     pub(super) found: u64,
     /// The state of the connection.
@@ -101,6 +103,7 @@ impl Seen {
                 self.loaded.extend(texts.into_iter().map(|text| (peer.clone(), text)));
             }
             Told::Waits { .. } => self.waits += 1,
+            Told::Sessions { number } => self.sessions = Some(number),
             Told::Found { hits, .. } => self.found += hits,
             Told::RetryIn { .. } => (),
         }

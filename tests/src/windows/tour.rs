@@ -67,6 +67,7 @@ fn look_at_sheet(
 fn look_at_settings(stage: &mut Stage<'_>, window: &mut Window) -> anyhow::Result<()> {
     window.press(&stage.desk, "ctrl+comma")?;
     window.await_screen("settings", CLICK_MAX)?;
+    window.until("the list of sessions", ROUNDS_MAX, |seen| seen.sessions == Some(1))?;
     for section in SECTIONS {
         window.click(&stage.desk, &format!("section-{section}"))?;
         window.shoot(&mut stage.desk, &format!("settings-{section}-light"))?;

@@ -247,6 +247,11 @@ impl Settings {
     }
 
     /// Something went wrong with all of it: perhaps with what was asked here.
+    /// Tells whether nothing but the list of sessions is asked for.
+    pub fn is_listing(&self) -> bool {
+        matches!(self.doing, Some(Doing::Listing))
+    }
+
     fn failed(&mut self, code: ErrorCode, text: &str) -> bool {
         let is_disk = matches!(code, ErrorCode::Disk | ErrorCode::Locked | ErrorCode::Busy);
         if self.history.is_doing() && is_disk {
