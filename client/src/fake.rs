@@ -248,6 +248,18 @@ impl Window {
         self.input(id, |simulator| tap(simulator, key, modifiers));
     }
 
+    /// Clicks into a field and presses a key that has a sign, with Ctrl, as a keyboard does.
+    pub(crate) fn press_sign(&mut self, id: &str, sign: &str) {
+        self.input(id, |simulator| {
+            let key = keyboard::Key::Character(sign.into());
+            let mut press = press_key(key, Some(sign.into()));
+            if let Input::Keyboard(keyboard::Event::KeyPressed { modifiers, .. }) = &mut press {
+                *modifiers = keyboard::Modifiers::CTRL;
+            }
+            drop(simulator.simulate([press]));
+        });
+    }
+
     /// Draws it as wide and high as a window of so many pixels at its size of text, into a PNG.
     pub(crate) fn picture(&mut self, size: Size, path: &str) {
         let before = std::mem::replace(&mut self.size, size * (1.0 / self.app.scale_factor()));

@@ -1,8 +1,9 @@
 //! What lies behind something else: it is drawn and hears nothing, neither the mouse nor the keyboard, and takes no focus.
+//! Shortcuts of the app it never hears.
 
 use iced::advanced::widget::{Operation, Tree};
 use iced::advanced::{Clipboard, Layout, Shell, Widget, layout, mouse, overlay, renderer};
-use iced::{Element, Event, Length, Rectangle, Renderer, Size, Theme, Vector, window};
+use iced::{Element, Event, Length, Rectangle, Renderer, Size, Theme, Vector, keyboard, window};
 
 struct Still<'a, Message> {
     content: Element<'a, Message>,
@@ -15,6 +16,16 @@ pub fn still<'a, Message: 'a>(
     content: impl Into<Element<'a, Message>>,
 ) -> Element<'a, Message> {
     Element::new(Still { content: content.into(), is_still })
+}
+
+/// Tells whether a key was pressed with Ctrl that a field would take for a letter of its own: that is a shortcut of the app.
+fn is_command(event: &Event) -> bool {
+    let Event::Keyboard(keyboard::Event::KeyPressed { modifiers, text: Some(text), .. }) = event
+    else {
+        return false;
+    };
+    let is_letter = |it: char| it.is_control() || it.is_alphabetic() || it == ' ';
+    modifiers.control() && !modifiers.alt() && !text.chars().all(is_letter)
 }
 
 impl<Message> Still<'_, Message> {
@@ -71,7 +82,7 @@ impl<Message> Widget<Message, Theme, Renderer> for Still<'_, Message> {
     ) {
         // buttons learn how they look just before they are drawn
         let is_drawn = matches!(event, Event::Window(window::Event::RedrawRequested(_)));
-        if !self.is_still || is_drawn {
+        if is_drawn || !(self.is_still || is_command(event)) {
             let (tree, cursor) = (&mut tree.children[0], self.reach(cursor));
             let content = self.content.as_widget_mut();
             content.update(tree, event, layout, cursor, renderer, clipboard, shell, viewport);

@@ -461,3 +461,17 @@ fn enter_and_space_press_what_has_the_focus() {
     }
     assert!(keyboard.press(Named::ArrowDown).is_empty());
 }
+
+#[test]
+fn a_shortcut_with_a_sign_is_typed_into_no_field() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    for sign in ["=", "-", "0", ",", "/"] {
+        window.press_sign("search", sign);
+        window.press_sign("composer", sign);
+    }
+    window.type_into("composer", "a=b");
+    window.click("send");
+    assert_eq!(sent(&window).1, "a=b");
+    assert!(!window.shows("=-0,/"));
+}

@@ -176,7 +176,8 @@ impl Settings {
         self.doing == Some(Doing::Password)
     }
 
-    fn is_listing(&self) -> bool {
+    /// Tells whether the list of sessions is asked for.
+    pub fn is_listing(&self) -> bool {
         self.doing == Some(Doing::Listing)
     }
 
@@ -247,11 +248,6 @@ impl Settings {
     }
 
     /// Something went wrong with all of it: perhaps with what was asked here.
-    /// Tells whether nothing but the list of sessions is asked for.
-    pub fn is_listing(&self) -> bool {
-        matches!(self.doing, Some(Doing::Listing))
-    }
-
     fn failed(&mut self, code: ErrorCode, text: &str) -> bool {
         let is_disk = matches!(code, ErrorCode::Disk | ErrorCode::Locked | ErrorCode::Busy);
         if self.history.is_doing() && is_disk {
