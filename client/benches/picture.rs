@@ -4,6 +4,7 @@ mod stage;
 
 use std::time::{Duration, Instant};
 
+use client::args::ThemeChoice;
 use client::screen::main::Message;
 use client::theme;
 use iced::theme::Mode;
@@ -17,7 +18,7 @@ const MESSAGES: u64 = 10_000;
 const KEYS: usize = 20;
 
 fn main() {
-    let theme = theme::theme(Mode::Light);
+    let theme = theme::theme(ThemeChoice::Light, Mode::Light);
     println!(
         "milliseconds, the median and (the worst): until it is laid out, and until all is drawn"
     );
@@ -61,7 +62,7 @@ fn measured(
     screen: &mut Screen,
     work: impl FnOnce(&mut Stage),
 ) -> (Duration, Duration) {
-    let theme = theme::theme(Mode::Light);
+    let theme = theme::theme(ThemeChoice::Light, Mode::Light);
     let start = Instant::now();
     work(stage);
     screen.lay_out(stage, &theme);

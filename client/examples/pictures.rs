@@ -5,6 +5,7 @@ mod stage;
 
 use std::path::Path;
 
+use client::args::ThemeChoice;
 use client::screen::main::{Find, Message, Pick, Way};
 use client::theme;
 use client_link::api::{
@@ -40,7 +41,7 @@ fn main() {
                 if is_once {
                     continue;
                 }
-                let theme = theme::theme(mode);
+                let theme = theme::theme(ThemeChoice::System, mode);
                 let (mut screen, mut stage) = (Screen::new(width, height, scale), scene());
                 screen.lay_out(&mut stage, &theme);
                 let (pixels, size) = screen.draw(&theme);
