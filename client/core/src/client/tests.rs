@@ -123,6 +123,23 @@ fn a_name_stays_with_its_keys_after_its_conversation_was_closed() {
 }
 
 #[test]
+fn of_two_keys_that_a_name_had_here_the_one_of_the_directory_counts_after_a_restart() {
+    let all = [record("ann", 1), record("bob", 2), record("bob", 3)];
+    for closed in [[all[1], all[2]], [all[2], all[1]]] {
+        let mut records = no_records();
+        let heads = (1..=all.len()).map(|length| head(&all[..length]));
+        records.append(&all.into_iter().zip(heads).collect::<Vec<_>>());
+        let saved = Saved { closed: closed.to_vec(), ..Saved::default() };
+        let generator = || ChaCha20Rng::seed_from_u64(9);
+        let contents = Box::new(generator());
+        let own = identity("ann", 1);
+        let mut client = Client::new(own, saved, vault_key(), records, contents, generator());
+        client.handle_directory_synced(NOW, all.len() as u32, head(&all));
+        assert_eq!(outputs(&mut client).0, [], "an accepted key raises no alarm again");
+    }
+}
+
+#[test]
 fn a_name_with_its_own_keys_opens_again() {
     let saved = Saved { closed: vec![record("bob", 2)], ..Saved::default() };
     let mut client = shown(saved, &[record("ann", 1), record("bob", 2)]);
