@@ -1,7 +1,7 @@
 //! What the desktop is told of messages and calls: at most that there are some, how many, and from whom; never what they
 //! say.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use notify_rust::{Notification, NotificationHandle};
@@ -9,9 +9,6 @@ use notify_rust::{Notification, NotificationHandle};
 use crate::APP_ID;
 use crate::remember::Notifications;
 use crate::words::{self, notify};
-
-/// Notices that wait for the desktop; only the last of them is shown.
-const NOTICES_MAX: usize = 16;
 
 /// Where notices go; tests give a scripted one.
 pub trait Notifier: Send {
@@ -77,40 +74,75 @@ impl Bell {
 
 /// The desktop's notifications, shown from a thread of their own: the desktop may take its time.
 pub struct Desktop {
-    sender: SyncSender<Option<String>>,
+    wish: Arc<Wish>,
+}
+
+/// What the desktop is to show. What comes while it is busy takes the place of what waits: only the last thing counts, and
+/// that is never lost.
+#[derive(Default)]
+struct Wish {
+    state: Mutex<WishState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct WishState {
+    /// The notice, or none in place of the last one; not there once the thread took it.
+    notice: Option<Option<String>>,
+    is_over: bool,
+}
+
+impl Wish {
+    fn change(&self, change: impl FnOnce(&mut WishState)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_one();
+    }
+
+    /// Waits for what is to be shown; nothing comes once it is over.
+    fn next(&self) -> Option<Option<String>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = |state: &mut WishState| state.notice.is_none() && !state.is_over;
+        let state = self.changed.wait_while(state, waits);
+        state.unwrap_or_else(PoisonError::into_inner).notice.take()
+    }
 }
 
 impl Desktop {
-    /// Starts the thread; it ends with the last handle.
+    /// Starts the thread; it ends with the handle.
     pub fn start() -> Self {
-        let (sender, notices) = sync_channel(NOTICES_MAX);
-        let started = thread::Builder::new().name("notifications".into()).spawn(|| run(notices));
+        let wish = Arc::new(Wish::default());
+        let wished = Arc::clone(&wish);
+        let started = thread::Builder::new().name("notifications".into()).spawn(move || {
+            let mut shown = None;
+            run(&wished, |notice| show(&mut shown, notice));
+        });
         if let Err(error) = started {
             tracing::warn!("there will be no notifications: {error}");
         }
-        Self { sender }
+        Self { wish }
+    }
+}
+
+impl Drop for Desktop {
+    fn drop(&mut self) {
+        self.wish.change(|state| state.is_over = true);
     }
 }
 
 impl Notifier for Desktop {
     fn show(&self, words: String) {
-        // a desktop that does not keep up misses some; a thread that did not start takes none
-        let _ = self.sender.try_send(Some(words));
+        self.wish.change(|state| state.notice = Some(Some(words)));
     }
 
     fn clear(&self) {
-        let _ = self.sender.try_send(None);
+        self.wish.change(|state| state.notice = Some(None));
     }
 }
 
-fn run(notices: Receiver<Option<String>>) {
-    let mut shown = None;
+fn run(wish: &Wish, mut show: impl FnMut(Option<String>) -> notify_rust::error::Result<()>) {
     let mut has_failed = false;
-    while let Ok(mut notice) = notices.recv() {
-        while let Ok(later) = notices.try_recv() {
-            notice = later;
-        }
-        if let Err(error) = show(&mut shown, notice)
+    while let Some(notice) = wish.next() {
+        if let Err(error) = show(notice)
             && !has_failed
         {
             has_failed = true;
@@ -134,9 +166,11 @@ fn show(
             notification
                 .hint(notify_rust::Hint::Category("im.received".into()))
                 .hint(notify_rust::Hint::DesktopEntry(APP_ID.into()));
-            if let Some(before) = before {
+            if let Some(before) = &before {
                 notification.id(before.id());
             }
+            // what is there still is to be taken away later
+            *shown = before;
             *shown = Some(notification.show()?);
         }
     }
@@ -145,8 +179,6 @@ fn show(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use super::*;
 
     #[derive(Clone, Default)]
@@ -167,6 +199,25 @@ mod tests {
         deed(&mut Bell::new(Box::new(scripted.clone())));
         let told = scripted.0.lock().unwrap();
         told.clone()
+    }
+
+    #[test]
+    fn of_what_waits_for_a_busy_desktop_the_last_thing_is_done() {
+        let desktop = Desktop { wish: Arc::default() };
+        let wish = Arc::clone(&desktop.wish);
+        let mut desktop = Some(desktop);
+        (0..100).for_each(|number| desktop.as_ref().unwrap().show(format!("notice {number}")));
+        let mut done = Vec::new();
+        run(&wish, |notice| {
+            done.push(notice);
+            // the window is locked while the desktop takes its time, and closed then
+            match desktop.take() {
+                Some(desktop) => desktop.clear(),
+                None => return Ok(()),
+            }
+            Ok(())
+        });
+        assert_eq!(done, [Some("notice 99".into()), None]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client_link::api::MessageState;
+use client_link::api::{MessageState, UnderWay};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use wire::size::{MESSAGE_ID, PEER_PAYLOAD, TEXT_MAX};
@@ -269,8 +269,17 @@ pub enum WaitsFor<'a> {
     Answer(&'a str),
 }
 
-/// Says how far a message of ours is, with the messages of ours that go before it, and what it waits for.
-pub fn progress(progress: &Progress, ahead: usize, waits_for: WaitsFor<'_>) -> String {
+/// Says how far a message of ours is, with the messages of ours that go before it, what it waits for, and how many of its
+/// parts arrived if it goes out in parts.
+pub fn progress(
+    progress: &Progress,
+    ahead: usize,
+    waits_for: WaitsFor<'_>,
+    parts: Option<&UnderWay>,
+) -> String {
+    if let (WaitsFor::Rounds, Some(UnderWay { arrived, parts, label: _ })) = (waits_for, parts) {
+        return format!("{arrived} of {parts} parts delivered");
+    }
     match progress {
         Progress::Written => "being saved".into(),
         Progress::At(MessageState::Queued, _) => match waits_for {
@@ -424,7 +433,14 @@ mod tests {
             (Progress::At(MessageState::Delivered, Some(9)), 0, WaitsFor::Peer("bob")),
             (Progress::Refused("no conversation is open".into()), 0, WaitsFor::Rounds),
         ];
-        assert_snapshot!(lines(cases, |(it, ahead, waits_for)| progress(&it, ahead, waits_for)));
+        let said = |(it, ahead, waits_for)| progress(&it, ahead, waits_for, None);
+        assert_snapshot!(lines(cases, said));
+
+        let parts = UnderWay { label: "m1".into(), arrived: 12, parts: 57 };
+        let queued = Progress::At(MessageState::Queued, None);
+        let said = |waits_for| progress(&queued, 0, waits_for, Some(&parts));
+        assert_eq!(said(WaitsFor::Rounds), "12 of 57 parts delivered");
+        assert_eq!(said(WaitsFor::Peer("bob")), "waiting for bob to be online");
     }
 
     #[test]

@@ -17,10 +17,13 @@ use iced::{Center, Element, Fill, Length, Padding, Theme, padding};
 use crate::icon::{Icon, icon};
 use crate::theme::{self, size, space};
 
+mod apart;
 mod focus;
+mod forward;
 mod reveal;
 mod still;
 
+pub use apart::apart;
 pub use focus::focusable;
 pub use reveal::reveal;
 pub use still::still;
@@ -117,7 +120,7 @@ pub fn labelled<'a, Message: 'a>(
     label: impl Into<Element<'a, Message>>,
     input: impl Into<Element<'a, Message>>,
 ) -> Element<'a, Message> {
-    column![label.into(), input.into()].spacing(space::TIGHT).into()
+    column![label.into(), apart(input)].spacing(space::TIGHT).into()
 }
 
 /// The name of a field.

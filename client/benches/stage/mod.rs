@@ -72,6 +72,7 @@ impl Stage {
             live: true,
             refused: 0,
             queued: 0,
+            under_way: None,
         };
         self.tell(Event::Status(Status {
             connection: ConnectionState::Connected,

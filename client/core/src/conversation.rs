@@ -10,6 +10,7 @@ use wire::peer::{FLAG_UNSENT, Kind, Payload, PeerMessage};
 use wire::public_key::NotOnCurve;
 use wire::size::{CELL, HASH, SIGNATURE};
 
+use crate::api::UnderWay;
 use crate::cell::{self, Place};
 use crate::epoch::{Epochs, Heard, Opened, Stamp, Step};
 use crate::identity::Identity;
@@ -119,6 +120,11 @@ impl Conversation {
     /// Counts messages that are not delivered.
     pub(crate) fn undelivered(&self) -> usize {
         self.sending.len()
+    }
+
+    /// Returns how far the oldest message is, if it goes out in parts and has begun to.
+    pub(crate) fn under_way(&self) -> Option<UnderWay> {
+        self.sending.under_way()
     }
 
     /// Closes the conversation: what is not delivered, and what was received, also what is not durable yet.

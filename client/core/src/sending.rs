@@ -10,6 +10,7 @@ use wire::peer::{Payload, PeerMessage};
 use wire::size::PEER_PAYLOAD;
 use zeroize::Zeroizing;
 
+use crate::api::UnderWay;
 use crate::record::Outgoing;
 
 /// Fragments that may be on their way without acknowledgement.
@@ -69,6 +70,13 @@ impl Sending {
     /// Counts undelivered messages.
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// Returns how far the oldest message is, if it goes out in parts and has begun to.
+    pub(crate) fn under_way(&self) -> Option<UnderWay> {
+        let message = self.messages.iter().take(self.begun).next()?;
+        let (arrived, parts) = (message.acknowledged, message.fragments());
+        (parts > 1).then(|| UnderWay { label: message.outgoing.label.clone(), arrived, parts })
     }
 
     /// Returns what is not delivered, oldest first.
@@ -334,6 +342,20 @@ mod tests {
         assert_eq!(places, [(0, 0), (1, 1), (2, 2), (3, 0)]);
         assert!(acknowledge(&mut sending, 13, 2, 0).is_empty(), "old pieces count no more");
         assert_eq!(acknowledge(&mut sending, 14, 4, 0), ["1", "2"]);
+    }
+
+    #[test]
+    fn the_parts_of_the_oldest_message_are_counted_as_they_are_acknowledged() {
+        let mut sending = sending(&[600, 1]);
+        let told =
+            |sending: &Sending| sending.under_way().map(|it| (it.label, it.arrived, it.parts));
+        assert_eq!(told(&sending), None, "it has not begun");
+        (1..=4).for_each(|round| assert!(take(&mut sending, round).is_some()));
+        assert_eq!(told(&sending), Some(("0".into(), 0, 3)));
+        assert!(acknowledge(&mut sending, 5, 1, 0b1).is_empty());
+        assert_eq!(told(&sending), Some(("0".into(), 2, 3)));
+        assert_eq!(acknowledge(&mut sending, 6, 3, 0), ["0"]);
+        assert_eq!(told(&sending), None, "the next one takes one round");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::thread;
 
-use client_link::api::{About, ContactStatus, ConversationStatus, Event, SessionStatus, Status};
+use client_link::api::{
+    About, ContactStatus, ConversationStatus, Event, SessionStatus, Status, UnderWay,
+};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use tokio::sync::{mpsc, oneshot};
@@ -103,6 +105,15 @@ struct SaidConversation<'a> {
     live: bool,
     refused: u64,
     queued: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    under_way: Option<SaidUnderWay<'a>>,
+}
+
+#[derive(Serialize)]
+struct SaidUnderWay<'a> {
+    id: &'a str,
+    arrived: u16,
+    parts: u16,
 }
 
 #[derive(Serialize)]
@@ -189,8 +200,12 @@ fn said_status(status: &Status) -> SaidStatus<'_> {
 }
 
 fn said_conversation(conversation: &ConversationStatus) -> SaidConversation<'_> {
-    let ConversationStatus { peer, live, refused, queued } = conversation;
-    SaidConversation { peer, live: *live, refused: *refused, queued: *queued }
+    let ConversationStatus { peer, live, refused, queued, under_way } = conversation;
+    let under_way = under_way.as_ref().map(|it| {
+        let &UnderWay { ref label, arrived, parts } = it;
+        SaidUnderWay { id: label, arrived, parts }
+    });
+    SaidConversation { peer, live: *live, refused: *refused, queued: *queued, under_way }
 }
 
 fn said_contact(contact: &ContactStatus) -> SaidContact<'_> {
@@ -359,7 +374,11 @@ mod tests {
 
     #[test]
     fn the_status_with_and_without_conversations() {
-        let conversation = ConversationStatus { peer: user(), live: true, refused: 0, queued: 2 };
+        let conversation = |under_way| {
+            let (peer, live, refused, queued) = (user(), true, 0, 2);
+            ConversationStatus { peer, live, refused, queued, under_way }
+        };
+        let under_way = UnderWay { label: "m1".into(), arrived: 12, parts: 57 };
         let status = |conversations| {
             let connection = ConnectionState::Connected;
             let (seats, missed, refused_calls) = (6, 1, 3);
@@ -376,7 +395,11 @@ mod tests {
         };
         let all = [
             (
-                status(vec![conversation]),
+                status(vec![conversation(Some(under_way))]),
+                r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"real":4,"cover":9,"refused_calls":3,"conversations":[{"peer":"ann","live":true,"refused":0,"queued":2,"under_way":{"id":"m1","arrived":12,"parts":57}}]}"#,
+            ),
+            (
+                status(vec![conversation(None)]),
                 r#"{"is":"status","connection":"connected","round":7,"seats":6,"missed":1,"real":4,"cover":9,"refused_calls":3,"conversations":[{"peer":"ann","live":true,"refused":0,"queued":2}]}"#,
             ),
             (

@@ -2,8 +2,10 @@
 //! Shortcuts of the app it never hears.
 
 use iced::advanced::widget::{Operation, Tree};
-use iced::advanced::{Clipboard, Layout, Shell, Widget, layout, mouse, overlay, renderer};
-use iced::{Element, Event, Length, Rectangle, Renderer, Size, Theme, Vector, keyboard, window};
+use iced::advanced::{Clipboard, Layout, Shell, Widget, mouse, overlay, renderer};
+use iced::{Element, Event, Rectangle, Renderer, Theme, Vector, keyboard, window};
+
+use super::forward::forward;
 
 struct Still<'a, Message> {
     content: Element<'a, Message>,
@@ -35,26 +37,7 @@ impl<Message> Still<'_, Message> {
 }
 
 impl<Message> Widget<Message, Theme, Renderer> for Still<'_, Message> {
-    fn children(&self) -> Vec<Tree> {
-        vec![Tree::new(&self.content)]
-    }
-
-    fn diff(&self, tree: &mut Tree) {
-        tree.diff_children(std::slice::from_ref(&self.content));
-    }
-
-    fn size(&self) -> Size<Length> {
-        self.content.as_widget().size()
-    }
-
-    fn layout(
-        &mut self,
-        tree: &mut Tree,
-        renderer: &Renderer,
-        limits: &layout::Limits,
-    ) -> layout::Node {
-        self.content.as_widget_mut().layout(&mut tree.children[0], renderer, limits)
-    }
+    forward!(children layout);
 
     fn operate(
         &mut self,

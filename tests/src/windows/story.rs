@@ -113,6 +113,7 @@ fn play_dark(stage: &mut Stage<'_>) -> anyhow::Result<()> {
     stage.hear([&mut ann, &mut bob])?;
     ann.shoot(&mut stage.desk, "chat-ann-dark")?;
     stage.desk.shoot(None, "both-dark")?;
+    tour::look_in_dark(stage, &mut ann)?;
     stage.step("dark: the server goes away for good, and both windows are closed");
     stage.kill([&mut ann, &mut bob])?;
     ann.shoot(&mut stage.desk, "offline-dark")?;

@@ -19,6 +19,9 @@ const FOUND: (&str, u64) = ("umbrella", 1);
 /// The settings, by their sections.
 const SECTIONS: [&str; 5] = ["account", "privacy", "appearance", "network", "about"];
 
+/// Steps from the size of type as it is to the largest, 200 %.
+const LARGER: u32 = 5;
+
 /// A window on a telephone.
 const SMALL: (u16, u16) = (320, 640);
 
@@ -32,14 +35,10 @@ pub(super) fn look_around(
     bob: &mut Window,
 ) -> anyhow::Result<()> {
     stage.step("ann looks at the keys, at what is hidden from whom, and at all settings");
-    look_at_sheet(stage, ann, ("ctrl+slash", "keys-read"), "keys")?;
-    ann.click(&stage.desk, "meaning")?;
-    await_place(ann, "meaning-read")?;
-    ann.shoot(&mut stage.desk, "meaning-light")?;
-    ann.press(&stage.desk, "Escape")?;
-    look_at_settings(stage, ann)?;
+    look_at_sheets(stage, ann, "light")?;
+    look_at_settings(stage, ann, "light")?;
     stage.step("ann searches what they wrote");
-    search(stage, ann)?;
+    search(stage, ann, "light")?;
     stage.step("ann locks her window; bob writes, and it waits");
     lock_and_unlock(stage, ann, bob)?;
     stage.step("bob's window is as small as a telephone");
@@ -48,45 +47,58 @@ pub(super) fn look_around(
     start_twice(stage, ann)
 }
 
+/// Looks at the same in dark, and at all of it as large as it gets.
+pub(super) fn look_in_dark(stage: &mut Stage<'_>, ann: &mut Window) -> anyhow::Result<()> {
+    stage.step("dark: ann looks at sheets, settings and search, and locks her window");
+    look_at_sheets(stage, ann, "dark")?;
+    look_at_settings(stage, ann, "dark")?;
+    search(stage, ann, "dark")?;
+    ann.press(&stage.desk, "ctrl+l")?;
+    ann.await_screen("locked", CLICK_MAX)?;
+    ann.shoot(&mut stage.desk, "locked-dark")?;
+    unlock(stage, ann)
+}
+
 fn await_place(window: &mut Window, place: &str) -> anyhow::Result<()> {
     window.until(&format!("“{place}”"), CLICK_MAX, |seen| seen.places.contains_key(place))
 }
 
-fn look_at_sheet(
-    stage: &mut Stage<'_>,
-    window: &mut Window,
-    (keys, place): (&str, &str),
-    name: &str,
-) -> anyhow::Result<()> {
-    window.press(&stage.desk, keys)?;
-    await_place(window, place)?;
-    window.shoot(&mut stage.desk, &format!("{name}-light"))?;
+fn look_at_sheets(stage: &mut Stage<'_>, window: &mut Window, theme: &str) -> anyhow::Result<()> {
+    window.press(&stage.desk, "ctrl+slash")?;
+    await_place(window, "keys-read")?;
+    window.shoot(&mut stage.desk, &format!("keys-{theme}"))?;
+    window.press(&stage.desk, "Escape")?;
+    window.click(&stage.desk, "meaning")?;
+    await_place(window, "meaning-read")?;
+    window.shoot(&mut stage.desk, &format!("meaning-{theme}"))?;
     window.press(&stage.desk, "Escape")
 }
 
-fn look_at_settings(stage: &mut Stage<'_>, window: &mut Window) -> anyhow::Result<()> {
+/// Looks at each section as it is, and at chat and settings at 200 %.
+fn look_at_settings(stage: &mut Stage<'_>, window: &mut Window, theme: &str) -> anyhow::Result<()> {
     window.press(&stage.desk, "ctrl+comma")?;
     window.await_screen("settings", CLICK_MAX)?;
     window.until("the list of sessions", ROUNDS_MAX, |seen| seen.sessions == Some(1))?;
     for section in SECTIONS {
         window.click(&stage.desk, &format!("section-{section}"))?;
-        window.shoot(&mut stage.desk, &format!("settings-{section}-light"))?;
+        window.shoot(&mut stage.desk, &format!("settings-{section}-{theme}"))?;
     }
-    window.press(&stage.desk, "Escape")?;
-    window.await_screen("main", CLICK_MAX)?;
-    for _ in 0..4 {
+    for _ in 0..LARGER {
         window.press(&stage.desk, "ctrl+equal")?;
     }
-    window.shoot(&mut stage.desk, "large-light")?;
+    window.shoot(&mut stage.desk, &format!("settings-large-{theme}"))?;
+    window.press(&stage.desk, "Escape")?;
+    window.await_screen("main", CLICK_MAX)?;
+    window.shoot(&mut stage.desk, &format!("chat-large-{theme}"))?;
     window.press(&stage.desk, "ctrl+0")
 }
 
-fn search(stage: &mut Stage<'_>, window: &mut Window) -> anyhow::Result<()> {
+fn search(stage: &mut Stage<'_>, window: &mut Window, theme: &str) -> anyhow::Result<()> {
     let (text, hits) = FOUND;
     window.press(&stage.desk, "ctrl+f")?;
     window.fill(&stage.desk, "find", text)?;
     window.until("what is looked for", CLICK_MAX, |seen| seen.found >= hits)?;
-    window.shoot(&mut stage.desk, "search-light")?;
+    window.shoot(&mut stage.desk, &format!("search-{theme}"))?;
     window.press(&stage.desk, "Return")?;
     window.press(&stage.desk, "Escape")
 }
@@ -115,10 +127,14 @@ fn lock_and_unlock(
     ann.fill(&stage.desk, "password", "not this one")?;
     ann.press(&stage.desk, "Return")?;
     ann.until_error("wrong-credentials", SIGN_IN_MAX)?;
-    ann.fill(&stage.desk, "password", &password(&ann.name.clone()))?;
-    ann.press(&stage.desk, "Return")?;
-    ann.await_screen("main", SIGN_IN_MAX)?;
+    unlock(stage, ann)?;
     await_loaded(ann, LOCKED)
+}
+
+fn unlock(stage: &mut Stage<'_>, window: &mut Window) -> anyhow::Result<()> {
+    window.fill(&stage.desk, "password", &password(&window.name.clone()))?;
+    window.press(&stage.desk, "Return")?;
+    window.await_screen("main", SIGN_IN_MAX)
 }
 
 fn await_loaded(window: &mut Window, text: &str) -> anyhow::Result<()> {

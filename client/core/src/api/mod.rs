@@ -12,5 +12,5 @@ pub use event::{Author, Event, HistoryEntry, Step};
 pub use local::{DRAFT_MAX, ExportFormat, HITS_MAX, Hit, Local, LocalEvent, SEARCH_MAX};
 pub use status::{
     ConnectionState, ContactStatus, ConversationStatus, MessageState, SessionStatus, Standing,
-    Status,
+    Status, UnderWay,
 };

@@ -82,6 +82,19 @@ pub struct ConversationStatus {
     pub refused: u64,
     /// Messages that are not delivered.
     pub queued: u32,
+    /// The oldest of them, if it goes out in parts and has begun to.
+    pub under_way: Option<UnderWay>,
+}
+
+/// How far a message is that takes more than one round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Its label.
+    pub label: String,
+    /// Parts that the peer has acknowledged; a restart of either side begins anew.
+    pub arrived: u16,
+    /// All parts, at least 2.
+    pub parts: u16,
 }
 
 /// Somebody whom this account talks to, called, or blocked.

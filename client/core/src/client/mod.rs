@@ -376,6 +376,7 @@ impl Client {
             refused: open.conversation.refused(),
             queued: u32::try_from(open.conversation.undelivered() + open.unkept)
                 .unwrap_or(u32::MAX),
+            under_way: open.conversation.under_way(),
         });
         Status {
             connection: self.connection,

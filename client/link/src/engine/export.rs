@@ -245,3 +245,77 @@ impl From<ProfileError> for Unwritten {
         Self::Failed(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::process::Command;
+
+    use wire::ids::{MessageId, Round};
+    use wire::link::{Link, Pin};
+
+    use super::*;
+    use crate::profile::{Profile, ProfileAccount, ProfileThread};
+    use client_core::record::{Change, Incoming};
+    use wire::account::Stretching;
+    use wire::kdf::Secret;
+
+    const PASSWORD: &[u8] = b"correct horse";
+    const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
+
+    /// Tells a second process of this program in which directory it is to export.
+    const CHILD_DIR: &str = "IIRS_TEST_EXPORT";
+
+    fn order(dir: &Path, format: ExportFormat) -> Order {
+        Order { own: "ann".parse().unwrap(), peer: None, format, file: dir.join("export") }
+    }
+
+    /// Not a test of its own: the process for which the disk is full.
+    #[test]
+    fn child_that_exports() {
+        let Some(dir) = env::var_os(CHILD_DIR) else { return };
+        let dir = Path::new(&dir);
+        let unlocked = Profile::unlock(&dir.join("profile"), PASSWORD, &CHEAP).ok().unwrap();
+        let (thread, _) = ProfileThread::start(unlocked.profile).unwrap();
+        let reader = thread.reader();
+        let (tell, mut told) = mpsc::channel(64);
+        // a control character takes six in JSON, and three in the text
+        export(&reader, &order(dir, ExportFormat::Json), &tell);
+        let Event::Error { code: ErrorCode::Disk, text, .. } = told.blocking_recv().unwrap() else {
+            panic!("it was exported")
+        };
+        assert!(text.contains("free space"), "{text}");
+        assert!(!dir.join("export").exists() && !dir.join("export.part").exists());
+        export(&reader, &order(dir, ExportFormat::Text), &tell);
+        let exported = told.blocking_recv().unwrap();
+        assert!(matches!(exported, Event::Local(LocalEvent::Exported { messages: 80, .. })));
+    }
+
+    #[test]
+    fn on_a_full_disk_there_is_no_export_and_nothing_of_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let pin = Pin(*b"the pin of ann's server, 32 byte");
+        let link = Link { host: "chat.example.org".into(), port: 4433, pin };
+        let account = ProfileAccount { link, user: "ann".parse().unwrap() };
+        let (profile, master) = (dir.path().join("profile"), Secret::new([7; 32]));
+        let mut profile = Profile::create(&profile, PASSWORD, CHEAP, &account, &master).unwrap();
+        let message = |number: u64| {
+            let (id, peer) = (MessageId(number.to_be_bytes()), IdentityHash([1; 32]));
+            let text = "\u{1}".repeat(16_000);
+            Change::Received(Incoming { id, peer, text, sent_ms: 8, round: Round(9) })
+        };
+        (0..80).for_each(|number| profile.apply(&[message(number)]).unwrap());
+        drop(profile);
+        // the profile fits, and so do 4 MB of text; 8 MB of JSON do not
+        let script = "trap '' XFSZ; ulimit -f 10000; exec \"$@\"";
+        let child = concat!(module_path!(), "::child_that_exports");
+        let (_, child) = child.split_once("::").unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(env::current_exe().unwrap());
+        command.args([child, "--exact", "--nocapture"]).env(CHILD_DIR, dir.path());
+        let output = command.output().unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
+        assert_eq!(fs::metadata(dir.path().join("export")).unwrap().len() / 1_000_000, 3);
+    }
+}

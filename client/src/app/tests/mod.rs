@@ -62,6 +62,7 @@ fn status(peers: &[(&str, bool)]) -> Event {
         live,
         refused: 0,
         queued: 0,
+        under_way: None,
     };
     Event::Status(Status {
         connection: ConnectionState::Connected,

@@ -277,7 +277,7 @@ impl Main {
         let send = widget::pictured("send", Icon::Send, words::SEND, can_send, theme::primary);
         let emoji = Some(Message::Emoji(Pick::Toggle));
         let emoji = widget::iconic("emoji", Icon::Smile, words::EMOJI, emoji);
-        let field = row![emoji, container(editor).width(Fill), send];
+        let field = row![emoji, container(widget::apart(editor)).width(Fill), send];
         let hint = match present::length(length, self.privacy.round_ms()) {
             _ if keys.is_choosing => words::CHOSEN_KEYS.to_owned(),
             words if words.is_empty() => words::KEYS_HINT.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use client_link::api::{Author, HistoryEntry, MessageState};
+use client_link::api::{Author, HistoryEntry, MessageState, UnderWay};
 use iced::widget::text_editor;
 use wire::ids::MessageId;
 
@@ -113,6 +113,8 @@ pub struct Conversation {
     pub is_live: bool,
     /// Messages of ours that are not delivered, as the engine counts them.
     pub undelivered: usize,
+    /// The oldest of them, if it goes out in parts.
+    pub under_way: Option<UnderWay>,
     /// What stands in its way.
     pub problem: Option<Problem>,
     /// Its safety number, while that stands in place of the messages.
@@ -253,6 +255,13 @@ impl Conversation {
         let text = present::excerpt(&shown.text, shown.steps).text;
         let link = address::find(&text).into_iter().nth(at)?;
         Some(text[link].to_owned())
+    }
+
+    /// Returns how many parts of a message arrived, if it is the one that is under way.
+    pub fn parts(&self, shown: &Shown) -> Option<&UnderWay> {
+        let By::Us { label, progress: Progress::At(state, _) } = &shown.by else { return None };
+        let waits = *state < MessageState::Delivered;
+        self.under_way.as_ref().filter(|under_way| waits && under_way.label == *label)
     }
 
     /// Tells whether no more is loaded.

@@ -53,7 +53,7 @@ impl Main {
         let search: text_input::TextInput<'_, Message> =
             widget::input(SEARCH, words::SEARCH, self.people.search());
         let search = search.on_input(Message::SearchTyped).on_submit(Message::SearchSubmitted);
-        let top = column![head, search].spacing(space::SMALL).padding(space::INNER);
+        let top = column![head, widget::apart(search)].spacing(space::SMALL).padding(space::INNER);
         let list = widget::scroll(self.people(here).padding(space::SMALL)).height(Fill);
         container(column![top, list]).width(Fill).height(Fill).style(theme::panel).into()
     }

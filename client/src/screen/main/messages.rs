@@ -160,7 +160,8 @@ impl<'a> Around<'a> {
     fn below(&self, shown: &Shown, ahead: usize) -> Element<'a, Message> {
         let time = present::clock(shown.sent_ms, self.here);
         let By::Us { label, progress } = &shown.by else { return widget::hint(time) };
-        let state = present::progress(progress, ahead, self.waits_for);
+        let parts = self.conversation.parts(shown);
+        let state = present::progress(progress, ahead, self.waits_for, parts);
         let is_refused = matches!(progress, Progress::Refused(_));
         let state = text(format!("{time} · {state}")).size(size::SMALL);
         let state = state.style(if is_refused { theme::bad } else { theme::faint });
@@ -175,7 +176,8 @@ impl<'a> Around<'a> {
         let lines = match &shown.by {
             By::Peer { round, .. } => words::details_theirs(self.peer, &written, *round),
             By::Us { progress, .. } => {
-                let state = present::progress(progress, 0, self.waits_for);
+                let state =
+                    present::progress(progress, 0, self.waits_for, self.conversation.parts(shown));
                 let round = match progress {
                     Progress::At(_, round) => *round,
                     Progress::Written | Progress::Refused(_) => None,

@@ -322,12 +322,14 @@ impl Main {
         for conversation in self.conversations.values_mut() {
             conversation.is_open = false;
             conversation.is_live = false;
+            conversation.under_way = None;
         }
         for status in statuses {
             let conversation = self.conversation(&status.peer);
             conversation.is_open = true;
             conversation.is_live = status.live;
             conversation.undelivered = status.queued as usize;
+            conversation.under_way.clone_from(&status.under_way);
         }
     }
 

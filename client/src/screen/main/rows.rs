@@ -51,7 +51,8 @@ pub fn rows<'a>(
             let (day, divider, begins_here) = begins(at);
             let next = messages.get(at + 1);
             let is_last = next.is_none() || begins(at + 1).2;
-            let ends = is_last || next.is_some_and(|next| !is_as_far(shown, next));
+            let is_under_way = conversation.parts(shown).is_some();
+            let ends = is_last || is_under_way || next.is_some_and(|it| !is_as_far(shown, it));
             let unread = divider.map(|divider| divider.count);
             Row { shown, ahead, day, unread, begins: begins_here, ends }
         })
@@ -99,7 +100,9 @@ mod tests {
             let (side, state) = match &row.shown.by {
                 By::Peer { .. } => ("<", String::new()),
                 By::Us { progress, .. } => {
-                    let words = present::progress(progress, row.ahead, present::WaitsFor::Rounds);
+                    let parts = conversation.parts(row.shown);
+                    let waits = present::WaitsFor::Rounds;
+                    let words = present::progress(progress, row.ahead, waits, parts);
                     (">", format!(" · {words}"))
                 }
             };

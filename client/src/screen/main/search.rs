@@ -134,7 +134,9 @@ impl Search {
         let close = Some(Message::Find(Find::End));
         let close = widget::iconic("find-close", Icon::Close, words::CLOSE, close);
         let progress = container(widget::hint(self.progress())).width(Fill);
-        let top = row![container(field).width(Fill), close].spacing(space::TIGHT).align_y(Center);
+        let top = row![container(widget::apart(field)).width(Fill), close]
+            .spacing(space::TIGHT)
+            .align_y(Center);
         let below = row![progress, newer, older].spacing(space::TIGHT).align_y(Center);
         let bar = column![top, below].spacing(space::TIGHT);
         container(bar).padding([space::SMALL, space::INNER]).width(Fill).style(theme::panel).into()

@@ -15,6 +15,9 @@ const CHILD_FROM: &str = "IIRS_TEST_FROM";
 /// Tells it to lock and unlock the history all the time.
 const CHILD_LOCKS: &str = "IIRS_TEST_LOCKS";
 
+/// Tells it to keep drafts instead of messages.
+const CHILD_DRAFTS: &str = "IIRS_TEST_DRAFTS";
+
 /// The program of the second process: writes until it is killed or the disk is full, and says what
 /// was kept.
 #[test]
@@ -34,11 +37,14 @@ fn child_writes_until_it_ends() {
                 _ => (),
             }
         }
-        let batch = [
-            Change::Received(theirs(number, peer(1), &format!("text {number}"))),
-            Change::Mark(Round(number)),
-        ];
-        if let Err(error) = profile.apply(&batch) {
+        let kept = match env::var_os(CHILD_DRAFTS) {
+            Some(_) => profile.draft(&drafted_to(number), &draft(number)),
+            None => profile.apply(&[
+                Change::Received(theirs(number, peer(1), &format!("text {number}"))),
+                Change::Mark(Round(number)),
+            ]),
+        };
+        if let Err(error) = kept {
             assert!(matches!(error, ProfileError::Disk(_)), "{error}");
             assert!(matches!(profile.apply(&[]), Err(ProfileError::Stopped)));
             writeln!(out, "\nfull").unwrap();
@@ -46,6 +52,16 @@ fn child_writes_until_it_ends() {
         }
         writeln!(out, "\nkept {number}").unwrap();
     }
+}
+
+/// With whom the draft of a number is; from the fourth on, each takes the place of an older one.
+fn drafted_to(number: u64) -> Name {
+    format!("person.{}", number % 4).parse().unwrap()
+}
+
+/// Each is longer than the one before.
+fn draft(number: u64) -> String {
+    "unsent ".repeat(50 * number as usize + 1)
 }
 
 /// Starts the second process, through a shell that runs `before` first.
@@ -122,13 +138,36 @@ fn killed_after(batches: u64, child: &mut Child) -> u64 {
 fn a_full_disk_is_an_error_and_loses_nothing_that_was_kept() {
     let (dir, profile) = created();
     drop(profile);
-    // files may grow to 200 KiB or so, and the signal for that is ignored
-    let mut child = start(dir.path(), "trap '' XFSZ; ulimit -f 400;");
+    assert_kept(dir.path(), kept_until_full(dir.path(), FULL));
+}
+
+#[test]
+fn on_a_full_disk_the_drafts_stay_that_were_kept() {
+    let (dir, profile) = created();
+    drop(profile);
+    let kept = kept_until_full(dir.path(), &format!("export {CHILD_DRAFTS}=1; {FULL}"));
+    assert!(kept > 4, "only {kept} drafts fit");
+    let drafts = unlock(dir.path()).ok().unwrap().profile.drafts().unwrap();
+    let newest = |number: u64| (drafted_to(number).to_string(), draft(number));
+    let mut expected: Vec<_> = (kept - 4..kept).map(newest).collect();
+    expected.sort();
+    // the one that did not fit is as it was, or as it was to be: it was not said to be kept
+    let mut further: Vec<_> = (kept - 3..=kept).map(newest).collect();
+    further.sort();
+    assert!(drafts == expected || drafts == further);
+}
+
+/// What a shell does so that files may grow to 200 KiB or so; the signal for more is ignored.
+const FULL: &str = "trap '' XFSZ; ulimit -f 400;";
+
+/// Lets the second process write until the disk is full; returns how much it said was kept.
+fn kept_until_full(dir: &Path, before: &str) -> u64 {
+    let mut child = start(dir, before);
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let lines: Vec<_> = lines.collect();
     assert!(child.wait().unwrap().success());
     assert!(lines.iter().any(|line| line == "full"));
     let kept = lines.iter().filter(|line| line.starts_with("kept ")).count();
     assert!(kept > 0);
-    assert_kept(dir.path(), kept as u64);
+    kept as u64
 }
