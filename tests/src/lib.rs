@@ -2,6 +2,8 @@
 
 pub mod demo;
 pub mod directory;
+pub mod load;
+pub mod network;
 pub mod processes;
 pub mod sim;
 pub mod windows;
