@@ -17,6 +17,7 @@ use crate::processes::{Place, Profile, build, cores, watch_interrupts};
 
 pub use book::{Quantiles, Tally};
 
+pub(crate) use crowd::socket;
 pub use crowd::{Crowd, Plan};
 pub use stage::{Settings, Stage};
 
@@ -106,7 +107,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         clients: arguments.clients as usize,
         round_ms: arguments.round_ms,
         server_alone,
-        more: Vec::new(),
+        config: None,
     };
     let stage = Stage::set(&settings, &place, interrupted);
     let done = stage.and_then(|mut stage| {

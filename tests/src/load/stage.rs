@@ -36,8 +36,8 @@ pub struct Settings {
     pub round_ms: u32,
     /// Whether the server has a core of its own.
     pub server_alone: bool,
-    /// More arguments of the server.
-    pub more: Vec<String>,
+    /// The server's configuration file, in place of settings that let the crowd in.
+    pub config: Option<PathBuf>,
 }
 
 /// A server on its own core, if there are two, and a crowd that is signed up.
@@ -58,12 +58,13 @@ impl Stage {
         place: &Place,
         interrupted: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
-        let Settings { program, clients, round_ms, server_alone, more } = settings;
+        let Settings { program, clients, round_ms, server_alone, config } = settings;
         let mut server = Server::prepared(program, place, *round_ms);
-        let seats = (*clients).max(SEATS).to_string();
-        server.and("--seats-max").and(&seats).and("--registrations-per-hour").and("1000000");
-        for argument in more {
-            server.and(argument);
+        if let Some(config) = config {
+            server.and("--config").and(&config.to_string_lossy());
+        } else {
+            let seats = (*clients).max(SEATS).to_string();
+            server.and("--seats-max").and(&seats).and("--registrations-per-hour").and("1000000");
         }
         if *server_alone {
             server.keep_on_core(cores::SERVER);

@@ -128,6 +128,11 @@ impl Server {
         self.process.take().context("the server does not run")?.kill()
     }
 
+    /// Has the server read its configuration again.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        self.process.as_ref().context("the server does not run")?.reload()
+    }
+
     /// Stops the server with SIGTERM.
     ///
     /// # Errors
