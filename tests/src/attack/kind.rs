@@ -80,3 +80,22 @@ impl Kind {
             }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_are_those_of_the_documentation() {
+        let document = include_str!("../../../docs/operations.md");
+        let (_, memory) = document.split_once("| part | bytes at most |\n|---|---|\n").unwrap();
+        let bounds = memory.lines().take_while(|line| line.starts_with('|'));
+        let found: Vec<_> = bounds.filter_map(|line| line.rsplit('|').nth(1)).collect();
+        let kib = |bytes: u64| format!(" {} KiB ", bytes / KIB);
+        let alone = format!(" {} MiB ", ALONE / MIB);
+        assert_eq!(found, [alone, kib(CONNECTION), kib(RECEIVED), kib(SENT)]);
+        let all = server::listen::connections_max(4096) as u64;
+        let strangers = (ALONE + all * (CONNECTION + RECEIVED)) / MIB;
+        assert!(strangers == 1136 && memory.contains("9,216 · 112 KiB = 1,136 MiB"), "{strangers}");
+    }
+}

@@ -34,13 +34,13 @@ const REGISTRATIONS_USUAL: u32 = 64;
 /// Seats of the server: the default.
 const SEATS: u32 = 4096;
 
-/// How long before the attack the people are counted, in rounds, and how long after it.
+/// Rounds before the attack in which people are counted, and after it.
 const AROUND: u32 = 1;
 
 /// How much longer than its time an attacker may take to begin and to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
-/// The longest that the server may take to stop.
+/// How often the attacker and the newcomer are looked after.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Attacks a server in all ways that its limits are for, while people keep their rounds.
@@ -57,7 +57,7 @@ const GLANCE: Duration = Duration::from_millis(50);
   served, refused   its requests that the server served, and refused
   rounds kept       of the people's rounds while it lasts: deposits that were in time, and their replies
   p99               milliseconds from the close of a round to the reply, in 99 of 100 cases
-  newcomer          seconds that somebody from another address took to register and sign in meanwhile
+  newcomer          seconds that somebody from another address took to register and sign in, from half of the attack on
   core              share of its core that the server took
   memory, bound     resident memory of the server at the most, and what its limits allow for this attack
 
@@ -184,7 +184,7 @@ fn endure(
     stage.crowd.count_anew();
     stage.pause(AROUND * stage.round)?;
     let mut attacker = Attacker::start(kind, arguments, &stage, place)?;
-    let newcomer = newcomer(&stage);
+    let newcomer = newcomer(&stage, Duration::from_secs(arguments.seconds.into()) / 2);
     let done =
         attacker.ends(&stage, Duration::from_secs(arguments.seconds.into()) + ENDS_WITHIN)?;
     stage.pause(AROUND * stage.round)?;
@@ -202,8 +202,8 @@ fn configured(registrations_per_hour: u32) -> String {
     format!("registrations_per_hour = {registrations_per_hour}\nseats_max = {SEATS}\n")
 }
 
-/// Has somebody from an address of their own register and sign in; tells how long that takes.
-fn newcomer(stage: &Stage) -> Receiver<Duration> {
+/// Has somebody from an address of their own register and sign in after a while; tells how long that takes.
+fn newcomer(stage: &Stage, after: Duration) -> Receiver<Duration> {
     let (send, took) = channel();
     let plan = Plan {
         link: stage.server.link().to_owned(),
@@ -213,6 +213,7 @@ fn newcomer(stage: &Stage) -> Receiver<Duration> {
         prefix: "new",
     };
     std::thread::spawn(move || {
+        std::thread::sleep(after);
         let began = Instant::now();
         // whoever is refused tries again, as people do
         while Crowd::sign_up(&plan, &mut |_| ()).is_err() {
