@@ -7,7 +7,9 @@ use quinn::{Endpoint, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use wire::close::Close;
 
+use crate::clock;
 use crate::session::{Hub, serve};
 
 /// Connections beyond one for each seat: people who sign in, and old ones of people who came back.
@@ -46,14 +48,13 @@ pub async fn listen(endpoint: Endpoint, hub: Arc<Hub>, mut stop: watch::Receiver
             Some(_) = sessions.join_next() => continue,
             _ = stop.wait_for(|&stop| stop) => break,
         };
+        while sessions.try_join_next().is_some() {}
         let under_way = HANDSHAKES_MAX - handshakes.available_permits();
-        if under_way > HANDSHAKES_RETRY && incoming.may_retry() {
+        let is_full = sessions.len() >= hub.connections_max.load(Ordering::Relaxed);
+        if (is_full || under_way > HANDSHAKES_RETRY) && incoming.may_retry() {
             // Cannot fail: it may retry.
             let _ = incoming.retry();
-            continue;
-        }
-        while sessions.try_join_next().is_some() {}
-        if sessions.len() < hub.connections_max.load(Ordering::Relaxed) {
+        } else if !is_full || makes_room(&hub) {
             sessions.spawn(connection(incoming, hub.clone(), room));
         } else {
             incoming.refuse();
@@ -61,6 +62,14 @@ pub async fn listen(endpoint: Endpoint, hub: Arc<Hub>, mut stop: watch::Receiver
     }
     endpoint.set_server_config(None);
     while sessions.join_next().await.is_some() {}
+}
+
+/// Has the stranger who has been here longest make room; tells whether there is one.
+fn makes_room(hub: &Hub) -> bool {
+    let Some(longest) = hub.strangers.longest(clock::now()) else { return false };
+    let why = Close::SignInTimeout;
+    longest.close(why.code().into(), why.to_string().as_bytes());
+    true
 }
 
 async fn connection(incoming: Incoming, hub: Arc<Hub>, room: OwnedSemaphorePermit) {

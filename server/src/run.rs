@@ -25,6 +25,7 @@ use crate::driver::{Driver, DriverError, Pace, Rounds};
 use crate::identity::{IdentityError, Leaf, RootKey};
 use crate::limits::Limits as AccountLimits;
 use crate::session::presence::Presence;
+use crate::session::strangers::Strangers;
 use crate::session::{Hub, Offer};
 use crate::store::{OpenError, Origin, SecretKind, SledStore, Store as _, StoreError};
 use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
@@ -344,6 +345,7 @@ impl Hub {
             accounts,
             rounds,
             presence: Presence::default(),
+            strangers: Strangers::default(),
             mixer,
             offer,
             workers: Workers::new(),

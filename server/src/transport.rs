@@ -17,6 +17,7 @@ use quinn_proto::HashedConnectionIdGenerator;
 use rand_core::{OsRng, RngCore as _};
 use rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768;
 use socket2::{Domain, Protocol, Socket, Type};
+use wire::size::{SLOTS_MAX, round_frame};
 use zeroize::Zeroizing;
 
 use crate::congestion::CubicWithFloor;
@@ -28,11 +29,15 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Streams that a client may have open at once: control, rounds, and room to replace either.
 pub const BIDI_STREAMS_MAX: u32 = 4;
 
-/// Bytes that one stream may bring before the server has read them.
-pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// Bytes that one stream may bring before the server has read them. Clients send single frames; what they fetch goes
+/// the other way, so that a small window slows nothing down, and bounds what a stranger can leave here.
+pub const STREAM_WINDOW_BYTES: u32 = 16 * 1024;
 
 /// Bytes that all streams of a connection may bring before the server has read them.
-pub const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+pub const CONNECTION_WINDOW_BYTES: u32 = BIDI_STREAMS_MAX * STREAM_WINDOW_BYTES;
+
+// A deposit, and the next one before the first was read.
+const _: () = assert!(STREAM_WINDOW_BYTES as usize > 2 * round_frame(SLOTS_MAX));
 
 /// Bytes that wait in a connection for the client's acknowledgement before a write blocks.
 pub const SEND_WINDOW_BYTES: u64 = 256 * 1024;

@@ -16,6 +16,7 @@ use server::listen::{
     CONNECTIONS_SPARE, HANDSHAKE, HANDSHAKES_MAX, HANDSHAKES_RETRY, connections_max,
 };
 use server::run::STOP;
+use server::session::strangers::STAY;
 use server::session::{PULLS_MAX, REQUESTS_MAX, SECOND_STEP_ROUNDS, STEP};
 use server::store::{
     CACHE_BYTES, DELETIONS_RESERVED, DIRECTORY_MAX, INVITES_MAX, STUCK_S, TOKENS_PER_ACCOUNT_MAX,
@@ -73,6 +74,10 @@ fn every_limit_is_the_one_in_the_code() {
             format!("{HANDSHAKES_MAX}; {HANDSHAKES_RETRY}"),
         ),
         ("connections", format!("2 · `seats_max` and {spare} more")),
+        (
+            "the stay of who has not signed in, once all connections are taken",
+            format!("{} s, then who came first makes room", STAY.as_secs()),
+        ),
         ("a step between sign-in and seat", format!("{} s", STEP.as_secs())),
         (
             "clients that wait for the next round",

@@ -8,8 +8,8 @@ mod raw;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use quinn::{Endpoint, TransportConfig};
-use raw::{Client, LOCAL, config, endpoint, endpoint_with, soon, start};
+use quinn::{ConnectionError, Endpoint, TransportConfig};
+use raw::{Client, LOCAL, Seated, config, endpoint, endpoint_with, soon, start};
 use server::config::Config;
 use server::listen::{CONNECTIONS_SPARE, HANDSHAKES_RETRY};
 use server::{Running, Server};
@@ -107,18 +107,35 @@ async fn under_load_an_address_must_prove_itself_and_those_who_do_get_in() {
 }
 
 #[tokio::test]
-async fn connections_are_bounded_by_seats_and_the_bound_moves_with_them() {
+async fn connections_are_bounded_and_the_stranger_who_came_first_makes_room() {
     let dir = tempfile::tempdir().unwrap();
     let few = Config { seats_max: 1, sign_in_ms: 60_000, ..config(&dir) };
     let mut server = Server::start(few.clone()).await.unwrap();
+    let (mut ann, _) = Seated::new(&server, "ann").await;
     let clients = endpoint();
     let address = server.local_addr;
     let connect = || soon(clients.connect(address, "localhost").unwrap());
-    let mut connections = Vec::new();
-    for _ in 0..2 + CONNECTIONS_SPARE {
-        connections.push(connect().await.unwrap());
+    let mut strangers = Vec::new();
+    for _ in 1..2 + CONNECTIONS_SPARE {
+        strangers.push(connect().await.unwrap());
     }
-    assert!(connect().await.is_err());
+    assert!(strangers.iter().all(|stranger| stranger.close_reason().is_none()));
+    // for a moment even strangers stay, and one more is refused
+    let _more = soon(async {
+        loop {
+            if let Ok(connection) = connect().await {
+                return connection;
+            }
+        }
+    })
+    .await;
+    let closed = soon(strangers[0].closed()).await;
+    let ConnectionError::ApplicationClosed(closed) = closed else { panic!("{closed}") };
+    assert_eq!(closed.error_code, Close::SignInTimeout.code().into());
+    assert!(strangers[2..].iter().all(|stranger| stranger.close_reason().is_none()));
+
     assert!(server.reload(Config { seats_max: 2, ..few }).is_empty());
     connect().await.unwrap();
+    assert!(strangers[2..].iter().all(|stranger| stranger.close_reason().is_none()));
+    ann.hear().await;
 }

@@ -1,7 +1,10 @@
 //! Whole-system tests: what they have in common.
 
+pub mod attack;
 pub mod demo;
 pub mod directory;
+pub mod load;
+pub mod network;
 pub mod processes;
 pub mod sim;
 pub mod windows;

@@ -16,6 +16,7 @@ pub mod presence;
 mod rounds;
 mod sign_in;
 mod staging;
+pub mod strangers;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -43,6 +44,7 @@ use crate::workers::Workers;
 use desk::{Desk, Served};
 use frames::{End, FrameReader, FrameWriter};
 use presence::{Here, Presence};
+use strangers::Strangers;
 
 /// The longest that a signed-in client may take for its next step before it has a seat.
 pub const STEP: Duration = Duration::from_secs(30);
@@ -78,6 +80,8 @@ pub struct Hub {
     pub rounds: Rounds,
     /// Who is signed in.
     pub presence: Presence,
+    /// Who is not.
+    pub strangers: Strangers<Connection>,
     /// The mixer's key for layers.
     pub mixer: mixer::MixerKey,
     /// What every session is told of the server.
@@ -131,10 +135,12 @@ pub async fn serve(connection: Connection, hub: Arc<Hub>) {
 
 async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<Infallible, End> {
     let mut stop = hub.stop.clone();
+    let stranger = hub.strangers.enter(connection.clone());
     let entered = tokio::select! {
         entered = sign_in(connection, hub) => entered?,
         _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
     };
+    drop(stranger);
     let (here, ended) = hub.presence.enter(&entered.signed_in.member);
     tokio::select! {
         biased;

@@ -2,7 +2,7 @@
 
 mod figures;
 mod fill;
-mod usage;
+
 mod visit;
 
 use std::process::ExitCode;

@@ -16,8 +16,8 @@ use wire::link::Link;
 
 use super::figures::Cost;
 use super::go_on;
-use super::usage::{Usage, forget_peak};
 use crate::processes::{Place, Process, Programs, Said, Server};
+use crate::processes::{Usage, forget_peak};
 use crate::world::{Relay, Way};
 
 /// Name and password.

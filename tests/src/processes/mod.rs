@@ -5,6 +5,7 @@
 
 mod build;
 mod client;
+pub mod cores;
 mod hall;
 mod interrupt;
 mod ledger;
@@ -14,6 +15,7 @@ mod said;
 pub mod scripts;
 mod server;
 mod told;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -27,6 +29,7 @@ pub use process::Process;
 pub use said::{Contact, MessageState, Said, Session, Talk};
 pub use server::Server;
 pub use told::Told;
+pub use usage::{Usage, forget_peak};
 
 /// The two programs that a [`Hall`] and its server run.
 #[derive(Clone)]

@@ -64,8 +64,17 @@ impl Process {
 
     /// Asks the process to end, with SIGTERM.
     pub fn terminate(&self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Asks the process to read its configuration again, with SIGHUP.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        self.signal(Signal::HUP)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.context("a child without a process id")?, Signal::TERM)?;
+        kill_process(pid.context("a child without a process id")?, signal)?;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
+use super::cores::on_core;
 use super::{Place, Process};
 
 /// Longest time from start to serving; a store after a crash takes longest.
@@ -21,6 +22,7 @@ pub struct Server {
     address: SocketAddr,
     link: String,
     more: Vec<String>,
+    core: Option<usize>,
     process: Option<Process>,
 }
 
@@ -28,22 +30,31 @@ impl Server {
     /// Starts a server with an empty data directory on a free port, and waits until it serves;
     /// `program` is `iirs-server`, or the same under another name.
     pub fn start(program: &Path, place: &Place, round_ms: u32) -> anyhow::Result<Self> {
-        let mut server = Self {
+        let mut server = Self::prepared(program, place, round_ms);
+        server.restart(place)?;
+        Ok(server)
+    }
+
+    /// Describes a server with an empty data directory on a free port; [`Server::restart`] starts it.
+    pub fn prepared(program: &Path, place: &Place, round_ms: u32) -> Self {
+        Self {
             program: program.to_owned(),
             data_dir: place.path().join("server"),
             round_ms,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             link: String::new(),
             more: Vec::new(),
+            core: None,
             process: None,
-        };
-        server.restart(place)?;
-        Ok(server)
+        }
     }
 
     /// Starts the server again, on the same port and data directory, and waits until it serves.
     pub fn restart(&mut self, place: &Place) -> anyhow::Result<()> {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.core {
+            Some(core) => on_core(core, &self.program),
+            None => Command::new(&self.program),
+        };
         command.arg("run").arg("--data-dir").arg(&self.data_dir);
         command.arg("--listen").arg(self.address.to_string());
         command.arg("--round-ms").arg(self.round_ms.to_string());
@@ -67,6 +78,20 @@ impl Server {
     pub fn and(&mut self, argument: &str) -> &mut Self {
         self.more.push(argument.to_owned());
         self
+    }
+
+    /// Keeps the server on one core, from the next start on.
+    pub fn keep_on_core(&mut self, core: usize) -> &mut Self {
+        self.core = Some(core);
+        self
+    }
+
+    /// Returns the process id of the running server.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn process_id(&self) -> anyhow::Result<u32> {
+        Ok(self.process.as_ref().context("the server does not run")?.id())
     }
 
     /// Asks the running server for an invitation code, as its operator does.
@@ -101,6 +126,11 @@ impl Server {
     /// Kills the server with SIGKILL.
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.process.take().context("the server does not run")?.kill()
+    }
+
+    /// Has the server read its configuration again.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        self.process.as_ref().context("the server does not run")?.reload()
     }
 
     /// Stops the server with SIGTERM.

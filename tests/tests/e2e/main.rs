@@ -14,6 +14,7 @@ mod early;
 mod faults;
 mod hostile_server;
 mod kept;
+mod network;
 mod rewritten;
 mod safety_number;
 mod secrets;
