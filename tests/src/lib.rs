@@ -4,5 +4,6 @@ pub mod demo;
 pub mod directory;
 pub mod processes;
 pub mod sim;
+pub mod store;
 pub mod windows;
 pub mod world;

@@ -7,13 +7,13 @@ use anyhow::Context as _;
 
 /// Memory of a process, in bytes, and its processor time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// Memory that is resident now.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
     /// The most that was, since the start or [`forget_peak`].
-    pub(super) peak: u64,
+    pub(crate) peak: u64,
     /// Processor time of all threads.
-    pub(super) processor: Duration,
+    pub(crate) processor: Duration,
 }
 
 impl Usage {
@@ -21,7 +21,7 @@ impl Usage {
     ///
     /// # Errors
     /// If the process is gone.
-    pub(super) fn of(process: u32) -> anyhow::Result<Self> {
+    pub(crate) fn of(process: u32) -> anyhow::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let bytes = |field: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(field));
@@ -35,7 +35,7 @@ impl Usage {
 }
 
 /// Has the system count a process's peak of memory anew.
-pub(super) fn forget_peak(process: u32) -> anyhow::Result<()> {
+pub(crate) fn forget_peak(process: u32) -> anyhow::Result<()> {
     fs::write(format!("/proc/{process}/clear_refs"), "5").context("the peak cannot be reset")
 }
 
