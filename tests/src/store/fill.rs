@@ -26,20 +26,21 @@ const TOLD_EVERY: u32 = 50_000;
 /// Life of a token.
 const TOKEN_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// Brings a data directory to so many accounts, each with a token and a vault; no server may have it open.
+/// Brings a data directory to so many accounts, each with a token and a vault; no server may have it open. Tells
+/// whether any were missing.
 pub(super) fn fill(
     runtime: &Runtime,
     data_dir: &Path,
     accounts: u32,
     interrupted: &AtomicBool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let there = if data_dir.join("store").exists() {
         SledStore::open_existing(data_dir)?.directory_len()
     } else {
         0
     };
     if there >= accounts {
-        return Ok(());
+        return Ok(false);
     }
     register(runtime, data_dir, there..accounts, interrupted)?;
     let origin = Origin { genesis_ms: clock::unix_ms(), round_ms: ROUND_MS };
@@ -54,7 +55,8 @@ pub(super) fn fill(
         }
         runtime.block_on(live(&store, batch))?;
     }
-    store.close().context("the store does not close")
+    store.close().context("the store does not close")?;
+    Ok(true)
 }
 
 async fn live(store: &Arc<SledStore>, batch: Vec<u32>) -> anyhow::Result<()> {
