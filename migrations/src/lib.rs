@@ -34,6 +34,9 @@ type Step = fn(&Db, Sync<'_>) -> Result<(), Error>;
 /// `STEPS[n]` leads to schema version `n + 1`; the first turns an empty database into version 1.
 const STEPS: [Step; 2] = [|db, _| v1::create(db), v2::migrate];
 
+/// The trees whose entries each step rewrites.
+const REWRITTEN: [&[&str]; STEPS.len()] = [&[], &[v2::ACCOUNTS, v2::TOKENS]];
+
 /// What [`open`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
@@ -132,6 +135,21 @@ pub fn version(db: &Db) -> Result<Option<u32>, Error> {
         }
     }
     Ok(None)
+}
+
+/// Returns the trees beside [`META_TREE`] of a schema version that this program knows; none of another. Backups
+/// name a tree by its place here.
+pub fn trees(version: u32) -> &'static [&'static str] {
+    match version {
+        1 => &v1::TREES,
+        2 => &v2::TREES,
+        _ => &[],
+    }
+}
+
+/// Returns the trees whose entries are rewritten on the way from a schema version to the newest.
+pub fn rewritten(from: u32) -> impl Iterator<Item = &'static &'static str> {
+    REWRITTEN.iter().skip(from as usize).copied().flatten()
 }
 
 fn known_version(value: &[u8]) -> Result<u32, Error> {

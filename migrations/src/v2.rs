@@ -45,8 +45,9 @@ pub const TREES: [&str; 9] =
 
 const VALUE_BYTES_MAX: usize = 4096;
 
-/// The entries of one batch: about half a megabyte of accounts.
-const BATCH: usize = 1024;
+/// The entries of one batch: about 60 KiB of accounts. sled stands still for good if many writes of its log are
+/// under way at once (its issue 1412), so a batch is small and waited for.
+const BATCH: usize = 128;
 
 /// The entries after which the log hears of a migration that is under way.
 const REPORT_EVERY: u64 = 65_536;

@@ -1,6 +1,6 @@
 //! Admin commands: a Unix socket in the data directory, owner only. One JSON line asks, one answers.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream as BlockingStream;
@@ -23,7 +23,7 @@ use crate::clock;
 use crate::config::Registration;
 use crate::driver::Rounds;
 use crate::session::Hub;
-use crate::store::{AccountSummary, SledStore, Store, StoreError};
+use crate::store::{AccountSummary, BackupError, BackupInfo, SledStore, Store, StoreError};
 
 /// Name of the socket in the data directory.
 pub const SOCKET: &str = "admin.sock";
@@ -51,6 +51,12 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// How long either side waits for the other.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long either side of a backup waits for the other: a disk may be busy.
+pub const BACKUP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes of a backup that go over the socket at once.
+const BACKUP_CHUNK_BYTES: usize = 256 << 10;
+
 /// What a command asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
@@ -64,6 +70,8 @@ pub enum Request {
         /// First directory index wanted.
         from: u32,
     },
+    /// A backup: after the line of the answer its bytes follow, to the end of the stream.
+    Backup {},
     /// New invitation codes.
     Invite {
         /// How many, 1 to [`INVITES_PER_COMMAND_MAX`].
@@ -96,6 +104,8 @@ pub enum Answer {
         /// Who may register at this server.
         registration: Registration,
     },
+    /// A backup follows.
+    Backup {},
     /// The request was not understood or not done.
     Error {
         /// Why, and what to do.
@@ -171,6 +181,17 @@ pub enum AdminError {
     Refused(String),
 }
 
+impl AdminError {
+    fn of(data_dir: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                Self::NotRunning(data_dir.into())
+            }
+            _ => Self::Io { path: data_dir.into(), source },
+        }
+    }
+}
+
 /// What admin commands may see.
 pub struct Office {
     /// The store.
@@ -225,27 +246,73 @@ pub async fn serve(listener: UnixListener, office: Arc<Office>, mut stop: watch:
             continue;
         };
         let office = office.clone();
+        let stop = stop.clone();
         running.spawn(async move {
             // A command that went away wants no answer.
-            let _ = tokio::time::timeout(PATIENCE, command(stream, &office)).await;
+            let answered = tokio::time::timeout(PATIENCE, command(stream, &office)).await;
+            if let Ok(Ok(Some(stream))) = answered {
+                // It was told by then what went wrong, if it still listens.
+                let _ = tokio::task::spawn_blocking(move || back_up(&office.store, stream, &stop))
+                    .await;
+            }
             drop(room);
         });
     }
 }
 
-async fn command(mut stream: UnixStream, office: &Arc<Office>) -> io::Result<()> {
+/// Answers a command; returns the stream if a backup is to follow on it.
+async fn command(
+    mut stream: UnixStream,
+    office: &Arc<Office>,
+) -> io::Result<Option<BlockingStream>> {
     let (reader, mut writer) = stream.split();
     let mut line = Vec::new();
     let mut reader = tokio::io::BufReader::new(reader.take(REQUEST_BYTES_MAX));
     reader.read_until(b'\n', &mut line).await?;
     let answer = match serde_json::from_slice(&line) {
+        Ok(Request::Backup {}) => {
+            let stream = stream.into_std()?;
+            stream.set_nonblocking(false)?;
+            return Ok(Some(stream));
+        }
         Ok(request) => office.answer(request).await?,
         Err(error) => Answer::Error { text: format!("not a request: {error}") },
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
     writer.write_all(&line).await?;
-    writer.shutdown().await
+    writer.shutdown().await?;
+    Ok(None)
+}
+
+/// Writes a backup to a command, until it is done, the command goes away or the server stops.
+fn back_up(
+    store: &SledStore,
+    stream: BlockingStream,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), BackupError> {
+    stream.set_write_timeout(Some(BACKUP_PATIENCE))?;
+    let mut out = BufWriter::with_capacity(BACKUP_CHUNK_BYTES, stream);
+    let backup = match store.begin_backup() {
+        Ok(backup) => backup,
+        Err(error) => {
+            let line = serde_json::to_string(&Answer::Error { text: error.to_string() });
+            out.write_all(format!("{}\n", line.map_err(io::Error::from)?).as_bytes())?;
+            return Ok(out.flush()?);
+        }
+    };
+    let line = serde_json::to_string(&Answer::Backup {}).map_err(io::Error::from)?;
+    out.write_all(format!("{line}\n").as_bytes())?;
+    tracing::info!("a backup begins");
+    let written = backup.write(out, clock::unix_ms(), || !*stop.borrow());
+    match &written {
+        Ok(info) => {
+            let BackupInfo { records, bytes, .. } = *info;
+            tracing::info!(records, bytes, "the backup was handed over");
+        }
+        Err(error) => tracing::warn!("the backup was cut short: {error}"),
+    }
+    written.map(drop)
 }
 
 impl Office {
@@ -261,6 +328,7 @@ impl Office {
                 }
             }
             Request::Invite { count, days } => self.invite(count, days).await,
+            Request::Backup {} => unreachable!("a backup is answered on a thread of its own"),
         })
     }
 
@@ -327,29 +395,53 @@ pub fn users(store: &impl Store, from: u32) -> Result<Vec<User>, StoreError> {
 /// # Errors
 /// [`AdminError`], [`AdminError::NotRunning`] if none does.
 pub fn ask(data_dir: &Path, request: Request) -> Result<Answer, AdminError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            AdminError::NotRunning(data_dir.into())
-        }
-        _ => AdminError::Io { path: data_dir.into(), source },
-    };
+    let failed = |source| AdminError::of(data_dir, source);
     let mut stream = at_socket(data_dir, |path| BlockingStream::connect(path)).map_err(failed)?;
-    let line = exchange(&mut stream, request).map_err(failed)?;
-    match serde_json::from_slice(&line).map_err(|_| AdminError::Answer)? {
+    let line =
+        exchange(&mut stream, request).and_then(|stream| line_of(&mut BufReader::new(stream)));
+    answer_in(&line.map_err(failed)?)
+}
+
+/// Asks the server that runs on a data directory for a backup; returns where its bytes come.
+///
+/// # Errors
+/// [`AdminError`], [`AdminError::NotRunning`] if none does.
+pub fn ask_backup(data_dir: &Path) -> Result<impl Read + use<>, AdminError> {
+    let failed = |source| AdminError::of(data_dir, source);
+    let mut stream = at_socket(data_dir, |path| BlockingStream::connect(path)).map_err(failed)?;
+    exchange(&mut stream, Request::Backup {}).map_err(failed)?;
+    stream.set_read_timeout(Some(BACKUP_PATIENCE)).map_err(failed)?;
+    let mut reader = BufReader::with_capacity(BACKUP_CHUNK_BYTES, stream);
+    match answer_in(&line_of(&mut reader).map_err(failed)?)? {
+        Answer::Backup {} => Ok(reader),
+        Answer::Status(_)
+        | Answer::Link { .. }
+        | Answer::Users { .. }
+        | Answer::Invites { .. }
+        | Answer::Error { .. } => Err(AdminError::Answer),
+    }
+}
+
+fn answer_in(line: &[u8]) -> Result<Answer, AdminError> {
+    match serde_json::from_slice(line).map_err(|_| AdminError::Answer)? {
         Answer::Error { text } => Err(AdminError::Refused(text)),
         answer => Ok(answer),
     }
 }
 
-fn exchange(stream: &mut BlockingStream, request: Request) -> io::Result<Vec<u8>> {
+fn line_of(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    reader.take(ANSWER_BYTES_MAX).read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
+fn exchange(stream: &mut BlockingStream, request: Request) -> io::Result<&mut BlockingStream> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(&request)?;
     line.push(b'\n');
     stream.write_all(&line)?;
-    let mut answer = Vec::new();
-    BufReader::new(stream).take(ANSWER_BYTES_MAX).read_until(b'\n', &mut answer)?;
-    Ok(answer)
+    Ok(stream)
 }
 
 /// Gives `act` a path to the socket. The path of a Unix socket has some 100 bytes at most, so a long

@@ -14,6 +14,7 @@ pub mod run;
 pub mod session;
 pub mod store;
 pub mod transport;
+mod upkeep;
 pub mod workers;
 
 pub use program::main;

@@ -16,6 +16,7 @@ use crate::admin::{self, AdminError, Answer, Request, Status, USERS_MAX, User};
 use crate::config::{Config, Registration, Settings};
 use crate::run::{Running, Server, link_of};
 use crate::store::SledStore;
+use crate::upkeep;
 
 /// Server of iirs, a private chat for a group that runs its own server.
 #[derive(Parser)]
@@ -24,6 +25,7 @@ use crate::store::SledStore;
   iirs-server run --data-dir /var/lib/iirs --public chat.example.org:4433
   iirs-server link --data-dir /var/lib/iirs      what to give to the people of the group
   iirs-server invite --count 5 --days 7          codes for five people, with `--registration invite`
+  iirs-server backup iirs-2026-11-28.backup --data-dir /var/lib/iirs
   iirs-server config default > iirs.toml         a configuration file that explains itself
 
 Flags beat IIRS_… variables, these beat the file of --config, and that beats defaults.
@@ -69,6 +71,60 @@ enum Command {
     /// Print or check a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Write everything that the server keeps to one file, while it runs or not
+    #[command(
+        after_help = "The file is written as FILE.part, synced, read again, and then named; one that is there is never \
+        written over. The rounds go on meanwhile. It is the store as it was at one moment near the end.\n\
+        It holds the server's keys and everybody's sealed keys: keep it as safe as the data directory.\n\
+        The configuration is not in it."
+    )]
+    Backup {
+        /// The file, which is not there yet
+        file: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Put a backup into an empty data directory
+    #[command(
+        after_help = "The data directory must be empty or not there. The backup is read to its end and its checksum \
+        compared before anything is made; the store is made under another name, checked, synced and put in place last.\n\
+        What came after the backup is gone: clients say so to their people. Numbers of rounds go on three hours \
+        ahead of the clock, so that none comes twice."
+    )]
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// A round that the server is known to have opened, if it was killed hundreds of times within hours
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        after_round: u64,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Verify every record, of a stopped server or of a backup, and say what is wrong
+    #[command(
+        after_help = "Without FILE it checks the data directory, on which no server may run: every record by \
+        itself, names, accounts, directory, tokens, vaults and invites against each other, the chain of the directory and its \
+        signatures. With FILE it does so with a backup, in a temporary directory as large as that ($TMPDIR).\n\
+        Exit code 0 if nothing is wrong, 1 otherwise."
+    )]
+    Check {
+        /// A backup
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Bring the data directory of an older release up to this one; `run` does it by itself
+    #[command(
+        after_help = "Releases of before cannot read the data directory afterwards: copy it first. With --dry-run a copy in \
+        the temporary directory ($TMPDIR) is brought up and checked, and nothing is changed. No server may run."
+    )]
+    Migrate {
+        /// Only say what would be done, and whether the store is damaged
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Print how the running server is; exit code 1 if none is running
     Status {
         #[command(flatten)]
@@ -155,6 +211,12 @@ fn execute(command: &Command) -> anyhow::Result<()> {
             let Command::Link(common) = common else { unreachable!("`link` was parsed") };
             print(&Config::load(&common.settings, Some(file))?.to_string())
         }
+        Command::Backup { file, common } => upkeep::backup(&common.load()?, file),
+        Command::Restore { file, after_round, common } => {
+            upkeep::restore(&common.load()?, file, *after_round)
+        }
+        Command::Check { file, common } => upkeep::check(&common.load()?, file.as_deref()),
+        Command::Migrate { dry_run, common } => upkeep::migrate(&common.load()?, *dry_run),
         Command::Status { common, json } => status(&common.load()?, *json),
     }
 }
@@ -293,9 +355,11 @@ fn list_users(config: &Config) -> anyhow::Result<()> {
 fn admin_users(config: &Config, from: u32) -> Result<Vec<User>, AdminError> {
     match admin::ask(&config.data_dir, Request::Users { from })? {
         Answer::Users { users } => Ok(users),
-        Answer::Status(_) | Answer::Link { .. } | Answer::Invites { .. } | Answer::Error { .. } => {
-            Err(AdminError::Answer)
-        }
+        Answer::Status(_)
+        | Answer::Link { .. }
+        | Answer::Invites { .. }
+        | Answer::Backup {}
+        | Answer::Error { .. } => Err(AdminError::Answer),
     }
 }
 
@@ -306,7 +370,7 @@ fn user_line(user: &User) -> String {
 }
 
 /// Returns the UTC date of a time, as `YYYY-MM-DD` (civil-from-days, Howard Hinnant).
-fn day_of(unix_ms: u64) -> String {
+pub(crate) fn day_of(unix_ms: u64) -> String {
     let days = unix_ms / 86_400_000 + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

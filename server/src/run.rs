@@ -296,9 +296,7 @@ impl Keys {
             store.put_secrets(secrets).await?;
         }
         let missing = |kind| move || StartError::Key(kind);
-        let login = store.secret(OpaqueSetup)?.ok_or_else(missing("login key"))?;
-        let login = LoginServer::from_bytes(&login, &mut OsRng)
-            .map_err(|_: LoginError| StartError::Key("login key"))?;
+        let login = login_server(&store.secret(OpaqueSetup)?.ok_or_else(missing("login key"))?)?;
         let reset = store.secret(ResetKey)?.ok_or_else(missing("reset key"))?;
         let id = store.secret(ConnectionIdKey)?.ok_or_else(missing("connection-id key"))?;
         let bytes = Zeroizing::new([&reset[..], &id[..]].concat());
@@ -317,6 +315,25 @@ impl Keys {
 pub fn link_of(store: &SledStore, config: &Config) -> Result<Link, StartError> {
     let Public { host, port } = config.public_for(config.listen);
     Ok(Link { host, port, pin: Pin(root_key(store)?.pin()) })
+}
+
+/// Tells what is wrong with the server's keys, each by itself.
+pub(crate) fn check_secrets(secrets: &[(SecretKind, Zeroizing<Vec<u8>>)]) -> Vec<String> {
+    let wrong = |(kind, secret): &(SecretKind, Zeroizing<Vec<u8>>)| match kind {
+        SecretKind::RootKey => RootKey::from_pkcs8(secret).err().map(|_| "root-key is no key"),
+        SecretKind::OpaqueSetup => login_server(secret).err().map(|_| "opaque-setup is no setup"),
+        SecretKind::ResetKey => {
+            (secret.len() != RESET_KEY_BYTES).then_some("reset-key has a wrong length")
+        }
+        SecretKind::ConnectionIdKey => (secret.len() != TransportKeys::BYTES - RESET_KEY_BYTES)
+            .then_some("connection-id-key has a wrong length"),
+    };
+    secrets.iter().filter_map(wrong).map(|text| format!("secrets: {text}")).collect()
+}
+
+fn login_server(secret: &[u8]) -> Result<LoginServer, StartError> {
+    LoginServer::from_bytes(secret, &mut OsRng)
+        .map_err(|_: LoginError| StartError::Key("login key"))
 }
 
 fn root_key(store: &SledStore) -> Result<RootKey, StartError> {

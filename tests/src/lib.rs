@@ -7,5 +7,6 @@ pub mod load;
 pub mod network;
 pub mod processes;
 pub mod sim;
+pub mod store;
 pub mod windows;
 pub mod world;

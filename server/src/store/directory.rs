@@ -11,7 +11,7 @@ use super::{StoreError, state};
 pub const DIRECTORY_MAX: u32 = 1 << 20;
 
 /// The last places of the directory, which only deletions take.
-pub const DELETIONS_RESERVED: u32 = 1 << 16;
+pub const DELETIONS_RESERVED: u32 = 1 << 15;
 
 /// One entry of the directory log.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,19 +8,23 @@
 //!
 //! Invariants:
 //! - A write is answered only when it is on the disk, and survives a power cut from then on.
-//! - The store thread is the only writer; one write is one transaction over all trees.
+//! - The store thread is the only writer. A write is in one transaction over all trees, which several that wait share.
 //! - Accounts and directory are shown only as far as they are durable, so that no client ever saw
 //!   a directory that a power cut takes back.
 //! - Any storage error is fatal: the store takes no more writes and [`Store::fatal`] resolves.
 //! - Nothing of a round is ever written here.
 
 mod account;
+mod backup;
+mod check;
 mod deletion;
 mod directory;
+mod inspect;
 mod invite;
 mod open;
 mod password;
 mod record;
+mod restore;
 mod sled_store;
 mod state;
 mod thread;
@@ -35,12 +39,16 @@ mod tests;
 pub use account::{
     Account, AccountSummary, NewAccount, NewPassword, ProofError, ProvedAccount, RegisterError,
 };
+pub use backup::{Backup, BackupError, BackupInfo, JOURNAL_BYTES_MAX};
+pub use check::{Depth, PROBLEMS_MAX, Report};
 pub use deletion::DeleteError;
 pub use directory::{DELETIONS_RESERVED, DIRECTORY_MAX, DirectoryEntry};
+pub use inspect::{Migration, Scratch, check_store, migrate_copy, migrate_store};
 pub use invite::{INVITES_MAX, InviteError, InviteHash};
 pub use open::{CACHE_BYTES, OpenError};
+pub use restore::{RESTORE_AHEAD_MS, RestoreError, RestoredStore, check_backup, restore, verify};
 pub use sled_store::SledStore;
-pub use state::{Origin, ReserveError, SecretKind};
+pub use state::{Origin, ReserveError, Restored, SecretKind};
 pub use thread::STUCK_S;
 pub use token::{NewToken, TOKENS_PER_ACCOUNT_MAX, TokenHash, TokenInfo, TokenRecord};
 pub use vault::{StoredVault, VAULT_BYTES, VaultError};

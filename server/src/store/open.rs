@@ -5,6 +5,7 @@
 //!   lock           held while the store is open
 //!   store/         sled
 //!   store.new/     a store in the making; found at a start, its making was cut short
+//!   store.restoring/  one that is made from a backup ([`super::restore`])
 //! ```
 //!
 //! Invariant: whatever is found wrong is left as it is and named, with what to do about it.
@@ -21,18 +22,20 @@ use super::trees::Trees;
 use super::{Origin, StoreError, state};
 use crate::clock;
 
-const LOCK: &str = "lock";
-const STORE: &str = "store";
+pub(super) const LOCK: &str = "lock";
+pub(super) const STORE: &str = "store";
+/// A store that is made from a backup.
+pub(super) const RESTORING: &str = "store.restoring";
 const NEW_STORE: &str = "store.new";
 
 /// sled's log and its configuration, inside the store's directory.
-const SLED_LOG: &str = "db";
+pub(super) const SLED_LOG: &str = "db";
 const SLED_CONF: &str = "conf";
 
 /// sled's cache.
 pub const CACHE_BYTES: u64 = 64 << 20;
 
-const DIR_MODE: u32 = 0o700;
+pub(super) const DIR_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 const OTHERS: u32 = 0o077;
 
@@ -100,6 +103,27 @@ pub enum OpenError {
         /// What was found.
         reason: String,
     },
+    /// A backup was put back here, and that was cut short.
+    #[error(
+        "a backup was being restored to {} and that was cut short: run `iirs-server restore` again, or give \
+         another directory with --data-dir", path.display()
+    )]
+    HalfRestored {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The schema is older, and nobody asked to change it.
+    #[error(
+        "the store in {} has schema version {found}, and this program checks version {}: bring it up with \
+         `iirs-server migrate`, or see first what that would do with `iirs-server migrate --dry-run`",
+        path.display(), migrations::VERSION
+    )]
+    Older {
+        /// The data directory.
+        path: PathBuf,
+        /// The schema version that was found.
+        found: u32,
+    },
     /// The store could not start on a sound directory.
     #[error("cannot start the store in {}: {error}", path.display())]
     Failed {
@@ -129,6 +153,9 @@ pub(super) fn open_directory(data_dir: &Path, origin: Origin) -> Result<OpenDire
     let (store, new) = (data_dir.join(STORE), data_dir.join(NEW_STORE));
     remove_if_there(&new)?;
     if !exists(&store)? {
+        if exists(&data_dir.join(RESTORING))? {
+            return Err(OpenError::HalfRestored { path: data_dir.into() });
+        }
         create(data_dir, &new, origin)?;
         fs::rename(&new, &store).map_err(io_error("name", &store))?;
         sync(data_dir)?;
@@ -149,17 +176,43 @@ pub(super) fn open_existing(data_dir: &Path) -> Result<OpenDirectory, OpenError>
     open_locked(data_dir, lock(data_dir)?)
 }
 
-fn open_locked(data_dir: &Path, lock: File) -> Result<OpenDirectory, OpenError> {
-    let store = data_dir.join(STORE);
-    remove_unfinished_snapshots(&store)?;
-    let log_path = store.join(SLED_LOG);
-    for part in [store.join(SLED_CONF), log_path.clone()] {
+/// Locks a data directory that is one, and changes nothing in it.
+pub(super) fn lock_existing(data_dir: &Path) -> Result<File, OpenError> {
+    fs::read_dir(data_dir).map_err(io_error("read", data_dir))?;
+    if !(exists(&data_dir.join(LOCK))? && exists(&data_dir.join(STORE).join(SLED_CONF))?) {
+        return Err(OpenError::NoStore { path: data_dir.into() });
+    }
+    lock(data_dir)
+}
+
+/// Opens the database in a directory, whatever its schema.
+pub(super) fn open_as_it_is(
+    data_dir: &Path,
+    store: &Path,
+) -> Result<(Db, sled::Config), OpenError> {
+    remove_unfinished_snapshots(store)?;
+    for part in [store.join(SLED_CONF), store.join(SLED_LOG)] {
         if !exists(&part)? {
             let reason = format!("{} is missing", part.display());
             return Err(OpenError::Damaged { path: data_dir.into(), reason });
         }
     }
-    let (db, config) = open_sled(data_dir, &store)?;
+    open_sled(data_dir, store)
+}
+
+/// Reads the schema version of an existing store. An empty one is damage: it was never empty.
+pub(super) fn schema(data_dir: &Path, db: &Db) -> Result<u32, OpenError> {
+    let found = migrations::version(db).map_err(|error| wrong_schema(data_dir, error))?;
+    found.ok_or_else(|| {
+        let reason = "it is empty".to_owned();
+        OpenError::Damaged { path: data_dir.into(), reason }
+    })
+}
+
+fn open_locked(data_dir: &Path, lock: File) -> Result<OpenDirectory, OpenError> {
+    let store = data_dir.join(STORE);
+    let (db, config) = open_as_it_is(data_dir, &store)?;
+    let log_path = store.join(SLED_LOG);
     let log = File::open(&log_path).map_err(io_error("open", &log_path))?;
     migrate(data_dir, &db, &log)?;
     tighten(&store)?;
@@ -169,7 +222,7 @@ fn open_locked(data_dir: &Path, lock: File) -> Result<OpenDirectory, OpenError> 
 }
 
 /// Makes the data directory if there is none, and closes it to other users.
-fn make_private(data_dir: &Path) -> Result<(), OpenError> {
+pub(super) fn make_private(data_dir: &Path) -> Result<(), OpenError> {
     let make = DirBuilder::new().recursive(true).mode(DIR_MODE).create(data_dir);
     make.map_err(io_error("make the data directory", data_dir))?;
     let metadata = fs::metadata(data_dir).map_err(io_error("look at", data_dir))?;
@@ -185,7 +238,7 @@ fn make_private(data_dir: &Path) -> Result<(), OpenError> {
     set_mode(data_dir, DIR_MODE)
 }
 
-fn lock(data_dir: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(data_dir: &Path) -> Result<File, OpenError> {
     let path = data_dir.join(LOCK);
     let file = OpenOptions::new()
         .write(true)
@@ -231,7 +284,7 @@ fn remove_unfinished_snapshots(store: &Path) -> Result<(), OpenError> {
 
 /// Opens sled. Its helper threads can hold a database a moment longer than its owner; nobody else
 /// can, under our lock.
-fn open_sled(data_dir: &Path, store: &Path) -> Result<(Db, sled::Config), OpenError> {
+pub(super) fn open_sled(data_dir: &Path, store: &Path) -> Result<(Db, sled::Config), OpenError> {
     let deadline = clock::now() + SLED_CLOSES_WITHIN;
     loop {
         let config = sled::Config::new().path(store).cache_capacity(CACHE_BYTES);
@@ -255,22 +308,18 @@ fn is_still_closing(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
-/// Brings an existing store to the newest schema. An empty one is damage: it was never empty.
-fn migrate(data_dir: &Path, db: &Db, log: &File) -> Result<(), OpenError> {
-    let wrong = |error| wrong_schema(data_dir, error);
-    if migrations::version(db).map_err(wrong)?.is_none() {
-        let reason = "it is empty".to_owned();
-        return Err(OpenError::Damaged { path: data_dir.into(), reason });
-    }
+/// Brings an existing store to the newest schema.
+pub(super) fn migrate(data_dir: &Path, db: &Db, log: &File) -> Result<(), OpenError> {
+    schema(data_dir, db)?;
     let sync = || {
         db.flush()?;
         Ok(log.sync_data()?)
     };
-    migrations::open(db, &sync).map_err(wrong)?;
+    migrations::open(db, &sync).map_err(|error| wrong_schema(data_dir, error))?;
     Ok(())
 }
 
-fn wrong_schema(data_dir: &Path, error: migrations::Error) -> OpenError {
+pub(super) fn wrong_schema(data_dir: &Path, error: migrations::Error) -> OpenError {
     match error {
         migrations::Error::Storage(error) => failed(data_dir, error),
         migrations::Error::Newer { .. }
@@ -280,7 +329,7 @@ fn wrong_schema(data_dir: &Path, error: migrations::Error) -> OpenError {
     }
 }
 
-fn failed(data_dir: &Path, error: sled::Error) -> OpenError {
+pub(super) fn failed(data_dir: &Path, error: sled::Error) -> OpenError {
     match error {
         sled::Error::Io(error) => io_error("open the store in", data_dir)(error),
         sled::Error::Corruption { .. }
@@ -293,12 +342,12 @@ fn failed(data_dir: &Path, error: sled::Error) -> OpenError {
 }
 
 /// Closes files and directories of the store to other users; sled makes them as the umask says.
-fn tighten(path: &Path) -> Result<(), OpenError> {
+pub(super) fn tighten(path: &Path) -> Result<(), OpenError> {
     each_entry(path, &|entry, is_dir| set_mode(entry, if is_dir { DIR_MODE } else { FILE_MODE }))
 }
 
 /// Syncs all files and directories of the store.
-fn sync_tree(path: &Path) -> Result<(), OpenError> {
+pub(super) fn sync_tree(path: &Path) -> Result<(), OpenError> {
     each_entry(path, &|entry, _| sync(entry))
 }
 
@@ -315,7 +364,7 @@ fn each_entry(
     act(path, is_dir)
 }
 
-fn sync(path: &Path) -> Result<(), OpenError> {
+pub(super) fn sync(path: &Path) -> Result<(), OpenError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(io_error("sync", path))
 }
 
@@ -323,18 +372,18 @@ fn set_mode(path: &Path, mode: u32) -> Result<(), OpenError> {
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io_error("close", path))
 }
 
-fn exists(path: &Path) -> Result<bool, OpenError> {
+pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
     path.try_exists().map_err(io_error("look at", path))
 }
 
-fn remove_if_there(path: &Path) -> Result<(), OpenError> {
+pub(super) fn remove_if_there(path: &Path) -> Result<(), OpenError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error("remove", path)(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     let path = path.to_owned();
     move |source| {
         let advice = match source.kind() {

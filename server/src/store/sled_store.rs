@@ -15,10 +15,10 @@ use super::open::{OpenDirectory, open_directory, open_existing};
 use super::thread::{Condition, StoreThread};
 use super::trees::Trees;
 use super::{
-    Account, AccountSummary, DeleteError, DirectoryEntry, InviteError, InviteHash, NewAccount,
-    NewPassword, NewToken, OpenError, Origin, ProofError, ProvedAccount, RegisterError,
-    ReserveError, SecretKind, Store, StoreError, StoredVault, TokenHash, TokenInfo, TokenRecord,
-    VaultError, deletion, directory, invite, password, state, token, vault,
+    Account, AccountSummary, Backup, BackupError, DeleteError, DirectoryEntry, InviteError,
+    InviteHash, NewAccount, NewPassword, NewToken, OpenError, Origin, ProofError, ProvedAccount,
+    RegisterError, ReserveError, Restored, SecretKind, Store, StoreError, StoredVault, TokenHash,
+    TokenInfo, TokenRecord, VaultError, deletion, directory, invite, password, state, token, vault,
 };
 
 /// The store in a data directory, which no other process can open while this exists.
@@ -52,6 +52,22 @@ impl SledStore {
         let thread = StoreThread::start(trees.clone(), config, log, condition.clone())
             .map_err(|error| failed(error.into()))?;
         Ok(Self { thread, trees, condition, _lock: lock })
+    }
+
+    /// Begins a backup, between two writes. Blocks for the length of a batch; one at a time.
+    ///
+    /// # Errors
+    /// [`BackupError::Busy`] if one is under way.
+    pub fn begin_backup(&self) -> Result<Backup<'_>, BackupError> {
+        Backup::begin(&self.trees, &self.thread)
+    }
+
+    /// Returns what the store was restored from; `None` if it never was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn restored(&self) -> Result<Option<Restored>, StoreError> {
+        self.read(state::restored)
     }
 
     /// Reads, and takes note if that fails.

@@ -23,7 +23,12 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    fn key(self) -> &'static str {
+    /// All kinds.
+    pub const ALL: [Self; 4] =
+        [Self::RootKey, Self::OpaqueSetup, Self::ResetKey, Self::ConnectionIdKey];
+
+    /// Returns the name that the key has in the store.
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::RootKey => "root-key",
             Self::OpaqueSetup => "opaque-setup",
@@ -65,6 +70,21 @@ const GENESIS_MS: &str = "genesis-ms";
 const ROUND_MS: &str = "round-ms";
 const ROUNDS_RESERVED: &str = "rounds-reserved";
 const DELETIONS: &str = "deletions";
+const BACKED_UP_MS: &str = "backed-up-ms";
+const RESTORED_LEN: &str = "restored-len";
+
+/// The names of all numbers.
+pub(super) const NUMBERS: [&str; 6] =
+    [GENESIS_MS, ROUND_MS, ROUNDS_RESERVED, DELETIONS, BACKED_UP_MS, RESTORED_LEN];
+
+/// What a store knows of the backup that it was restored from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// When the backup was made, in Unix milliseconds.
+    pub backed_up_ms: u64,
+    /// Records that the directory had then.
+    pub directory_len: u32,
+}
 
 /// Reads one of the server's keys.
 pub(super) fn secret(
@@ -120,6 +140,28 @@ pub(super) fn reserve_rounds(
     }
     trees.apply(&[Change::put(Tree::State, ROUNDS_RESERVED, &NumberRecord(end))?])?;
     Ok(Ok(()))
+}
+
+/// Reads what the store was restored from; `None` if it never was.
+pub(super) fn restored(trees: &Trees) -> Result<Option<Restored>, StoreError> {
+    let numbers = (number(trees, BACKED_UP_MS)?, number(trees, RESTORED_LEN)?);
+    let (Some(backed_up_ms), Some(directory_len)) = numbers else { return Ok(None) };
+    let directory_len = u32::try_from(directory_len).map_err(|_| undecodable(Tree::State))?;
+    Ok(Some(Restored { backed_up_ms, directory_len }))
+}
+
+/// Writes what the store was restored from, and reserves the rounds that were opened since.
+pub(super) fn set_restored(
+    trees: &Trees,
+    restored: Restored,
+    reserved: u64,
+) -> Result<(), StoreError> {
+    let Restored { backed_up_ms, directory_len } = restored;
+    trees.apply(&[
+        Change::put(Tree::State, BACKED_UP_MS, &NumberRecord(backed_up_ms))?,
+        Change::put(Tree::State, RESTORED_LEN, &NumberRecord(directory_len.into()))?,
+        Change::put(Tree::State, ROUNDS_RESERVED, &NumberRecord(reserved))?,
+    ])
 }
 
 /// Reads how many accounts were deleted, whether durable or not.

@@ -35,8 +35,20 @@ pub const STUCK_S: u64 = 10;
 /// What is said of a panic of the thread.
 const PANICKED: &str = "the store thread panicked; start the server again and report this";
 
+/// Bytes of changes that go into one transaction; then sled is waited for.
+///
+/// sled writes its log on seven threads. It waits, with the lock that those threads need at the end of each
+/// write, until its file was shortened, which one of them is to do: with seven writes under way nobody is
+/// left for that, and everything stands still for good (its issue 1412). Each transaction begins two or
+/// three writes of the log. So no second one begins before those of the first are through.
+const TRANSACTION_BYTES: usize = 64 << 10;
+
 /// A write: makes its changes and returns what answers its caller once they are durable.
-type Write = Box<dyn FnOnce(&Trees) -> Result<Answer, StoreError> + Send>;
+struct Write {
+    work: Box<dyn FnOnce(&Trees) -> Result<Answer, StoreError> + Send>,
+    /// Sees what was committed, and nothing of a batch.
+    alone: bool,
+}
 type Answer = Box<dyn FnOnce() + Send>;
 
 /// Whether the storage works, and how far it is durable.
@@ -144,24 +156,44 @@ impl StoreThread {
         &self,
         work: impl FnOnce(&Trees) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.queue(work, false).await
+    }
+
+    async fn queue<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Trees) -> Result<T, StoreError> + Send + 'static,
+        alone: bool,
+    ) -> Result<T, StoreError> {
         self.condition.check()?;
         let room = self.room.clone().acquire_owned().await.expect("nobody closes the semaphore");
         let (answer, answered) = oneshot::channel();
         let condition = self.condition.clone();
-        self.send(Box::new(move |trees| {
+        let work = move |trees: &Trees| {
             // Noted before the caller wakes, which asks for the reason.
             let value = work(trees).inspect_err(|error| condition.note(error))?;
-            Ok(Box::new(move || {
+            let answer: Answer = Box::new(move || {
                 drop(room);
                 // The caller may have gone; the write stays.
                 let _ = answer.send(value);
-            }))
-        }))?;
+            });
+            Ok(answer)
+        };
+        self.send(Write { work: Box::new(work), alone })?;
         tokio::select! {
             biased;
             answer = answered => answer.map_err(|_| self.ended()),
             reason = self.condition.failed() => Err(StoreError::Fatal(reason)),
         }
+    }
+
+    /// Has the thread do `work` between two batches, for callers that may block; what was written before is durable
+    /// when this returns.
+    pub(super) fn between<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Trees) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(self.queue(work, true))
     }
 
     /// Finishes the writes that wait, then ends the thread. A thread that hangs in a failed storage
@@ -209,8 +241,10 @@ struct Worker {
 impl Worker {
     fn run(self, writes: &Receiver<Write>) {
         let _on_panic = NotePanic(&self.condition);
-        while let Ok(first) = writes.recv() {
-            let batch = gather(first, writes);
+        let mut next = None;
+        while let Some(first) = next.take().or_else(|| writes.recv().ok()) {
+            let (batch, carried) = gather(first, writes);
+            next = carried;
             let _watched = self.watchdog.batch();
             // Dropped, and so their callers woken, only after an error is noted.
             let mut answers = Vec::with_capacity(batch.len());
@@ -223,9 +257,15 @@ impl Worker {
     }
 
     fn commit(&self, batch: Vec<Write>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
-        for write in batch {
-            answers.push(write(&self.trees)?);
+        let collecting = self.trees.collecting();
+        for Write { work, alone } in batch {
+            answers.push(work(if alone { &self.trees } else { &collecting })?);
+            if collecting.collected() >= TRANSACTION_BYTES {
+                collecting.commit()?;
+                self.trees.flush()?;
+            }
         }
+        collecting.commit()?;
         self.trees.flush()?;
         // sled's own flush ends at `sync_file_range`, which a power cut does not respect. The
         // descriptor is ours and open since the start, so that the kernel also reports through it
@@ -236,10 +276,22 @@ impl Worker {
     }
 }
 
-/// Takes the writes that wait. No batch waits for more: while one syncs, the next gathers, and a
-/// window of 2 ms was measured to gain nothing.
-fn gather(first: Write, writes: &Receiver<Write>) -> Vec<Write> {
-    std::iter::once(first).chain(writes.try_iter()).take(BATCH_MAX).collect()
+/// Takes the writes that wait, up to the first that is to be alone, which it returns. No batch waits for more: while
+/// one syncs, the next gathers, and a window of 2 ms was measured to gain nothing.
+fn gather(first: Write, writes: &Receiver<Write>) -> (Vec<Write>, Option<Write>) {
+    if first.alone {
+        return (vec![first], None);
+    }
+    let mut batch = vec![first];
+    while batch.len() < BATCH_MAX
+        && let Ok(write) = writes.try_recv()
+    {
+        if write.alone {
+            return (batch, Some(write));
+        }
+        batch.push(write);
+    }
+    (batch, None)
 }
 
 fn report_if_stuck(batch: Option<Duration>) {
@@ -347,13 +399,23 @@ mod tests {
     #[test]
     fn writes_that_wait_share_a_batch_and_a_lone_one_waits_for_nobody() {
         let (writes, received) = channel::<Write>();
-        let write = || -> Write { Box::new(|_| Ok(Box::new(|| {}))) };
-        assert_eq!(gather(write(), &received).len(), 1);
+        let write = || Write { work: Box::new(|_| Ok(Box::new(|| {}))), alone: false };
+        let gathered = || gather(write(), &received).0.len();
+        assert_eq!(gathered(), 1);
         for _ in 0..BATCH_MAX + 5 {
             writes.send(write()).unwrap();
         }
-        assert_eq!(gather(write(), &received).len(), BATCH_MAX);
-        assert_eq!(gather(write(), &received).len(), 7);
+        assert_eq!(gathered(), BATCH_MAX);
+        assert_eq!(gathered(), 7);
+
+        for alone in [false, true, false] {
+            writes.send(Write { alone, ..write() }).unwrap();
+        }
+        let (batch, carried) = gather(write(), &received);
+        assert_eq!(batch.len(), 2);
+        let carried = carried.unwrap();
+        assert!(carried.alone && gather(carried, &received).0.len() == 1);
+        assert_eq!(gathered(), 2);
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! The trees of the database, and the one way to change them.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use sled::transaction::{TransactionError, Transactional};
 use sled::{Db, IVec};
 
 use super::StoreError;
+use super::backup::Journal;
 use super::record::{Record, decode, encode};
 
 /// One tree; the keys and records of each are written down in `migrations/src/v2.rs`.
@@ -20,7 +25,27 @@ pub(super) enum Tree {
     State,
 }
 
-/// The trees' names in the order of [`Tree`].
+impl Tree {
+    /// All trees, in the order of their names.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Accounts,
+        Self::Names,
+        Self::Directory,
+        Self::Tokens,
+        Self::AccountTokens,
+        Self::Vaults,
+        Self::Invites,
+        Self::Secrets,
+        Self::State,
+    ];
+
+    /// Returns its name in the database.
+    pub(super) fn name(self) -> &'static str {
+        NAMES[self as usize]
+    }
+}
+
+/// The trees' names in the order of [`Tree`], which is that of schema version 2: backups count on it.
 const NAMES: [&str; 9] = [
     "accounts",
     "names",
@@ -38,13 +63,23 @@ const NAMES: [&str; 9] = [
 pub(super) struct Trees {
     db: Db,
     trees: Vec<sled::Tree>,
+    journal: Arc<Journal>,
+    /// What the store thread has changed and not yet committed; nobody else has it.
+    batch: Option<Arc<Mutex<Batch>>>,
+}
+
+/// Changes that are read as if they were made, and are made together.
+#[derive(Default)]
+struct Batch {
+    changes: BTreeMap<(usize, IVec), Option<IVec>>,
+    bytes: usize,
 }
 
 /// One entry that a write puts or removes.
 pub(super) struct Change {
-    tree: Tree,
-    key: IVec,
-    value: Option<IVec>,
+    pub(super) tree: Tree,
+    pub(super) key: IVec,
+    pub(super) value: Option<IVec>,
 }
 
 impl Change {
@@ -72,7 +107,68 @@ impl Trees {
     /// Opens the trees of a database of the newest schema.
     pub(super) fn open(db: Db) -> sled::Result<Self> {
         let trees = NAMES.iter().map(|name| db.open_tree(name)).collect::<Result<_, _>>()?;
-        Ok(Self { db, trees })
+        Ok(Self { db, trees, journal: Arc::default(), batch: None })
+    }
+
+    /// Returns the same trees for one who collects changes until [`Self::commit`].
+    pub(super) fn collecting(&self) -> Self {
+        Self { batch: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// Returns the bytes of keys and values that were collected.
+    pub(super) fn collected(&self) -> usize {
+        self.batch().map_or(0, |batch| batch.bytes)
+    }
+
+    /// Makes what was collected, in one transaction: all or none. Only the store thread may call this.
+    pub(super) fn commit(&self) -> Result<(), StoreError> {
+        let Some(batch) = self.batch().map(|mut batch| std::mem::take(&mut *batch)) else {
+            return Ok(());
+        };
+        let changes = batch.changes.into_iter().map(|((tree, key), value)| Change {
+            tree: Tree::ALL[tree],
+            key,
+            value,
+        });
+        let changes: Vec<_> = changes.collect();
+        if changes.is_empty() { Ok(()) } else { self.make(&changes) }
+    }
+
+    fn batch(&self) -> Option<MutexGuard<'_, Batch>> {
+        let batch = self.batch.as_ref()?;
+        Some(batch.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns what was collected of a tree: puts and removes by key.
+    fn collected_of(&self, tree: Tree) -> BTreeMap<IVec, Option<IVec>> {
+        let Some(batch) = self.batch() else { return BTreeMap::new() };
+        let from = (Bound::Included((tree as usize, IVec::default())), Bound::Unbounded);
+        let mine = batch.changes.range(from).take_while(|((of, _), _)| *of == tree as usize);
+        mine.map(|((_, key), value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Returns what a backup that is under way is told of the changes.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Reads all entries of a tree as they lie there, as they are asked for.
+    pub(super) fn raw(
+        &self,
+        tree: Tree,
+    ) -> impl Iterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
+        self.trees[tree as usize].iter().map(|entry| Ok(entry?))
+    }
+
+    /// Returns the names of all trees of the database, also such as are not ours.
+    pub(super) fn names(&self) -> Vec<String> {
+        let names = self.db.tree_names().into_iter();
+        names.map(|name| String::from_utf8_lossy(&name).into_owned()).collect()
+    }
+
+    /// Tells whether a tree that is not ours is empty.
+    pub(super) fn is_empty(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.db.open_tree(name)?.is_empty())
     }
 
     /// Reads the record under a key.
@@ -81,11 +177,18 @@ impl Trees {
         tree: Tree,
         key: impl AsRef<[u8]>,
     ) -> Result<Option<R>, StoreError> {
-        let value = self.trees[tree as usize].get(key)?;
+        let key = key.as_ref();
+        let collected =
+            self.batch().and_then(|batch| batch.changes.get(&(tree as usize, key.into())).cloned());
+        let value = match collected {
+            Some(value) => value,
+            None => self.trees[tree as usize].get(key)?,
+        };
         value.map(|value| decode(&value).ok_or_else(|| undecodable(tree))).transpose()
     }
 
-    /// Reads the records of u32 keys, from this one on and below `end`, as they are asked for.
+    /// Reads the records of u32 keys, from this one on and below `end`, as they are asked for; those that were
+    /// committed.
     pub(super) fn range<R: Record>(
         &self,
         tree: Tree,
@@ -97,12 +200,21 @@ impl Trees {
         self.trees[tree as usize].range(range).map(move |entry| indexed(tree, &entry?))
     }
 
-    /// Reads all records of a tree with their keys, as they are asked for.
+    /// Reads all records of a tree with their keys, as they are asked for, in no order.
     pub(super) fn all<R: Record>(
         &self,
         tree: Tree,
     ) -> impl Iterator<Item = Result<(IVec, R), StoreError>> + use<R> {
-        self.trees[tree as usize].iter().map(move |entry| {
+        let collected = self.collected_of(tree);
+        let new: Vec<_> = collected
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
+            .collect();
+        let old = self.trees[tree as usize].iter();
+        let old = old.filter(move |entry| {
+            entry.as_ref().map_or(true, |(key, _)| !collected.contains_key(key))
+        });
+        old.chain(new.into_iter().map(Ok)).map(move |entry| {
             let (key, value) = entry?;
             Ok((key, decode(&value).ok_or_else(|| undecodable(tree))?))
         })
@@ -110,11 +222,35 @@ impl Trees {
 
     /// Reads the record with the highest u32 key.
     pub(super) fn last<R: Record>(&self, tree: Tree) -> Result<Option<(u32, R)>, StoreError> {
-        self.trees[tree as usize].last()?.map(|entry| indexed(tree, &entry)).transpose()
+        let batch = self.batch();
+        let batch = batch.as_ref().map(|batch| &batch.changes);
+        let is_old = |key: &IVec| {
+            batch.is_none_or(|changes| !changes.contains_key(&(tree as usize, key.clone())))
+        };
+        let mut old = self.trees[tree as usize].iter().rev();
+        let old =
+            old.find(|entry| entry.as_ref().map_or(true, |(key, _)| is_old(key))).transpose()?;
+        let mine = (tree as usize, IVec::default())..(tree as usize + 1, IVec::default());
+        let new = batch.and_then(|changes| {
+            let mut new = changes.range(mine).rev();
+            new.find_map(|((_, key), value)| Some((key.clone(), value.clone()?)))
+        });
+        let last = old.into_iter().chain(new).max_by(|one, other| one.0.cmp(&other.0));
+        last.map(|entry| indexed(tree, &entry)).transpose()
     }
 
-    /// Makes changes in one transaction: all or none. Only the store thread may call this.
+    /// Makes changes, all or none: at once, or with the batch if one is collected.
     pub(super) fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let Some(mut batch) = self.batch() else { return self.make(changes) };
+        for Change { tree, key, value } in changes {
+            batch.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+            batch.changes.insert((*tree as usize, key.clone()), value.clone());
+        }
+        Ok(())
+    }
+
+    fn make(&self, changes: &[Change]) -> Result<(), StoreError> {
+        self.journal.note(changes);
         let outcome = self.trees.as_slice().transaction(|trees| {
             for Change { tree, key, value } in changes {
                 match value {

@@ -20,7 +20,6 @@ use wire::codec::Wire as _;
 use wire::size::{SEALED_IDENTITY, SEALED_MASTER};
 
 use super::{ROUND_MS, go_on, progress};
-use crate::processes::Place;
 
 /// Records that a thread makes at once, and that the store takes in one sync.
 const BATCH: u32 = 1000;
@@ -31,17 +30,16 @@ const TOLD_EVERY: u32 = 20_000;
 /// Bytes that OPAQUE keeps of a password.
 const PASSWORD_FILE: usize = 192;
 
-/// Adds the accounts with these numbers to the server's store in a place; no server may have it open. Nobody can sign in to them,
-/// their records are whole and signed.
-pub(super) fn fill(
+/// Adds the accounts with these numbers to the store in a server's data directory; no server may have it open. Nobody can
+/// sign in to them, their records are whole and signed.
+pub(crate) fn fill(
     runtime: &Runtime,
-    place: &Place,
+    data_dir: &Path,
     numbers: Range<u32>,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<()> {
     let origin = Origin { genesis_ms: clock::unix_ms(), round_ms: ROUND_MS };
-    let dir: &Path = &place.path().join("server");
-    let store = Arc::new(SledStore::open(dir, origin)?);
+    let store = Arc::new(SledStore::open(data_dir, origin)?);
     let (made, batches) = sync_channel(4);
     let (total, mut done) = (numbers.len(), 0);
     std::thread::scope(|scope| {
@@ -69,7 +67,7 @@ pub(super) fn fill(
 }
 
 /// Returns the name of a number.
-pub(super) fn name(number: u64) -> String {
+pub(crate) fn name(number: u64) -> String {
     format!("person-{number:07}")
 }
 
@@ -124,11 +122,11 @@ mod tests {
     #[test]
     fn every_number_has_an_account_once_whichever_thread_makes_it() {
         let runtime = Runtime::new().unwrap();
-        let place = Place::new("fill").unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let interrupted = AtomicBool::new(false);
-        fill(&runtime, &place, 0..3, &interrupted).unwrap();
-        fill(&runtime, &place, 3..8, &interrupted).unwrap();
-        let store = SledStore::open_existing(&place.path().join("server")).unwrap();
+        fill(&runtime, dir.path(), 0..3, &interrupted).unwrap();
+        fill(&runtime, dir.path(), 3..8, &interrupted).unwrap();
+        let store = SledStore::open_existing(dir.path()).unwrap();
         assert_eq!((store.directory_len(), store.account_count()), (8, 8));
         for number in 0..8 {
             assert!(store.account(&name(number).parse().unwrap()).unwrap().is_some());
@@ -152,8 +150,9 @@ mod tests {
 
     #[test]
     fn a_wish_to_stop_ends_it() {
-        let place = Place::new("fill").unwrap();
-        let filled = fill(&Runtime::new().unwrap(), &place, 0..1_000_000, &AtomicBool::new(true));
+        let dir = tempfile::tempdir().unwrap();
+        let interrupted = AtomicBool::new(true);
+        let filled = fill(&Runtime::new().unwrap(), dir.path(), 0..1_000_000, &interrupted);
         assert!(filled.is_err());
     }
 }

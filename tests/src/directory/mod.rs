@@ -1,8 +1,7 @@
 //! A large directory: what a client pays for it in time, bytes, memory and disk.
 
 mod figures;
-mod fill;
-
+pub(crate) mod fill;
 mod visit;
 
 use std::process::ExitCode;
@@ -125,7 +124,8 @@ fn costs_in(
     interrupted: &Arc<AtomicBool>,
 ) -> anyhow::Result<Costs> {
     let runtime = Runtime::new()?;
-    fill(&runtime, place, 0..accounts, interrupted)?;
+    let data_dir = place.path().join("server");
+    fill(&runtime, &data_dir, 0..accounts, interrupted)?;
     let mut server = Server::start(&programs.server, place, ROUND_MS)?;
     let guest = Guest::new(programs, place, &server, &runtime, interrupted)?;
 
@@ -139,7 +139,7 @@ fn costs_in(
     visit.leave()?;
 
     server.stop(STOPS_WITHIN)?;
-    fill(&runtime, place, accounts..accounts + NEWS, interrupted)?;
+    fill(&runtime, &data_dir, accounts..accounts + NEWS, interrupted)?;
     server.restart(place)?;
     progress(&format!("{accounts} accounts: comes back to {NEWS} more, and looks people up"));
     let (mut visit, news) = guest.start(accounts + NEWS, false)?;

@@ -113,6 +113,32 @@ impl Server {
         }
     }
 
+    /// Has a backup made, as the operator of a running server does.
+    ///
+    /// # Errors
+    /// If `backup` cannot be started or fails.
+    pub fn back_up(&self, file: &Path) -> anyhow::Result<()> {
+        self.command("backup", file)
+    }
+
+    /// Throws the data directory of a server that was killed away and restores a backup in its place.
+    ///
+    /// # Errors
+    /// If `restore` cannot be started or fails.
+    pub fn restore(&self, file: &Path) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(&self.data_dir)?;
+        self.command("restore", file)
+    }
+
+    fn command(&self, name: &str, file: &Path) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.program);
+        let output = command.arg(name).arg(file).arg("--data-dir").arg(&self.data_dir).output()?;
+        if !output.status.success() {
+            bail!("{name}: {}, {}", output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
     /// Returns the link that clients take.
     pub fn link(&self) -> &str {
         &self.link

@@ -3,6 +3,7 @@
 mod account;
 mod calls;
 mod chat;
+mod restored;
 mod rules;
 mod stopping;
 

@@ -9,6 +9,7 @@ use wire::account::{SealedIdentity, SealedMaster, Stretching};
 use super::*;
 
 mod accounts;
+mod backups;
 mod deletion;
 mod invites;
 mod killed;

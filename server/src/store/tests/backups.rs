@@ -1,0 +1,282 @@
+//! Backups: whole, of one moment, read again, and made into a store.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, Write as _};
+
+use super::*;
+
+const NOW_MS: u64 = GENESIS_MS + 1_000_000;
+
+/// A store with something in every tree, and the file of a backup of it.
+fn backed_up() -> (TempDir, SledStore, File, BackupInfo) {
+    let (dir, store) = filled();
+    let mut file = tempfile::tempfile().unwrap();
+    let info = store.begin_backup().unwrap().write(&mut file, NOW_MS, || true).unwrap();
+    (dir, store, file, info)
+}
+
+/// A store that a check finds nothing wrong with.
+fn filled() -> (TempDir, SledStore) {
+    let (dir, store) = fresh();
+    for text in ["ann", "bob", "cid"] {
+        run(store.register(signed_account(text), None)).unwrap();
+    }
+    run(async {
+        for index in [0, 0, 2] {
+            let hash =
+                store.account_count() as u8 + store.sessions(AccountIndex(0)).unwrap().len() as u8;
+            store
+                .add_token(proved(index), new_token(hash * 16 + index as u8, u64::MAX))
+                .await
+                .unwrap();
+        }
+        let vault = StoredVault { version: 3, sealed: Box::new([7; VAULT_BYTES]) };
+        store.put_vault(AccountIndex(2), 0, vault).await.unwrap();
+        store.add_invites(vec![[5; 32], [6; 32]], u64::MAX, 0).await.unwrap();
+        let secrets = SecretKind::ALL.map(|kind| (kind, Zeroizing::new(vec![kind as u8; 64])));
+        store.put_secrets(secrets.to_vec()).await.unwrap();
+        store.reserve_rounds(77).await.unwrap();
+        let bob = signed("bob").1;
+        store.delete_account(proved(1), bob).await.unwrap();
+    });
+    (dir, store)
+}
+
+/// Records that a name's own key signed: its registration and its deletion.
+fn signed(text: &str) -> ([u8; size::RECORD], [u8; size::RECORD]) {
+    use wire::codec::Wire as _;
+    use wire::directory::Record;
+    use wire::public_key::AgreementKey;
+
+    let key = p256::ecdsa::SigningKey::from_slice(&[text.as_bytes()[0]; 32]).unwrap();
+    let agreement = AgreementKey::random(&mut rand_core::OsRng).public();
+    let record = Record::new(name(text), agreement, &key);
+    let deletion = Record::deletion(name(text), &key);
+    (record.encode().try_into().unwrap(), deletion.encode().try_into().unwrap())
+}
+
+fn signed_account(text: &str) -> NewAccount {
+    NewAccount { directory_record: signed(text).0, ..new_account(text) }
+}
+
+fn put_back(file: &mut File, dir: &Path) -> Result<RestoredStore, RestoreError> {
+    restore(file, dir, NOW_MS, 0, &mut |_, _| ())
+}
+
+/// Everything but the numbers that a restore sets.
+fn but_for_state(store: &SledStore) -> Vec<(String, Vec<u8>, Vec<u8>)> {
+    let mut contents = contents(store);
+    contents.retain(|(tree, _, _)| tree != "state");
+    contents
+}
+
+#[test]
+fn a_restored_store_holds_what_was_backed_up_and_goes_on() {
+    let (_dir, store, mut file, info) = backed_up();
+    assert_eq!((info.accounts, info.directory_len), (2, 4));
+    assert_eq!(info.records as usize, contents(&store).len());
+    assert_eq!(verify(&mut file).unwrap(), info);
+    // what comes after the backup is not in it
+    let before = but_for_state(&store);
+    run(store.register(signed_account("dan"), None)).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let restored = put_back(&mut file, to.path()).unwrap();
+    assert!(restored.report.is_sound(), "{:?}", restored.report.problems);
+    let again = reopen(to.path()).unwrap();
+    assert_eq!(but_for_state(&again), before);
+    assert_eq!(again.origin(), Ok(ORIGIN));
+    let of = Restored { backed_up_ms: NOW_MS, directory_len: 4 };
+    assert_eq!((again.restored(), store.restored()), (Ok(Some(of)), Ok(None)));
+    assert_eq!(run(again.register(signed_account("dan"), None)), Ok(AccountIndex(4)));
+    assert_log_is_whole(&again);
+    let mode = std::os::unix::fs::PermissionsExt::mode;
+    assert_eq!(
+        mode(&fs::metadata(to.path().join("store/db")).unwrap().permissions()) & 0o777,
+        0o600
+    );
+}
+
+#[test]
+fn a_restored_store_opens_no_number_that_may_have_been_opened() {
+    let (_dir, _store, mut file, _) = backed_up();
+    let ahead = RESTORE_AHEAD_MS / 2000;
+    for (now_ms, after, first) in [
+        (GENESIS_MS, 0, ahead),
+        (GENESIS_MS + 2000 * 500, 0, 500 + ahead),
+        // a clock that is behind: what was reserved counts, or what the operator knows
+        (GENESIS_MS - 1000 * RESTORE_AHEAD_MS, 0, 77),
+        (GENESIS_MS, 1_000_000, 1_000_001),
+    ] {
+        let to = tempfile::tempdir().unwrap();
+        let restored = restore(&mut file, to.path(), now_ms, after, &mut |_, _| ()).unwrap();
+        assert_eq!(restored.first_round, first);
+        assert_eq!(reopen(to.path()).unwrap().rounds_reserved(), Ok(first));
+    }
+}
+
+#[test]
+fn a_backup_that_is_short_or_has_one_wrong_bit_is_refused_and_nothing_is_made() {
+    let (_dir, _store, mut file, _) = backed_up();
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let refused = |bytes: &[u8]| {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        let refused = put_back(&mut file, to.path());
+        assert!(matches!(refused, Err(RestoreError::Backup(_))));
+        assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
+    };
+    for length in (0..bytes.len()).step_by(101).chain([bytes.len() - 1]) {
+        refused(&bytes[..length]);
+    }
+    for place in (0..bytes.len()).step_by(97).chain([bytes.len() - 1]) {
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 1 << (place % 8);
+        refused(&flipped);
+    }
+    refused(&[&bytes[..], b"x"].concat());
+}
+
+#[test]
+fn nothing_is_put_over_anything() {
+    let (_dir, store, mut file, _) = backed_up();
+    drop(store);
+    let to = tempfile::tempdir().unwrap();
+    fs::write(to.path().join("something"), "").unwrap();
+    assert!(matches!(put_back(&mut file, to.path()), Err(RestoreError::NotEmpty(_))));
+    fs::remove_file(to.path().join("something")).unwrap();
+    // what a restore that was cut short left is no obstacle, and no data directory
+    fs::create_dir(to.path().join("store.restoring")).unwrap();
+    fs::write(to.path().join("store.restoring/db"), "half").unwrap();
+    assert!(matches!(reopen(to.path()), Err(OpenError::HalfRestored { .. })));
+    put_back(&mut file, to.path()).unwrap();
+    assert!(matches!(put_back(&mut file, to.path()), Err(RestoreError::NotEmpty(_))));
+    drop(reopen(to.path()).unwrap());
+}
+
+#[test]
+fn a_backup_amid_writes_is_the_store_of_one_moment() {
+    let (_dir, store) = filled();
+    let store = std::sync::Arc::new(store);
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writing = {
+        let store = store.clone();
+        std::thread::spawn(move || {
+            for number in 0.. {
+                let mut text = format!("p{number}");
+                let index = run(store.register(signed_account(&text), None)).unwrap();
+                run(store.add_token(proved(index.0), new_token_of(number))).unwrap();
+                if number % 3 == 0 {
+                    // the key of `signed` comes from the first letter: any of them signs
+                    run(store.delete_account(proved(index.0), signed(&text).1)).unwrap();
+                }
+                text.clear();
+                if stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Empty) {
+                    return number;
+                }
+            }
+            0
+        })
+    };
+    let mut made = 0;
+    while made < 8 || store.directory_len() < 100 {
+        let mut file = tempfile::tempfile().unwrap();
+        let before = store.directory_len();
+        let backup = store.begin_backup().unwrap();
+        assert!(matches!(store.begin_backup(), Err(BackupError::Busy)));
+        let info = backup.write(&mut file, NOW_MS, || true).unwrap();
+        assert!((before..=store.directory_len()).contains(&info.directory_len));
+        let to = tempfile::tempdir().unwrap();
+        let (_, report) = check_backup(&mut file, to.path(), Depth::Links, &mut |_, _| ()).unwrap();
+        let wrong: Vec<_> =
+            report.problems.iter().filter(|it| !it.starts_with("secrets")).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert_eq!(report.accounts, info.accounts);
+        made += 1;
+    }
+    drop(stop);
+    assert!(writing.join().unwrap() > 0);
+    // an abandoned one leaves the way free
+    drop(store.begin_backup().unwrap());
+    drop(store.begin_backup().unwrap());
+}
+
+fn new_token_of(number: u32) -> NewToken {
+    let mut hash = [0xee; 32];
+    hash[..4].copy_from_slice(&number.to_be_bytes());
+    NewToken { hash, created_ms: 100, expires_ms: u64::MAX }
+}
+
+#[test]
+fn a_check_names_what_is_wrong_and_only_that() {
+    type Harm = fn(&crate::store::trees::Trees);
+    use crate::store::record::*;
+    use crate::store::trees::{Change, Tree, Trees};
+
+    fn put<R: Record>(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>, record: &R) {
+        trees.apply(&[Change::put(tree, key, record).unwrap()]).unwrap();
+    }
+    fn remove(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>) {
+        trees.apply(&[Change::remove(tree, key)]).unwrap();
+    }
+    let harms: [(Harm, &str); 12] = [
+        (|_| (), ""),
+        (|it| remove(it, Tree::Directory, 1u32.to_be_bytes()), "directory: 2 follows 1 records"),
+        (
+            |it| {
+                let record = signed("eve").0;
+                let entry = DirectoryRecord { record, head: [1; 32] };
+                put(it, Tree::Directory, 2u32.to_be_bytes(), &entry);
+            },
+            "directory: 2 has a head that does not follow",
+        ),
+        (|it| remove(it, Tree::Accounts, 0u32.to_be_bytes()), "accounts: nothing for account 0"),
+        (|it| remove(it, Tree::Names, "cid"), "names: nothing for account 2"),
+        (|it| put(it, Tree::Names, "zoe", &IndexRecord(1)), "names: an entry leads to account 1"),
+        (
+            |it| remove(it, Tree::AccountTokens, 2u32.to_be_bytes()),
+            "is not in the list of account 2",
+        ),
+        (
+            |it| put(it, Tree::AccountTokens, 2u32.to_be_bytes(), &AccountTokens(Vec::new())),
+            "account-tokens: 2 lists 0 tokens",
+        ),
+        (
+            |it| {
+                let vault = VaultRecord { version: 1, sealed: [0; VAULT_BYTES] };
+                put(it, Tree::Vaults, 1u32.to_be_bytes(), &vault);
+            },
+            "vaults: 1 is of an account that is not there",
+        ),
+        (
+            |it| it.apply(&[Change::put_encoded(Tree::Invites, [5; 32], &[1, 2])]).unwrap(),
+            "invites: 0505050505050505 is no record",
+        ),
+        (|it| remove(it, Tree::Secrets, "root-key"), "secrets: root-key is missing"),
+        (|it| put(it, Tree::State, "deletions", &NumberRecord(4)), "state: counts 4 deletions"),
+    ];
+    for (harm, named) in harms {
+        let (dir, store) = filled();
+        harm(&store.trees);
+        store.close().unwrap();
+        drop(store);
+        let report = check_store(dir.path(), Depth::Signatures, &mut |_, _| ()).unwrap();
+        assert_eq!(report.is_sound(), named.is_empty(), "{named}: {:?}", report.problems);
+        let is_named = report.problems.iter().any(|problem| problem.contains(named));
+        assert!(is_named || named.is_empty(), "{named}: {:?}", report.problems);
+    }
+}
+
+#[test]
+fn a_check_verifies_signatures() {
+    let (dir, store) = fresh();
+    let mut forged = signed_account("ann");
+    *forged.directory_record.last_mut().unwrap() ^= 1;
+    run(store.register(forged, None)).unwrap();
+    drop(store);
+    let check = |depth| check_store(dir.path(), depth, &mut |_, _| ()).unwrap().problems;
+    let is_told = |problems: Vec<String>| problems.iter().any(|it| it.contains("not signed"));
+    assert!(is_told(check(Depth::Signatures)) && !is_told(check(Depth::Links)));
+}
