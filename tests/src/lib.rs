@@ -1,5 +1,6 @@
 //! Whole-system tests: what they have in common.
 
+pub mod crash;
 pub mod demo;
 pub mod directory;
 pub mod processes;
