@@ -8,7 +8,7 @@ use wire::kdf::{Label, hash};
 use wire::size::{CONTROL_BODY, VAULT_PARTS};
 
 use super::journal::{Deed, Journal};
-use super::visitor::{No, Parts, Trouble, Visitor};
+use super::visitor::{No, Parts, Seated, Trouble, Visitor};
 
 /// Whether the account is there, as far as the server said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,11 +147,11 @@ impl Account {
     /// Stores the next vault.
     pub(super) async fn store_vault(
         &mut self,
-        visitor: &mut Visitor,
+        seated: &mut Seated,
         journal: &Journal,
     ) -> Result<(), Trouble> {
         self.vault_asked = true;
-        visitor.store_vault(self.vault, &self.parts(self.vault + 1)).await?;
+        seated.store_vault(self.vault, &self.parts(self.vault + 1)).await?;
         self.vault_asked = false;
         self.vault += 1;
         journal.did(Deed::VaultStored);

@@ -1,12 +1,13 @@
 //! A client that asks the server one thing after another before it joins, and may be cut off at any moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use client_core::account::{
     AccountError, Deletion, PasswordChange, Passwords, Proved, SealedKeys, SignIn, SignUp,
 };
 use client_link::transport::connect;
-use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use rand_core::OsRng;
 use tokio::sync::watch;
 use wire::account::Stretching;
@@ -14,7 +15,7 @@ use wire::codec::Wire as _;
 use wire::control::{
     ClientControl, Refusal, Resume, ServerControl, Session, VaultGet, VaultPut,
 };
-use wire::ids::{Name, Token};
+use wire::ids::{Name, Round, Token};
 use wire::link::Link;
 use wire::login::{LoginContext, LoginError};
 use wire::public_key::AgreementKey;
@@ -62,6 +63,26 @@ pub(super) struct Visitor {
     lives: watch::Receiver<Life>,
     life: u32,
     _endpoint: Endpoint,
+}
+
+/// A client that has a seat.
+pub(super) struct Seated {
+    visitor: Visitor,
+    rounds: Rounds,
+}
+
+/// The stream of the rounds.
+struct Rounds {
+    connection: Connection,
+    receive: RecvStream,
+    frame: Vec<u8>,
+    filled: usize,
+    slots: u8,
+    life: u32,
+    lives: watch::Receiver<Life>,
+    journal: Arc<Journal>,
+    /// Its end would be the end of the seat.
+    _send: SendStream,
 }
 
 /// Returns the cost at which passwords are stretched here.
@@ -222,7 +243,58 @@ impl Visitor {
         Ok((versions[0], parts))
     }
 
-    /// Stores a vault of version `base + 1` in place of that of version `base`.
+    /// Joins the rounds.
+    pub(super) async fn takes_seat(
+        self,
+        session: &Session,
+        journal: &Arc<Journal>,
+    ) -> Result<Seated, Trouble> {
+        let own = AgreementKey::random(&mut OsRng);
+        let stream = or_gone(self.lives.clone(), self.life, self.connection.open_bi()).await?;
+        let (mut send, receive) = stream.map_err(|_| broken(&self.connection))?;
+        let join = Join { key: own.public() }.encode(session.slots);
+        send.write_all(&join).await.map_err(|_| broken(&self.connection))?;
+        let rounds = Rounds {
+            connection: self.connection.clone(),
+            receive,
+            frame: vec![0; round_frame(session.slots)],
+            filled: 0,
+            slots: session.slots,
+            life: self.life,
+            lives: self.lives.clone(),
+            journal: journal.clone(),
+            _send: send,
+        };
+        Ok(Seated { visitor: self, rounds })
+    }
+
+    /// Asks, and waits for the answer for as long as the server lives and a moment longer.
+    async fn ask(&mut self, request: &ClientControl) -> Result<ServerControl, Trouble> {
+        let (lives, life) = (self.lives.clone(), self.life);
+        let (connection, (send, receive)) = (&self.connection, &mut self.control);
+        let asked = async {
+            let sent = send.write_all(&request.encode()).await;
+            sent.map_err(|_| broken(connection))?;
+            let mut frame = [0; CONTROL_FRAME];
+            receive.read_exact(&mut frame).await.map_err(|_| broken(connection))?;
+            ServerControl::decode(&frame).map_err(wrong("an answer"))
+        };
+        let answered = tokio::time::timeout(ANSWERS_WITHIN, or_gone(lives, life, asked));
+        match answered.await {
+            Ok(answer) => answer?,
+            Err(_) => Err(Trouble::Wrong(format!("no answer within {ANSWERS_WITHIN:?}"))),
+        }
+    }
+
+    /// Ends a sign-in whose password did not fit, with a last message that proves nothing.
+    async fn fail(&mut self) -> Result<No, Trouble> {
+        let answer = self.ask(&crate::world::Raw::made_up_finish()).await?;
+        no(&answer)
+    }
+}
+
+impl Seated {
+    /// Stores a vault of version `base + 1` in place of that of version `base`, a part in each control round.
     pub(super) async fn store_vault(&mut self, base: u64, parts: &Parts) -> Result<(), Trouble> {
         let version = base + 1;
         for (part, bytes) in (0..).zip(parts) {
@@ -237,53 +309,45 @@ impl Visitor {
         Err(Trouble::Wrong("the server never stores the vault".to_owned()))
     }
 
-    /// Joins the rounds, and takes down which are open, until the server is gone or `enough` comes true.
-    pub(super) async fn watch_rounds(
-        self,
-        session: &Session,
-        journal: &Journal,
-        enough: impl Future<Output = ()>,
-    ) -> Result<(), Trouble> {
-        let own = AgreementKey::random(&mut OsRng);
-        let stream = or_gone(self.lives.clone(), self.life, self.connection.open_bi()).await?;
-        let (mut send, mut receive) = stream.map_err(|_| Trouble::Gone)?;
-        let join = Join { key: own.public() }.encode(session.slots);
-        send.write_all(&join).await.map_err(|_| Trouble::Gone)?;
-        let mut frame = vec![0; round_frame(session.slots)];
-        tokio::pin!(enough);
-        loop {
-            let read = or_gone(self.lives.clone(), self.life, receive.read_exact(&mut frame));
-            tokio::select! {
-                read = read => read?.map_err(|_| Trouble::Gone)?,
-                () = &mut enough => return Ok(()),
-            }
-            let (header, _) = ServerHeader::decode(&frame, session.slots)
-                .map_err(wrong("the header of a round"))?;
-            journal.round_is_open(self.life, header.open.0);
-        }
-    }
-
-    /// Asks, and waits for the answer for as long as the server lives and a moment longer.
+    /// Asks in the next control round, and hears the rounds until the answer is there.
     async fn ask(&mut self, request: &ClientControl) -> Result<ServerControl, Trouble> {
-        let (lives, life) = (self.lives.clone(), self.life);
-        let (send, receive) = &mut self.control;
-        let asked = async {
-            send.write_all(&request.encode()).await.map_err(|_| Trouble::Gone)?;
-            let mut frame = [0; CONTROL_FRAME];
-            receive.read_exact(&mut frame).await.map_err(|_| Trouble::Gone)?;
-            ServerControl::decode(&frame).map_err(wrong("an answer"))
-        };
-        let answered = tokio::time::timeout(ANSWERS_WITHIN, or_gone(lives, life, asked));
-        match answered.await {
-            Ok(answer) => answer?,
-            Err(_) => Err(Trouble::Wrong(format!("no answer within {ANSWERS_WITHIN:?}"))),
+        while !self.rounds.next().await?.has_control() {}
+        let rounds = &mut self.rounds;
+        let hear = async { loop { rounds.next().await?; } };
+        tokio::select! {
+            answer = self.visitor.ask(request) => answer,
+            end = hear => end,
         }
     }
+}
 
-    /// Ends a sign-in whose password did not fit, with a last message that proves nothing.
-    async fn fail(&mut self) -> Result<No, Trouble> {
-        let answer = self.ask(&crate::world::Raw::made_up_finish()).await?;
-        no(&answer)
+impl Rounds {
+    /// Hears the next opening, and takes it down. Dropping the future loses nothing.
+    async fn next(&mut self) -> Result<Round, Trouble> {
+        while self.filled < self.frame.len() {
+            let read = self.receive.read(&mut self.frame[self.filled..]);
+            match or_gone(self.lives.clone(), self.life, read).await? {
+                Ok(Some(bytes)) => self.filled += bytes,
+                Ok(None) | Err(_) => return Err(broken(&self.connection)),
+            }
+        }
+        self.filled = 0;
+        let header = ServerHeader::decode(&self.frame, self.slots);
+        let (header, _) = header.map_err(wrong("the header of a round"))?;
+        if header.open != Round::NONE {
+            self.journal.round_is_open(self.life, header.open.0);
+        }
+        Ok(header.open)
+    }
+}
+
+/// Tells why a connection broke: a server that is killed closes none.
+fn broken(connection: &Connection) -> Trouble {
+    match connection.close_reason() {
+        Some(ConnectionError::ApplicationClosed(close)) => {
+            Trouble::Wrong(format!("the server closed the connection: {close}"))
+        }
+        Some(_) | None => Trouble::Gone,
     }
 }
 

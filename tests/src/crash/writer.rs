@@ -103,32 +103,30 @@ impl Writer {
         }
     }
 
-    /// Visits one account: looks at it, changes a few things, and watches the rounds until the server is gone.
+    /// Visits one account, and looks at it. Every other writer then changes or deletes it, and goes on to the next; the
+    /// others sit in the rounds and store one vault after the other until the server is gone.
     async fn write(&mut self) -> Result<(), Trouble> {
         let mut visitor = Visitor::connect(&self.link, &self.journal).await?;
         let at = self.choose();
-        let changes = self.rng.next_u32();
-        let (account, journal) = (&mut self.accounts[at], &*self.journal);
-        if changes.is_multiple_of(4) {
+        let chance = self.rng.next_u32();
+        let (account, journal) = (&mut self.accounts[at], &self.journal);
+        if chance.is_multiple_of(4) {
             account.forget_session();
         }
         let Some(entered) = account.enter(&mut visitor, journal, true).await? else {
             return Ok(());
         };
-        account.store_vault(&mut visitor, journal).await?;
-        if changes & 0x30 == 0 {
+        if self.number.is_multiple_of(2) {
+            let mut seated = visitor.takes_seat(&entered.session, journal).await?;
+            while *self.orders.borrow() == Order::Write {
+                account.store_vault(&mut seated, journal).await?;
+            }
+            return Ok(());
+        }
+        if chance & 0x70 == 0 {
             return account.delete(&mut visitor, journal, &entered).await;
         }
-        if changes & 0x300 != 0 {
-            account.change_password(&mut visitor, journal, &entered).await?;
-            account.store_vault(&mut visitor, journal).await?;
-        }
-        if self.number.is_multiple_of(4) || changes & 0x3000 == 0 {
-            let mut orders = self.orders.clone();
-            let enough = async move { drop(orders.changed().await) };
-            return visitor.watch_rounds(&entered.session, journal, enough).await;
-        }
-        Ok(())
+        account.change_password(&mut visitor, journal, &entered).await
     }
 
     /// Looks at accounts, and changes nothing; returns whether there are more to look at.

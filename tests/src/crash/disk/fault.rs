@@ -34,11 +34,6 @@ pub(in crate::crash) struct Coming {
 }
 
 impl Faults {
-    /// Tells whether something is going wrong now.
-    pub(in crate::crash) fn is_here(&self) -> bool {
-        self.coming.is_some_and(|coming| coming.after == 0)
-    }
-
     /// A name or an attribute is changed.
     pub(super) fn change(&self) -> Result<(), DiskError> {
         match self.coming {

@@ -44,11 +44,6 @@ impl PowerDisk {
         Ok(disk)
     }
 
-    /// Returns what goes wrong on it.
-    pub(super) fn faults(&self) -> Faults {
-        lock(&self.disk).faults
-    }
-
     /// Sets what goes wrong on it.
     pub(super) fn set_faults(&self, faults: Faults) {
         lock(&self.disk).faults = faults;
