@@ -90,11 +90,12 @@ impl Victim {
         self.power.as_ref().map(|power| &power.disk)
     }
 
-    /// Leaves what is on the disk that loses power in a directory, which stays.
+    /// Leaves what is on the disk that loses power in a directory, and beside it what was there at the last start.
     pub(super) fn export(&mut self) -> anyhow::Result<()> {
         self.process = None;
         if let Some(power) = &mut self.power {
-            power.disk.export(&self.disk_dir)?;
+            let before = self.disk_dir.with_extension("at-the-last-start");
+            power.disk.export(&self.disk_dir, &before)?;
         }
         Ok(())
     }
@@ -200,10 +201,10 @@ impl Victim {
         let ended = alive.process.has_ended()?;
         alive.process.kill()?;
         self.journal.live(Life { number: self.life, stage: Stage::Dead });
-        self.cut()?;
         if let Some(status) = ended {
             bail!("the server ended by itself: {status}; its log says why");
         }
+        self.cut()?;
         // all it said was heard by now, and `serves` may have taken it
         match alive.said.try_recv() {
             Ok(said) => self.is_same(&said).map(|_| true),

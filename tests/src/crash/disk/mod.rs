@@ -29,6 +29,8 @@ pub(super) struct PowerDisk {
     at: PathBuf,
     disk: Arc<Mutex<Disk>>,
     session: Option<BackgroundSession>,
+    /// What was on it after the last cut.
+    after_cut: Disk,
 }
 
 impl PowerDisk {
@@ -37,11 +39,12 @@ impl PowerDisk {
     /// # Errors
     /// If this user may not mount.
     pub(super) fn mount(at: &Path, faults: Faults) -> io::Result<Self> {
-        let mut disk = Disk::new();
-        disk.faults = faults;
-        let mut disk = Self { at: at.to_owned(), disk: Arc::new(Mutex::new(disk)), session: None };
-        disk.on()?;
-        Ok(disk)
+        let mut empty = Disk::new();
+        empty.faults = faults;
+        let (at, disk) = (at.to_owned(), Arc::new(Mutex::new(empty.clone())));
+        let mut mounted = Self { at, disk, session: None, after_cut: empty };
+        mounted.on()?;
+        Ok(mounted)
     }
 
     /// Sets what goes wrong on it.
@@ -55,17 +58,21 @@ impl PowerDisk {
     /// If it cannot be unmounted or mounted.
     pub(super) fn cut(&mut self, rng: &mut impl RngCore) -> io::Result<()> {
         self.off()?;
-        lock(&self.disk).cut(rng);
+        let mut disk = lock(&self.disk);
+        disk.cut(rng);
+        self.after_cut.clone_from(&disk);
+        drop(disk);
         self.on()
     }
 
-    /// Unmounts, and copies all that programs see on it to a directory.
+    /// Unmounts, and copies what is on it to a directory, and what was on it after the last cut to another.
     ///
     /// # Errors
-    /// If it cannot be unmounted, or the directory not be written.
-    pub(super) fn export(&mut self, to: &Path) -> io::Result<()> {
+    /// If it cannot be unmounted, or the directories not be written.
+    pub(super) fn export(&mut self, now: &Path, after_cut: &Path) -> io::Result<()> {
         self.off()?;
-        copy_out(&lock(&self.disk), ROOT, to)
+        copy_out(&lock(&self.disk), ROOT, now)?;
+        copy_out(&self.after_cut, ROOT, after_cut)
     }
 
     fn on(&mut self) -> io::Result<()> {

@@ -57,6 +57,7 @@ pub(super) struct Attributes {
 }
 
 /// A disk.
+#[derive(Clone)]
 pub(super) struct Disk {
     inodes: BTreeMap<u64, Inode>,
     next: u64,
@@ -65,11 +66,13 @@ pub(super) struct Disk {
 }
 
 /// Permissions are durable at once; nothing here depends on when.
+#[derive(Clone)]
 struct Inode {
     mode: u16,
     node: Node,
 }
 
+#[derive(Clone)]
 enum Node {
     File(Contents),
     Directory(Names),
@@ -77,7 +80,7 @@ enum Node {
 }
 
 /// The bytes of a file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Contents {
     live: Vec<u8>,
     durable: Vec<u8>,
@@ -86,7 +89,7 @@ struct Contents {
 }
 
 /// The entries of a directory.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Names {
     live: BTreeMap<OsString, u64>,
     durable: BTreeMap<OsString, u64>,
