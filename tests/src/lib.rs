@@ -1,6 +1,7 @@
 //! Whole-system tests: what they have in common.
 
 pub mod attack;
+pub mod crash;
 pub mod demo;
 pub mod directory;
 pub mod load;

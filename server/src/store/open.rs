@@ -157,9 +157,11 @@ pub(super) fn open_directory(data_dir: &Path, origin: Origin) -> Result<OpenDire
             return Err(OpenError::HalfRestored { path: data_dir.into() });
         }
         create(data_dir, &new, origin)?;
+        sync_way_to(data_dir)?;
         fs::rename(&new, &store).map_err(io_error("name", &store))?;
-        sync(data_dir)?;
     }
+    // Every time: an earlier start may have been killed between the name and this.
+    sync(data_dir)?;
     open_locked(data_dir, lock)
 }
 
@@ -362,6 +364,21 @@ fn each_entry(
         }
     }
     act(path, is_dir)
+}
+
+/// Syncs the directories that lead to the data directory, so that a power cut cannot take it away with all that is in it.
+/// Who may not read one of them did not make anything in it.
+fn sync_way_to(data_dir: &Path) -> Result<(), OpenError> {
+    let absolute = data_dir.canonicalize().map_err(io_error("look at", data_dir))?;
+    for above in absolute.ancestors().skip(1) {
+        match File::open(above).and_then(|directory| directory.sync_all()) {
+            Err(error) if error.kind() != ErrorKind::PermissionDenied => {
+                return Err(io_error("sync", above)(error));
+            }
+            Ok(()) | Err(_) => (),
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn sync(path: &Path) -> Result<(), OpenError> {

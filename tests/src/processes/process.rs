@@ -78,6 +78,11 @@ impl Process {
         Ok(())
     }
 
+    /// Tells how the process ended if it has, without waiting.
+    pub fn has_ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// Waits until the process has ended by itself and all it said was heard.
     pub fn ended(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
         let deadline = Instant::now() + within;
