@@ -39,6 +39,8 @@ pub use deletion::DeleteError;
 pub use directory::{DELETIONS_RESERVED, DIRECTORY_MAX, DirectoryEntry};
 pub use invite::{INVITES_MAX, InviteError, InviteHash};
 pub use open::{CACHE_BYTES, OpenError};
+#[cfg(feature = "test")]
+pub use record::again as record_again;
 pub use sled_store::SledStore;
 pub use state::{Origin, ReserveError, SecretKind};
 pub use thread::STUCK_S;

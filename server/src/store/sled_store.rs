@@ -54,6 +54,14 @@ impl SledStore {
         Ok(Self { thread, trees, condition, _lock: lock })
     }
 
+    /// Tells whether the store works: it did not fail, and does not stand still.
+    ///
+    /// # Errors
+    /// [`StoreError::Fatal`] with what is wrong and what to do.
+    pub fn alive(&self) -> Result<(), StoreError> {
+        self.condition.alive()
+    }
+
     /// Reads, and takes note if that fails.
     fn read<T>(&self, read: impl FnOnce(&Trees) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.condition.check()?;
