@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -66,6 +67,14 @@ pub struct Args {
     /// Writes what the window shows into this file, a JSON object a line: for tests. Names and messages are in it, in clear text
     #[arg(long, value_name = "FILE")]
     pub event_log: Option<PathBuf>,
+
+    /// Writes the man page into this directory, and does nothing else
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    pub man: Option<PathBuf>,
+
+    /// Prints completions for a shell, and does nothing else
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub completions: Option<Shell>,
 }
 
 /// Which colours the window has.
@@ -195,6 +204,22 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_man_page_and_the_completions_have_every_flag() {
+        let dir = tempfile::tempdir().unwrap();
+        crate::manual::write(Args::command(), dir.path()).unwrap();
+        let page = fs::read_to_string(dir.path().join("iirs.1")).unwrap();
+        let script = crate::manual::completions(Args::command(), Shell::Bash);
+        for flag in Args::command().get_arguments().filter_map(|flag| flag.get_long()) {
+            assert!(
+                page.contains(&format!("\\-\\-{}", flag.replace('-', "\\-"))),
+                "{flag}: {page}"
+            );
+            assert!(script.contains(&format!("--{flag}")), "{flag}");
+        }
+        assert!(Args::try_parse_from(["iirs", "--man", "d", "--user", "ann"]).is_err());
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod fake;
 pub mod icon;
 pub mod instance;
 pub mod link_file;
+#[path = "../../packaging/manual.rs"]
+pub mod manual;
 pub mod notify;
 pub mod present;
 pub mod remember;
@@ -29,7 +31,7 @@ pub mod widget;
 pub mod words;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io;
+use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,7 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use client_link::api::Password;
 use client_link::engine::Engine;
 use client_link::profile::home;
@@ -103,6 +105,13 @@ pub fn main(stretching: Stretching) -> ExitCode {
 }
 
 fn run(args: Args, stretching: Stretching, start: Instant) -> anyhow::Result<()> {
+    if let Some(dir) = &args.man {
+        return Ok(manual::write(Args::command(), dir)?);
+    }
+    if let Some(shell) = args.completions {
+        let script = manual::completions(Args::command(), shell);
+        return io::stdout().write_all(script.as_bytes()).context("cannot print");
+    }
     let dir = args.profile.clone().or_else(home);
     let dir = dir.context("the system names no home directory; give --profile DIR")?;
     let link = args.link()?;

@@ -354,11 +354,16 @@ impl Office {
         }
     }
 
+    /// Returns the time since the process began to serve.
+    pub fn up(&self) -> Duration {
+        clock::now().saturating_duration_since(self.started)
+    }
+
     fn status(&self) -> Status {
         let (totals, round, seats) = self.rounds.state();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            uptime_s: clock::now().duration_since(self.started).as_secs(),
+            uptime_s: self.up().as_secs(),
             round: round.0,
             round_ms: self.round_ms,
             seats: seats as u64,

@@ -49,6 +49,10 @@ pub struct Config {
     pub sign_in_ms: u32,
     /// What is logged, as a level or a filter of `tracing`.
     pub log: String,
+    /// How a line of the log is written.
+    pub log_format: LogFormat,
+    /// Loopback TCP address that tells how the server is; `None` for none.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Layer of settings; what is missing comes from the layer below.
@@ -88,6 +92,12 @@ pub struct Settings {
     /// What is logged: error, warn, info, debug, or a tracing filter [default: info]
     #[arg(long, value_name = "FILTER", env = "IIRS_LOG")]
     pub log: Option<String>,
+    /// How a line of the log is written [default: text]
+    #[arg(long, value_name = "FORMAT", env = "IIRS_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// TCP address for /metrics, /healthz and /readyz over HTTP, of this machine only; port 0 takes a free one [default: none]
+    #[arg(long, value_name = "ADDR", env = "IIRS_METRICS")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Why there is no configuration.
@@ -130,6 +140,12 @@ pub enum ConfigError {
     /// The log filter is none.
     #[error("log is {0:?}; set it to error, warn, info, debug, or a filter of tracing")]
     Log(String),
+    /// Others than this machine could ask how the server is.
+    #[error(
+        "metrics is {0}, which other machines may reach; set it to a loopback address like 127.0.0.1:9464, and \
+         let a proxy of yours with a password pass on what others may see"
+    )]
+    Metrics(SocketAddr),
 }
 
 impl Config {
@@ -148,6 +164,8 @@ impl Config {
             token_days: 30,
             sign_in_ms: 10_000,
             log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            metrics: None,
         }
     }
 
@@ -191,6 +209,8 @@ impl Config {
             ("public", self.public != new.public),
             ("round_ms", self.round_ms != new.round_ms),
             ("slots", self.slots != new.slots),
+            ("log_format", self.log_format != new.log_format),
+            ("metrics", self.metrics != new.metrics),
         ];
         changed.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
     }
@@ -211,6 +231,8 @@ impl Config {
             token_days: settings.token_days.unwrap_or(defaults.token_days),
             sign_in_ms: settings.sign_in_ms.unwrap_or(defaults.sign_in_ms),
             log: settings.log.unwrap_or(defaults.log),
+            log_format: settings.log_format.unwrap_or(defaults.log_format),
+            metrics: settings.metrics,
         };
         config.check()?;
         Ok(config)
@@ -228,9 +250,12 @@ impl Config {
         within("registrations_per_hour", registrations, 1, REGISTRATIONS_MAX.into())?;
         within("token_days", self.token_days.into(), 1, 365)?;
         within("sign_in_ms", self.sign_in_ms.into(), 1000, 120_000)?;
-        match self.log.parse::<Targets>() {
-            Ok(_) => Ok(()),
-            Err(_) => Err(ConfigError::Log(self.log.clone())),
+        if self.log.parse::<Targets>().is_err() {
+            return Err(ConfigError::Log(self.log.clone()));
+        }
+        match self.metrics.filter(|address| !address.ip().is_loopback()) {
+            Some(address) => Err(ConfigError::Metrics(address)),
+            None => Ok(()),
         }
     }
 }
@@ -264,7 +289,14 @@ impl fmt::Display for Config {
         writeln!(f, "# Milliseconds that a client has to sign in. Can change, too.")?;
         writeln!(f, "sign_in_ms = {}", self.sign_in_ms)?;
         writeln!(f, "# What is logged: error, warn, info, debug. Can change, too.")?;
-        writeln!(f, "log = {}", quoted(&self.log))
+        writeln!(f, "log = {}", quoted(&self.log))?;
+        writeln!(f, "# How a line of the log is written: text or json.")?;
+        writeln!(f, "log_format = {}", quoted(&self.log_format.to_string()))?;
+        writeln!(f, "# TCP address of this machine for /metrics, /healthz and /readyz.")?;
+        match self.metrics {
+            Some(metrics) => writeln!(f, "metrics = {}", quoted(&metrics.to_string())),
+            None => writeln!(f, "# metrics = \"127.0.0.1:9464\""),
+        }
     }
 }
 
@@ -300,6 +332,8 @@ impl Settings {
             token_days: self.token_days.or(below.token_days),
             sign_in_ms: self.sign_in_ms.or(below.sign_in_ms),
             log: self.log.or(below.log),
+            log_format: self.log_format.or(below.log_format),
+            metrics: self.metrics.or(below.metrics),
         }
     }
 }
@@ -322,6 +356,25 @@ impl fmt::Display for Registration {
             Self::Open => "open",
             Self::Invite => "invite",
             Self::Closed => "closed",
+        })
+    }
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// A line that people read; for the journal without what that adds itself.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
         })
     }
 }
@@ -459,6 +512,19 @@ mod tests {
         let data_dir = "a \"quoted\" \\ directory".into();
         let other = Config { public, data_dir, ..defaults };
         assert_eq!(loaded(Settings::default(), &other.to_string()).unwrap(), other);
+    }
+
+    #[test]
+    fn how_the_server_is_is_told_to_this_machine_only() {
+        for address in ["127.0.0.1:9464", "127.8.9.1:0", "[::1]:9464"] {
+            let config = loaded(Settings::default(), &format!("metrics = \"{address}\"")).unwrap();
+            assert_eq!(config.metrics.unwrap().to_string(), address);
+            assert_eq!(loaded(Settings::default(), &config.to_string()).unwrap(), config);
+        }
+        for address in ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:1", "[::ffff:10.0.0.1]:1"] {
+            let refused = loaded(Settings::default(), &format!("metrics = \"{address}\""));
+            assert!(matches!(refused, Err(ConfigError::Metrics(_))), "{address}");
+        }
     }
 
     #[test]

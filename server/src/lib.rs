@@ -6,11 +6,18 @@ pub mod clock;
 pub mod config;
 mod congestion;
 pub mod driver;
+pub mod health;
+pub mod http;
 pub mod identity;
 pub mod limits;
 pub mod listen;
+pub mod logging;
+#[path = "../../packaging/manual.rs"]
+pub mod manual;
+pub mod metrics;
 pub mod program;
 pub mod run;
+pub mod service;
 pub mod session;
 pub mod store;
 pub mod transport;

@@ -1,22 +1,21 @@
 //! The program `iirs-server`: arguments, what they ask for, and exit codes.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Registry, reload};
 
 use crate::admin::{self, AdminError, Answer, Request, Status, USERS_MAX, User};
 use crate::config::{Config, Registration, Settings};
 use crate::run::{Running, Server, link_of};
+use crate::service::{self, Watchdog};
 use crate::store::SledStore;
-use crate::upkeep;
+use crate::{logging, manual, upkeep};
 
 /// Server of iirs, a private chat for a group that runs its own server.
 #[derive(Parser)]
@@ -133,6 +132,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write man pages of this program and its commands into a directory
+    Man {
+        /// The directory; made if it is not there
+        dir: PathBuf,
+    },
+    /// Print completions for a shell
+    #[command(after_help = "For bash, in this shell: source <(iirs-server completions bash)")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[derive(Subcommand)]
@@ -180,7 +190,7 @@ pub fn main() -> ExitCode {
     match execute(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("iirs-server: {}", explained(&error));
+            logging::last_words(&explained(&error));
             ExitCode::FAILURE
         }
     }
@@ -218,48 +228,46 @@ fn execute(command: &Command) -> anyhow::Result<()> {
         Command::Check { file, common } => upkeep::check(&common.load()?, file.as_deref()),
         Command::Migrate { dry_run, common } => upkeep::migrate(&common.load()?, *dry_run),
         Command::Status { common, json } => status(&common.load()?, *json),
+        Command::Man { dir } => Ok(manual::write(Cli::command(), dir)?),
+        Command::Completions { shell } => print(&manual::completions(Cli::command(), *shell)),
     }
 }
 
 fn run(common: &Common) -> anyhow::Result<()> {
     let config = common.load()?;
-    let (filter, level) = reload::Layer::new(config.log.parse::<Targets>()?);
-    let to_stderr = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(to_stderr)
-        .try_init()
-        .context("logging was set up already; report this")?;
+    let filter = logging::begin(config.log.parse()?, config.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start threads; raise the limit of processes")?;
-    let outcome = runtime.block_on(serve(common, config, &level));
+    let outcome = runtime.block_on(serve(common, config, &filter));
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(
-    common: &Common,
-    config: Config,
-    level: &reload::Handle<Targets, Registry>,
-) -> anyhow::Result<()> {
+async fn serve(common: &Common, config: Config, filter: &logging::Filter) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut running = Server::start(config).await?;
     print(&format!("listening {}\nlink {}\n", running.local_addr, running.link))?;
+    let mut watchdog = Watchdog::new();
+    service::ready();
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload(common, &mut running, level),
+            _ = hangup.recv() => {
+                service::reloading();
+                reload(common, &mut running, filter);
+                service::ready();
+            }
+            () = watchdog.due() => watchdog.tell(&running.health),
             error = running.failed() => {
                 running.abandon().await;
                 return Err(error.into());
             }
         }
     }
+    service::stopping();
     tracing::info!("stopping: the round is finished first");
     running.stop().await?;
     tracing::info!("stopped");
@@ -267,7 +275,7 @@ async fn serve(
 }
 
 /// Reads the configuration again; one with an error changes nothing.
-fn reload(common: &Common, running: &mut Running, level: &reload::Handle<Targets, Registry>) {
+fn reload(common: &Common, running: &mut Running, filter: &logging::Filter) {
     let config = match common.load() {
         Ok(config) => config,
         Err(error) => {
@@ -275,7 +283,7 @@ fn reload(common: &Common, running: &mut Running, level: &reload::Handle<Targets
         }
     };
     let reloaded = match config.log.parse::<Targets>() {
-        Ok(filter) => level.reload(filter).map_err(anyhow::Error::from),
+        Ok(targets) => filter.reload(targets).map_err(anyhow::Error::from),
         Err(error) => Err(error.into()),
     };
     if let Err(error) = reloaded {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use mixer::MixerKey;
 use rand_core::OsRng;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
@@ -22,6 +23,8 @@ use crate::accounts::Accounts;
 use crate::admin::{self, Office};
 use crate::config::{Config, ConfigError, Public};
 use crate::driver::{Driver, DriverError, Pace, Rounds};
+use crate::health::Health;
+use crate::http::{self, Desk};
 use crate::identity::{IdentityError, Leaf, RootKey};
 use crate::limits::Limits as AccountLimits;
 use crate::session::presence::Presence;
@@ -89,6 +92,16 @@ pub enum StartError {
     /// The system did not say what address the socket has.
     #[error("cannot read the address of the socket: {0}; try again")]
     Address(std::io::Error),
+    /// The socket for metrics could not be opened.
+    #[error(
+        "cannot listen on {address} for metrics: {source}; give another address with --metrics, or none"
+    )]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 /// Why a running server ended by itself.
@@ -116,6 +129,10 @@ pub struct Running {
     pub local_addr: SocketAddr,
     /// Link that clients take.
     pub link: Link,
+    /// Address of the socket for metrics, if there is one.
+    pub metrics_addr: Option<SocketAddr>,
+    /// How it is.
+    pub health: Health,
     config: Config,
     hub: Arc<Hub>,
     store: Arc<SledStore>,
@@ -125,6 +142,7 @@ pub struct Running {
     driver: JoinHandle<Result<(), DriverError>>,
     listener: JoinHandle<()>,
     admin: JoinHandle<()>,
+    http: JoinHandle<()>,
 }
 
 /// The keys that the store keeps for the server.
@@ -152,6 +170,7 @@ impl Server {
             return Err(StartError::RoundLength { path, kept: round_ms, asked });
         }
         let Keys { root, login, transport } = Keys::of(&store).await?;
+        let (metrics, metrics_addr) = bind_metrics(config.metrics).await?;
         let Public { host, .. } = config.public_for(config.listen);
         let leaf = Leaf::new(&root, &host, clock::wall())?;
         let connections_max = listen::connections_max(config.seats_max);
@@ -170,6 +189,12 @@ impl Server {
         let accounts = Accounts::new(store.clone(), login, root, config.registration, limits);
         let hub = Hub::new(&config, accounts, rounds.clone(), &leaf, genesis_ms, &stopped);
         let hub = Arc::new(hub);
+        let health = Health {
+            store: store.clone(),
+            rounds: rounds.clone(),
+            period: config.round(),
+            stop: stopped.clone(),
+        };
         let office = Office {
             store: store.clone(),
             hub: hub.clone(),
@@ -179,15 +204,20 @@ impl Server {
             round_ms: config.round_ms,
             started: clock::now(),
         };
+        let office = Arc::new(office);
+        let desk = Desk { office: office.clone(), health: health.clone() };
         let socket = admin::bind(&config.data_dir).map_err(StartError::Admin)?;
         let endpoint = bound.endpoint;
         let listening = listen::listen(endpoint.clone(), hub.clone(), stopped.clone());
         Ok(Running {
             driver: tokio::spawn(driver.run(stopped.clone())),
             listener: tokio::spawn(listening),
-            admin: tokio::spawn(admin::serve(socket, Arc::new(office), stopped)),
+            admin: tokio::spawn(admin::serve(socket, office, stopped.clone())),
+            http: tokio::spawn(http::serve(metrics, desk, stopped)),
             local_addr,
             link,
+            metrics_addr,
+            health,
             config,
             hub,
             store,
@@ -213,6 +243,7 @@ impl Running {
             },
             ended = &mut self.listener => part(ended),
             ended = &mut self.admin => part(ended),
+            ended = &mut self.http => part(ended),
         }
     }
 
@@ -241,14 +272,17 @@ impl Running {
     /// [`RunError`] if something failed meanwhile; the server has ended all the same.
     pub async fn stop(self) -> Result<(), RunError> {
         let deadline = clock::now() + STOP;
-        let Self { hub, store, endpoint, stop, mut driver, mut listener, mut admin, .. } = self;
+        let Self { hub, store, endpoint, stop, mut driver, mut listener, .. } = self;
+        let Self { mut admin, mut http, health, .. } = self;
+        drop(health);
         // The receivers are in the tasks that are waited for below.
         let _ = stop.send(true);
         let part = |error: tokio::task::JoinError| RunError::Part(error.to_string());
         let ended = async {
             let outcome = (&mut driver).await.map_err(part).and_then(|driven| Ok(driven?));
             let outcome = outcome.and((&mut listener).await.map_err(part));
-            outcome.and((&mut admin).await.map_err(part))
+            let outcome = outcome.and((&mut admin).await.map_err(part));
+            outcome.and((&mut http).await.map_err(part))
         };
         // The rest of the time is for the farewells to the clients and to the store.
         let ended = timeout_at((deadline - 2 * FAREWELL).into(), ended).await;
@@ -256,6 +290,7 @@ impl Running {
             driver.abort();
             listener.abort();
             admin.abort();
+            http.abort();
             tracing::warn!("not everything ended in time; what did not was cut off");
             Ok(())
         });
@@ -372,6 +407,18 @@ impl Hub {
             stop: stop.clone(),
         }
     }
+}
+
+/// Opens the socket for metrics, if there is to be one.
+async fn bind_metrics(
+    address: Option<SocketAddr>,
+) -> Result<(Option<TcpListener>, Option<SocketAddr>), StartError> {
+    let Some(address) = address else { return Ok((None, None)) };
+    let failed = |source| StartError::Metrics { address, source };
+    let listener = http::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    tracing::info!("metrics are at http://{bound}/metrics");
+    Ok((Some(listener), Some(bound)))
 }
 
 /// Closes the store and frees the data directory, once the last computations let go of it.

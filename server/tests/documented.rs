@@ -8,6 +8,10 @@ use server::accounts::SIGNATURES_MAX;
 use server::admin::{INVITE_DAYS_MAX, INVITES_PER_COMMAND_MAX};
 use server::config::{Config, REGISTRATIONS_MAX, SEATS_MAX};
 use server::driver::room::{FRAMES_WAITING_MAX, JOINING_SPARE};
+use server::health::{LATE_MIN, ROUNDS_LATE};
+use server::http::{
+    CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX, PATIENCE,
+};
 use server::identity::LEAF_LIFE;
 use server::limits::{
     PER_ADDRESS, PER_NAME, PER_NAME_HERE, Policy, REGISTRATIONS_SAVED, REMEMBERED,
@@ -141,7 +145,8 @@ fn every_setting_is_there_with_its_default_and_its_most() {
     assert_eq!(keys.collect::<Vec<_>>(), settings.iter().map(|at| at.0).collect::<Vec<_>>());
     for (row, (key, value)) in documented.iter().zip(settings) {
         let default = row.split('|').nth(2).unwrap().trim().trim_matches('`');
-        if key != "public" {
+        // These have none.
+        if key != "public" && key != "metrics" {
             assert_eq!(default, value.trim_matches('"'), "{key}");
         }
     }
@@ -164,10 +169,81 @@ fn every_setting_is_there_with_its_default_and_its_most() {
     }
 }
 
+/// Files whose errors go to clients, whose program words them itself.
+const TO_CLIENTS: [&str; 4] =
+    ["accounts.rs", "store/account.rs", "store/deletion.rs", "store/vault.rs"];
+
+/// Reads the text of a string literal, up to its end: lines joined, values as `…`.
+fn literal(code: &str) -> String {
+    let (mut text, mut chars) = (String::new(), code.chars());
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => break,
+            '{' => {
+                text.push('…');
+                chars.by_ref().find(|&char| char == '}');
+            }
+            '\\' => match chars.next() {
+                Some('\n') => {
+                    let rest = chars.as_str().trim_start();
+                    chars = rest.chars();
+                }
+                Some('n') => text.push(' '),
+                Some(other) => text.push(other),
+                None => break,
+            },
+            other => text.push(other),
+        }
+    }
+    text.replace('`', "")
+}
+
+/// Collects what the errors of a file or directory say.
+fn messages(path: &Path, found: &mut Vec<String>) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            messages(&entry.unwrap().path(), found);
+        }
+        return;
+    }
+    if TO_CLIENTS.iter().any(|file| path.ends_with(file)) {
+        return;
+    }
+    let code = std::fs::read_to_string(path).unwrap();
+    let code = code.split("#[cfg(test)]\nmod tests").next().unwrap();
+    for begin in ["#[error(", "bail!(", ".context("] {
+        for (at, _) in code.match_indices(begin) {
+            let rest = code[at + begin.len()..].trim_start();
+            if let Some(rest) = rest.strip_prefix('"') {
+                found.push(literal(rest));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_error_of_the_program_is_explained() {
+    let mut said = Vec::new();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    messages(&sources.join("src"), &mut said);
+    messages(&sources.join("../migrations/src/lib.rs"), &mut said);
+    said.retain(|message| message != "…");
+    assert!(said.len() > 30, "{said:#?}");
+    let document = document();
+    let rows = rows(&document, "| message | what to do |");
+    let rows = rows.iter().map(|row| row.split('`').nth(1).unwrap());
+    let known: Vec<_> = rows.map(|row| row.trim_end_matches('…').trim_end()).collect();
+    for message in said {
+        let explained = known.iter().any(|row| message.starts_with(row) && !row.is_empty());
+        assert!(explained, "docs/operations.md, \"What errors mean\", lacks: {message}");
+    }
+}
+
 #[test]
 fn the_numbers_in_the_text_are_those_in_the_code() {
     let document = document();
     let stop_s = STOP.as_secs() + 1;
+    assert_eq!(ROUNDS_LATE, 3);
     for said in [
         format!("exit 0 within {stop_s} s"),
         format!("Cache {} MiB", CACHE_BYTES >> 20),
@@ -175,6 +251,13 @@ fn the_numbers_in_the_text_are_those_in_the_code() {
         format!("valid for {} days", LEAF_LIFE.as_secs() / 86_400),
         format!("after the handshake is {} bytes", commas(PACKET)),
         format!("`migrations/fixtures/v{}.hex`", migrations::VERSION),
+        format!(
+            "{} KiB and {HEADERS_MAX} headers at most, in {} s",
+            HEAD_BYTES_MAX >> 10,
+            PATIENCE.as_secs()
+        ),
+        format!("{HTTP_CONNECTIONS_MAX} connections at once"),
+        format!("in the last three rounds' time, {} s at least", LATE_MIN.as_secs()),
     ] {
         assert!(document.contains(&said), "{said}");
     }

@@ -71,10 +71,6 @@ impl Calling {
         peer: &Record,
         rng: &mut impl CryptoRngCore,
     ) -> Result<SealedInvitation, NotOnCurve> {
-        let ephemeral = AgreementKey::random(rng);
-        let key = ephemeral.public();
-        let called = peer.identity();
-        let es = ephemeral.agree(&peer.agreement)?;
         let invitation = Invitation {
             index,
             first: self.first,
@@ -84,15 +80,28 @@ impl Calling {
         };
         let mut plain = Zeroizing::new([0; INVITATION_BOX]);
         invitation.encode_into(&mut *plain);
-        let signature: Signature = own.signing().sign(&digest(&called, &plain));
+        let signature: Signature = own.signing().sign(&digest(&peer.identity(), &plain));
         plain[INVITATION_BOX - SIGNATURE..].copy_from_slice(&signature.to_bytes());
-        let mut sealed = [0; SEALED];
-        let box_key = es.derive(BOX_KEY, &[&key.0, &called.0]);
-        sealed::seal_into(&box_key, BOX, &[&key.0, &called.0], &*plain, rng, &mut sealed);
-        let mut padding = [0; INVITATION - PUBLIC_KEY - SEALED];
-        rng.fill_bytes(&mut padding);
-        Ok(SealedInvitation::new(&key, &sealed, &padding))
+        seal(&plain, peer, rng)
     }
+}
+
+/// Seals what is in an invitation for the person called, whoever says it.
+pub(crate) fn seal(
+    plain: &[u8; INVITATION_BOX],
+    peer: &Record,
+    rng: &mut impl CryptoRngCore,
+) -> Result<SealedInvitation, NotOnCurve> {
+    let ephemeral = AgreementKey::random(rng);
+    let key = ephemeral.public();
+    let called = peer.identity();
+    let es = ephemeral.agree(&peer.agreement)?;
+    let mut sealed = [0; SEALED];
+    let box_key = es.derive(BOX_KEY, &[&key.0, &called.0]);
+    sealed::seal_into(&box_key, BOX, &[&key.0, &called.0], plain, rng, &mut sealed);
+    let mut padding = [0; INVITATION - PUBLIC_KEY - SEALED];
+    rng.fill_bytes(&mut padding);
+    Ok(SealedInvitation::new(&key, &sealed, &padding))
 }
 
 /// Makes a genuine invitation of an account at this place of the directory, for tests that call without a client.

@@ -12,6 +12,8 @@ mod hostile;
 pub mod identity;
 mod invitation;
 mod keys;
+#[cfg(feature = "test")]
+pub mod probe;
 mod receiving;
 pub mod record;
 pub mod rounds;

@@ -21,7 +21,7 @@ const VAULT_BOX: Label = Label("iirs 1 vault");
 pub const VAULT_ENTRIES_MAX: usize = 120;
 
 /// Vault before it is sealed, bytes.
-const PLAIN: usize = VAULT - SEALED_OVERHEAD;
+pub(crate) const PLAIN: usize = VAULT - SEALED_OVERHEAD;
 
 /// Control frames that carry a vault.
 const PARTS: usize = VAULT_PARTS as usize;
@@ -139,10 +139,7 @@ impl Vault {
     pub fn seal(&self, key: &VaultKey, name: &Name, rng: &mut impl CryptoRngCore) -> SealedVault {
         let mut plain = Zeroizing::new([0; PLAIN]);
         self.write(&mut *plain);
-        let mut sealed = Box::new([0; VAULT]);
-        let place = place(name, self.version);
-        sealed::seal_into(&key.0, VAULT_BOX, &[&place], &*plain, rng, &mut *sealed);
-        SealedVault(sealed)
+        SealedVault::of(&plain, key, &place(name, self.version), rng)
     }
 
     /// Opens what the server says is the account's vault of a version.
@@ -254,6 +251,25 @@ impl fmt::Debug for ShortIdentity {
 }
 
 impl SealedVault {
+    /// Seals what is in a vault for its place.
+    fn of(plain: &[u8; PLAIN], key: &VaultKey, place: &[u8], rng: &mut impl CryptoRngCore) -> Self {
+        let mut sealed = Box::new([0; VAULT]);
+        sealed::seal_into(&key.0, VAULT_BOX, &[place], plain, rng, &mut *sealed);
+        Self(sealed)
+    }
+
+    /// Seals anything as another machine of this account could, one with a mistake, too.
+    #[cfg(feature = "test")]
+    pub(crate) fn of_any(
+        plain: &[u8; PLAIN],
+        key: &VaultKey,
+        name: &Name,
+        version: u64,
+        rng: &mut impl CryptoRngCore,
+    ) -> Self {
+        Self::of(plain, key, &place(name, version), rng)
+    }
+
     /// Returns what goes into the three control frames.
     pub fn parts(&self) -> [[u8; CONTROL_BODY]; PARTS] {
         let mut parts = [[0; CONTROL_BODY]; PARTS];

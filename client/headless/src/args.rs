@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser};
+use clap_complete::Shell;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// What is logged when nobody says otherwise.
@@ -104,6 +105,14 @@ pub struct Args {
     /// What to log to standard error, as in RUST_LOG; without both, warn
     #[arg(long, value_name = "FILTER")]
     pub log: Option<Targets>,
+
+    /// Write the man page into this directory, and do nothing else
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    pub man: Option<PathBuf>,
+
+    /// Print completions for a shell, and do nothing else
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub completions: Option<Shell>,
 }
 
 /// Where the password is: exactly one of them.
@@ -123,6 +132,7 @@ pub struct PasswordFrom {
 mod tests {
     use std::collections::BTreeSet;
 
+    use clap::CommandFactory as _;
     use clap::error::ErrorKind;
     use zeroize::Zeroizing;
 
@@ -137,6 +147,26 @@ mod tests {
 
     fn parse(args: &[&str]) -> Result<Args, ErrorKind> {
         Args::try_parse_from([&["iirs-headless"], args].concat()).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_man_page_and_the_completions_need_nothing_and_have_every_flag() {
+        let dir = tempfile::tempdir().unwrap();
+        crate::manual::write(Args::command(), dir.path()).unwrap();
+        let page = std::fs::read_to_string(dir.path().join("iirs-headless.1")).unwrap();
+        let script = crate::manual::completions(Args::command(), Shell::Bash);
+        for flag in Args::command().get_arguments().filter_map(|flag| flag.get_long()) {
+            assert!(
+                page.contains(&format!("\\-\\-{}", flag.replace('-', "\\-"))),
+                "{flag}: {page}"
+            );
+            assert!(script.contains(&format!("--{flag}")), "{flag}");
+        }
+        let asked = |args: &[&str]| {
+            Args::command().try_get_matches_from([&["iirs-headless"], args].concat()).is_ok()
+        };
+        assert!(asked(&["--man", "d"]) && asked(&["--completions", "zsh"]));
+        assert!(!asked(&["--man", "d", "--user", "ann"]) && !asked(&[]));
     }
 
     #[test]

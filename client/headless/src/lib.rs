@@ -15,17 +15,21 @@
 pub mod args;
 pub mod command;
 pub mod lines;
+#[path = "../../../packaging/manual.rs"]
+pub mod manual;
 pub mod output;
 pub mod run;
 pub mod secret;
 pub mod start;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use clap_complete::Shell;
 use client_link::engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
@@ -43,14 +47,24 @@ use start::{Refusal, Start};
 ///
 /// `stretching` is the cost for a new account, and the least that a server may ask for.
 pub fn main(stretching: Stretching) -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let matches = match Args::command().try_get_matches() {
+        Ok(matches) => matches,
         Err(usage) => {
             // A closed standard error leaves the exit code to tell.
             let _ = usage.print();
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };
+    if let Some(written) = manual(&matches) {
+        return match written {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("iirs-headless: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let args = Args::from_arg_matches(&matches).expect("the same arguments were just checked");
     log_to_stderr(args.log.clone());
     match chat(args, stretching) {
         Ok(true) => ExitCode::SUCCESS,
@@ -61,6 +75,17 @@ pub fn main(stretching: Stretching) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the man page or completions, if one of them is asked for; then all else is not.
+fn manual(matches: &ArgMatches) -> Option<Result<(), manual::ManualError>> {
+    if let Some(dir) = matches.get_one::<PathBuf>("man") {
+        return Some(manual::write(Args::command(), dir));
+    }
+    let shell = matches.get_one::<Shell>("completions")?;
+    // Who closes standard output wants no completions.
+    let _ = io::stdout().write_all(manual::completions(Args::command(), *shell).as_bytes());
+    Some(Ok(()))
 }
 
 fn chat(args: Args, stretching: Stretching) -> Result<bool, Refusal> {

@@ -65,6 +65,8 @@ pub struct Pace {
 #[derive(Clone)]
 pub struct Rounds {
     room: Arc<Mutex<Room>>,
+    /// When the open round was opened.
+    opened: Arc<Mutex<Instant>>,
 }
 
 /// A session's place in the rounds; left when dropped.
@@ -96,6 +98,20 @@ impl Rounds {
     /// Returns the sums, the last round that opened, and the seats in it.
     pub fn state(&self) -> (Totals, Round, usize) {
         self.room().state()
+    }
+
+    /// Returns what the last round came to that was answered.
+    pub fn last_tally(&self) -> Tally {
+        self.room().last_tally()
+    }
+
+    /// Returns when the last round was opened, for who watches that they go on.
+    pub fn opened(&self) -> Instant {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_opened(&self) {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = clock::now();
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {
@@ -150,7 +166,8 @@ impl Driver {
         reservation.cover(round).await?;
         let mut room = Room::new(pace.seats_max);
         room.open_first(round, Seats::new(pace.slots));
-        let rounds = Rounds { room: Arc::new(Mutex::new(room)) };
+        let opened = Arc::new(Mutex::new(clock::now()));
+        let rounds = Rounds { room: Arc::new(Mutex::new(room)), opened };
         let closes = clock::now() + pace.period;
         let driver =
             Self { rounds: rounds.clone(), store, pace, genesis_ms, reservation, round, closes };
@@ -207,6 +224,7 @@ impl Driver {
             room.turn(replies, seats, header, &mut rng);
             room.tally(counts)
         };
+        self.rounds.note_opened();
         log(self.round, &tally);
         self.round = next;
         self.reservation.ahead(next);
@@ -222,6 +240,7 @@ impl Driver {
             let periods = behind.as_nanos().div_ceil(self.pace.period.as_nanos());
             let periods = u32::try_from(periods).unwrap_or(u32::MAX);
             self.closes += self.pace.period.saturating_mul(periods);
+            self.rounds.room().leave_out(periods);
             tracing::warn!(periods, "the server could not keep up and left out rounds");
         }
     }

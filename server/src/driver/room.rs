@@ -60,8 +60,12 @@ pub struct Totals {
     pub late: u64,
     /// Slots whose tag did not fit.
     pub tampered: u64,
+    /// Dial slots that hold nothing that can be said there.
+    pub malformed_dials: u64,
     /// Clients that did not keep up.
     pub lagging: u64,
+    /// Rounds that were never opened, since the server stood still.
+    pub left_out: u64,
 }
 
 /// What one round came to.
@@ -89,6 +93,7 @@ pub struct Room {
     closed: bool,
     late: u32,
     totals: Totals,
+    tally: Tally,
 }
 
 /// A session that waits for the next round.
@@ -133,6 +138,7 @@ impl Room {
             closed: false,
             late: 0,
             totals: Totals::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -258,13 +264,25 @@ impl Room {
         self.totals.deposits += u64::from(counts.deposits);
         self.totals.missing += u64::from(counts.missing);
         self.totals.tampered += u64::from(counts.tampered);
+        self.totals.malformed_dials += u64::from(counts.malformed_dials);
         self.totals.late += u64::from(late);
-        Tally { counts, late }
+        self.tally = Tally { counts, late };
+        self.tally
+    }
+
+    /// Counts rounds that are never opened.
+    pub fn leave_out(&mut self, rounds: u32) {
+        self.totals.left_out += u64::from(rounds);
     }
 
     /// Returns the sums, the last round that opened, and the seats in it.
     pub fn state(&self) -> (Totals, Round, usize) {
         (self.totals, self.last, self.seated.len())
+    }
+
+    /// Returns what the last round came to that was answered.
+    pub fn last_tally(&self) -> Tally {
+        self.tally
     }
 
     fn remove(&mut self, stay: StayId, seats: &mut Seats) {

@@ -46,6 +46,8 @@ pub use directory::{DELETIONS_RESERVED, DIRECTORY_MAX, DirectoryEntry};
 pub use inspect::{Migration, Scratch, check_store, migrate_copy, migrate_store};
 pub use invite::{INVITES_MAX, InviteError, InviteHash};
 pub use open::{CACHE_BYTES, OpenError};
+#[cfg(feature = "test")]
+pub use record::again as record_again;
 pub use restore::{RESTORE_AHEAD_MS, RestoreError, RestoredStore, check_backup, restore, verify};
 pub use sled_store::SledStore;
 pub use state::{Origin, ReserveError, Restored, SecretKind};

@@ -181,31 +181,41 @@ mod array {
     }
 }
 
+/// Decodes a value of a tree with today's record type and encodes it again; `None` if it is no such record.
+///
+/// # Panics
+/// For a tree that there is not.
+#[cfg(any(test, feature = "test"))]
+pub fn again(tree: &str, value: &[u8]) -> Option<Vec<u8>> {
+    fn again<R: Record>(value: &[u8]) -> Option<Vec<u8>> {
+        decode::<R>(value).map(|record| encode(&record).expect("what was decoded is not too long"))
+    }
+
+    match tree {
+        "accounts" => again::<AccountRecord>(value),
+        "names" => again::<IndexRecord>(value),
+        "directory" => again::<DirectoryRecord>(value),
+        "tokens" => again::<TokenEntry>(value),
+        "account-tokens" => again::<AccountTokens>(value),
+        "vaults" => again::<VaultRecord>(value),
+        "invites" => again::<InviteRecord>(value),
+        "secrets" => again::<SecretRecord>(value),
+        "state" => again::<NumberRecord>(value),
+        other => panic!("no tree of today: {other}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use migrations::fixture::{self, Entry};
-
-    /// Decodes with today's record type and encodes again.
-    fn again<R: Record>(value: &[u8]) -> Vec<u8> {
-        encode(&decode::<R>(value).unwrap()).unwrap()
-    }
 
     #[test]
     fn today_s_records_are_those_of_the_fixture_byte_for_byte() {
         for Entry { tree, key, value } in fixture::parse(fixture::V2).unwrap() {
             let written = match tree.as_str() {
                 migrations::META_TREE => migrations::VERSION.to_be_bytes().to_vec(),
-                "accounts" => again::<AccountRecord>(&value),
-                "names" => again::<IndexRecord>(&value),
-                "directory" => again::<DirectoryRecord>(&value),
-                "tokens" => again::<TokenEntry>(&value),
-                "account-tokens" => again::<AccountTokens>(&value),
-                "vaults" => again::<VaultRecord>(&value),
-                "invites" => again::<InviteRecord>(&value),
-                "secrets" => again::<SecretRecord>(&value),
-                "state" => again::<NumberRecord>(&value),
-                other => panic!("no tree of today: {other}"),
+                tree => again(tree, &value).unwrap(),
             };
             assert_eq!(written, value, "{tree} {key:02x?}");
         }

@@ -70,6 +70,14 @@ impl SledStore {
         self.read(state::restored)
     }
 
+    /// Tells whether the store works: it did not fail, and does not stand still.
+    ///
+    /// # Errors
+    /// [`StoreError::Fatal`] with what is wrong and what to do.
+    pub fn alive(&self) -> Result<(), StoreError> {
+        self.condition.alive()
+    }
+
     /// Reads, and takes note if that fails.
     fn read<T>(&self, read: impl FnOnce(&Trees) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.condition.check()?;

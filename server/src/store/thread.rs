@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub(super) struct Condition {
     failure: watch::Sender<Option<String>>,
     directory_len: AtomicU32,
     account_count: AtomicU32,
+    /// Seconds that the batch in work has taken so far, as far as the watchdog looked.
+    batch_s: AtomicU64,
 }
 
 impl Condition {
@@ -65,6 +67,16 @@ impl Condition {
             failure: watch::Sender::new(None),
             directory_len: extent.directory_len.into(),
             account_count: extent.account_count.into(),
+            batch_s: AtomicU64::new(0),
+        }
+    }
+
+    /// Fails, with what to do, if the storage failed or one batch takes [`STUCK_S`] and more.
+    pub(super) fn alive(&self) -> Result<(), StoreError> {
+        self.check()?;
+        match self.batch_s.load(Ordering::Relaxed) {
+            taken_s @ STUCK_S.. => Err(StoreError::Fatal(stuck(taken_s))),
+            0..STUCK_S => Ok(()),
         }
     }
 
@@ -134,7 +146,9 @@ impl StoreThread {
             if let Err(error) = config.global_error() {
                 noted.note(&error.into());
             }
-            report_if_stuck(batch);
+            let taken_s = batch.map_or(0, |taken| taken.as_secs());
+            noted.batch_s.store(taken_s, Ordering::Relaxed);
+            report_if_stuck(taken_s);
         })?;
         let (writes, received) = channel();
         let (alive, running) = channel();
@@ -252,6 +266,7 @@ impl Worker {
                 self.condition.note(&error);
                 return;
             }
+            self.condition.batch_s.store(0, Ordering::Relaxed);
             answers.into_iter().for_each(|answer| answer());
         }
     }
@@ -294,14 +309,17 @@ fn gather(first: Write, writes: &Receiver<Write>) -> (Vec<Write>, Option<Write>)
     (batch, None)
 }
 
-fn report_if_stuck(batch: Option<Duration>) {
-    let taken_s = batch.map_or(0, |taken| taken.as_secs());
+fn report_if_stuck(taken_s: u64) {
     if taken_s >= STUCK_S && taken_s.is_multiple_of(STUCK_S) {
-        tracing::error!(
-            "the store has worked on one batch for {taken_s} s: check the disk, and restart the \
-             server if this goes on"
-        );
+        tracing::error!("{}", stuck(taken_s));
     }
+}
+
+fn stuck(taken_s: u64) -> String {
+    format!(
+        "the store has worked on one batch for {taken_s} s: check the disk, and restart the server \
+         if this goes on"
+    )
 }
 
 /// Makes a panic of the thread a failure of the store.
