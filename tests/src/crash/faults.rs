@@ -37,20 +37,10 @@ struct Kind {
 }
 
 const KINDS: [Kind; 4] = [
-    Kind {
-        what: "disk full",
-        fault: Fault::Full,
-        after_max: 200_000,
-        says: "free space on",
-    },
+    Kind { what: "disk full", fault: Fault::Full, after_max: 200_000, says: "free space on" },
     Kind { what: "EIO on write", fault: Fault::Write, after_max: 60, says: "check the disk" },
     Kind { what: "EIO on sync", fault: Fault::Sync, after_max: 40, says: "check the disk" },
-    Kind {
-        what: "disk becomes read-only",
-        fault: Fault::ReadOnly,
-        after_max: 60,
-        says: "disk",
-    },
+    Kind { what: "disk becomes read-only", fault: Fault::ReadOnly, after_max: 60, says: "disk" },
 ];
 
 /// Runs all of it; tells each fault in a line of standard output.
@@ -83,7 +73,11 @@ struct Bench<'b, 'c> {
 }
 
 impl<'b, 'c> Bench<'b, 'c> {
-    fn begin(campaign: &'b mut Campaign<'c>, plan: &'c Plan, place: &'c Place) -> anyhow::Result<Self> {
+    fn begin(
+        campaign: &'b mut Campaign<'c>,
+        plan: &'c Plan,
+        place: &'c Place,
+    ) -> anyhow::Result<Self> {
         campaign.begin(WRITERS)?;
         let rng = ChaCha20Rng::seed_from_u64(plan.seed);
         Ok(Self { campaign, plan, place, rng, tries: 0 })
@@ -94,16 +88,24 @@ impl<'b, 'c> Bench<'b, 'c> {
             let (mut at_start, mut serving) = (0, 0);
             for number in 0..TRIES {
                 let early = number.is_multiple_of(3);
-                let served = self.disk_fault(kind, early).with_context(|| {
-                    format!("{}, try {}", kind.what, number + 1)
-                })?;
+                let served = self
+                    .disk_fault(kind, early)
+                    .with_context(|| format!("{}, try {}", kind.what, number + 1))?;
                 serving += u32::from(served);
                 at_start += u32::from(!served);
             }
-            self.tell(kind.what, &format!("{at_start} at the start, {serving} while it served; exit 1, nothing lost"));
+            self.tell(
+                kind.what,
+                &format!(
+                    "{at_start} at the start, {serving} while it served; exit 1, nothing lost"
+                ),
+            );
         }
         let (ended, served) = self.descriptors()?;
-        self.tell("no file descriptors", &format!("{ended} limits too low: exit 1; {served} enough; nothing lost"));
+        self.tell(
+            "no file descriptors",
+            &format!("{ended} limits too low: exit 1; {served} enough; nothing lost"),
+        );
         let planted = self.planted()?;
         self.tell("planted leftovers", &format!("{planted} starts: cleared, nothing lost"));
         self.campaign.end()
@@ -151,7 +153,8 @@ impl<'b, 'c> Bench<'b, 'c> {
             match end.with_context(|| format!("{limit} file descriptors"))? {
                 Some(status) => {
                     ensure!(status.code() == Some(1), "{limit} file descriptors: {status}");
-                    self.said(&log, "ulimit -n").with_context(|| format!("{limit} file descriptors"))?;
+                    self.said(&log, "ulimit -n")
+                        .with_context(|| format!("{limit} file descriptors"))?;
                     ended += 1;
                 }
                 None => {

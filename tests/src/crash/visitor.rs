@@ -12,9 +12,7 @@ use rand_core::OsRng;
 use tokio::sync::watch;
 use wire::account::Stretching;
 use wire::codec::Wire as _;
-use wire::control::{
-    ClientControl, Refusal, Resume, ServerControl, Session, VaultGet, VaultPut,
-};
+use wire::control::{ClientControl, Refusal, Resume, ServerControl, Session, VaultGet, VaultPut};
 use wire::ids::{Name, Round, Token};
 use wire::link::Link;
 use wire::login::{LoginContext, LoginError};
@@ -195,8 +193,7 @@ impl Visitor {
             other => return Err(unexpected("a change of password", &other)),
         };
         let keys = keys(session);
-        let finish =
-            change.finish(passwords, &reply, &keys, &cost(), &self.context, &mut OsRng);
+        let finish = change.finish(passwords, &reply, &keys, &cost(), &self.context, &mut OsRng);
         let finish = finish.map_err(wrong("the reply to a change of password"))?;
         match self.ask(&finish.frame).await? {
             ServerControl::Changed(changed) => Ok(changed.token),
@@ -313,7 +310,11 @@ impl Seated {
     async fn ask(&mut self, request: &ClientControl) -> Result<ServerControl, Trouble> {
         while !self.rounds.next().await?.has_control() {}
         let rounds = &mut self.rounds;
-        let hear = async { loop { rounds.next().await?; } };
+        let hear = async {
+            loop {
+                rounds.next().await?;
+            }
+        };
         tokio::select! {
             answer = self.visitor.ask(request) => answer,
             end = hear => end,

@@ -1,6 +1,8 @@
 //! People, messages and what stands in their way.
 
-use client_link::api::{About, Author, Command, ErrorCode, Event, HistoryEntry, MessageState};
+use client_link::api::{
+    About, Author, Command, ErrorCode, Event, HistoryEntry, MessageState, UnderWay,
+};
 use iced::keyboard::Modifiers;
 use iced::keyboard::key::Named;
 use wire::ids::MessageId;
@@ -36,6 +38,32 @@ fn a_message_goes_from_the_field_to_delivered() {
     }
     window.tell(message(1, "bob", "hi ann"));
     assert!(window.shows("hi ann"));
+}
+
+#[test]
+fn the_parts_of_a_long_message_are_counted_until_it_is_delivered() {
+    let mut window = signed_in();
+    open_bob(&mut window);
+    let mut send = |window: &mut Window, text: &str| {
+        window.type_into("composer", text);
+        window.click("send");
+        let label = sent(window).0;
+        window.tell(state(&label, MessageState::Queued, None));
+        label
+    };
+    let label = send(&mut window, &"long ".repeat(200));
+    send(&mut window, "the next one");
+    let time = crate::present::time(window.app.here.unix_ms, &window.app.here);
+    for arrived in [0, 3] {
+        let Event::Status(mut status) = status(&[("bob", true)]) else { unreachable!() };
+        let parts = UnderWay { label: label.clone(), arrived, parts: 4 };
+        status.conversations[0].under_way = Some(parts);
+        window.tell(Event::Status(status));
+        assert!(window.shows(&format!("{time} · {arrived} of 4 parts delivered")));
+        assert!(window.shows(&format!("{time} · queued, 1 ahead")), "the next one waits");
+    }
+    window.tell(state(&label, MessageState::Delivered, Some(9)));
+    assert!(window.shows(&format!("{time} · delivered")), "whatever was counted before");
 }
 
 #[test]
