@@ -16,8 +16,7 @@ fn a_restored_server_takes_back_who_saw_nothing_since_and_is_told_to_who_did() {
         scene.register(&["carl"])?;
         scene.knows("dora", "carl")?;
         let last = scene.round_of("dora")?;
-        scene.hall.kill("dora")?;
-        scene.hall.kill("carl")?;
+        scene.leave(&["dora", "carl"])?;
         scene.server.kill()?;
         scene.server.restore(&backup)?;
         scene.server.restart(&scene.place)?;

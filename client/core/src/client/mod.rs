@@ -185,7 +185,7 @@ impl Client {
         // What came page by page while in the rounds is kept, and may be more than the last entry marked.
         let marked = saved.directory.map(|(length, head)| DirectoryMark { length, head });
         let seen_before =
-            marked.into_iter().chain([directory.mark()]).max_by_key(|mark| mark.length);
+            [directory.mark()].into_iter().chain(marked).max_by_key(|mark| mark.length);
         let mut client = Self {
             own,
             rng: contents,
