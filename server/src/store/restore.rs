@@ -197,7 +197,7 @@ fn build(
     }
     let sync = || db.flush().map(drop);
     migrations::open(&db, &sync).map_err(|error| open::wrong_schema(data_dir, error))?;
-    Ok(Trees::open(db).map_err(failed)?)
+    Trees::open(db).map_err(failed)
 }
 
 /// Sets what a restored store knows of its past, checks it and closes it.

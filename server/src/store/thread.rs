@@ -45,10 +45,11 @@ const TRANSACTION_BYTES: usize = 64 << 10;
 
 /// A write: makes its changes and returns what answers its caller once they are durable.
 struct Write {
-    work: Box<dyn FnOnce(&Trees) -> Result<Answer, StoreError> + Send>,
+    work: Box<Work>,
     /// Sees what was committed, and nothing of a batch.
     alone: bool,
 }
+type Work = dyn FnOnce(&Trees) -> Result<Answer, StoreError> + Send;
 type Answer = Box<dyn FnOnce() + Send>;
 
 /// Whether the storage works, and how far it is durable.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use server::clock;
 use server::store::{
     NewToken, Origin, ProvedAccount, SledStore, Store as _, StoredVault, VAULT_BYTES,
@@ -42,10 +42,14 @@ pub(super) fn fill(
     if there >= accounts {
         return Ok(false);
     }
-    register(runtime, data_dir, there..accounts, interrupted)?;
+    if there > 0 {
+        // A fill that was stopped left out numbers in the middle.
+        bail!("{} has {there} accounts: give an empty directory", data_dir.display());
+    }
+    register(runtime, data_dir, 0..accounts, interrupted)?;
     let origin = Origin { genesis_ms: clock::unix_ms(), round_ms: ROUND_MS };
     let store = Arc::new(SledStore::open(data_dir, origin)?);
-    let mut indices = there..accounts;
+    let mut indices = 0..accounts;
     loop {
         go_on(interrupted)?;
         let batch: Vec<u32> = indices.by_ref().take(BATCH).collect();

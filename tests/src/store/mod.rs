@@ -27,8 +27,8 @@ const STARTS: usize = 3;
 /// Measures a server on a store of many accounts: start, memory, backup, restore, check.
 ///
 /// Builds `iirs-server` in release. Fills a data directory with signed accounts, each with a session token and a
-/// vault, starts the server on it several times, and has a backup made while it runs, which is checked and
-/// restored. 100,000 accounts take a few minutes after the build and some 3 GB in the directory for temporary
+/// vault, starts the server on it several times, and has a backup made while it runs, which is restored and
+/// checked. 100,000 accounts take a few minutes after the build and some 3 GB in the directory for temporary
 /// files, or in --dir; 1,000,000 ten times as much.
 #[derive(Parser)]
 #[command(name = "store", bin_name = "cargo store")]

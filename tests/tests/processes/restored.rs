@@ -16,8 +16,7 @@ fn a_restored_server_takes_back_who_saw_nothing_since_and_is_told_to_who_did() {
         scene.register(&["carl"])?;
         scene.knows("dora", "carl")?;
         let last = scene.round_of("dora")?;
-        scene.hall.kill("dora")?;
-        scene.hall.kill("carl")?;
+        scene.leave(&["dora", "carl"])?;
         scene.server.kill()?;
         scene.server.restore(&backup)?;
         scene.server.restart(&scene.place)?;
@@ -75,7 +74,7 @@ impl Scene {
         loop {
             self.tell(who, r#"{"do":"directory"}"#)?;
             let mut known = false;
-            self.hears(who, |said| match said {
+            self.finds(who, |said| match said {
                 Said::Directory { names } => {
                     known = names.iter().any(|it| it == name);
                     true
@@ -89,13 +88,13 @@ impl Scene {
         }
     }
 
-    fn hears(&mut self, who: &str, mut wanted: impl FnMut(&Said) -> bool) -> anyhow::Result<()> {
+    fn finds(&mut self, who: &str, mut wanted: impl FnMut(&Said) -> bool) -> anyhow::Result<()> {
         self.listen(PATIENCE, |_, speaker, said| speaker == who && wanted(said))
     }
 
     fn round_of(&mut self, who: &str) -> anyhow::Result<u64> {
         let mut round = 0;
-        self.hears(who, |said| match said {
+        self.finds(who, |said| match said {
             Said::Round { number, .. } => {
                 round = *number;
                 true

@@ -182,6 +182,10 @@ impl Client {
     ) -> Self {
         let directory = Directory::new(records);
         let known = known(saved.closed.iter().chain(&saved.open), &directory);
+        // What came page by page while in the rounds is kept, and may be more than the last entry marked.
+        let marked = saved.directory.map(|(length, head)| DirectoryMark { length, head });
+        let seen_before =
+            [directory.mark()].into_iter().chain(marked).max_by_key(|mark| mark.length);
         let mut client = Self {
             own,
             rng: contents,
@@ -212,7 +216,7 @@ impl Client {
             contacts_told: false,
             requests_out: VecDeque::new(),
             listed: 0,
-            seen_before: saved.directory.map(|(length, head)| DirectoryMark { length, head }),
+            seen_before,
             clock: saved.clock,
             offered: None,
             fork_told: false,

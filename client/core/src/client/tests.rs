@@ -168,6 +168,30 @@ fn a_directory_that_is_shorter_or_another_than_before_the_restart_is_told() {
 }
 
 #[test]
+fn a_directory_that_is_shorter_than_the_records_that_are_kept_is_told() {
+    let all = [record("ann", 1), record("bob", 2), record("cid", 3)];
+    let mut kept = no_records();
+    let heads = (1..=all.len()).map(|length| head(&all[..length]));
+    kept.append(&all.into_iter().zip(heads).collect::<Vec<_>>());
+    // the third came while in the rounds, after the mark
+    let marked = Some((2, head(&all[..2])));
+    for (length, told) in [(3, false), (2, true)] {
+        let generator = || ChaCha20Rng::seed_from_u64(9);
+        let saved = Saved { directory: marked, ..Saved::default() };
+        let mut client = Client::new(
+            identity("ann", 1),
+            saved,
+            vault_key(),
+            kept.clone(),
+            Box::new(generator()),
+            generator(),
+        );
+        client.handle_directory_synced(NOW, length as u32, head(&all[..length]));
+        assert_eq!(outputs(&mut client).0.contains(&ErrorCode::DirectoryForked), told);
+    }
+}
+
+#[test]
 fn a_peer_whose_directory_is_longer_is_compared_with_once_ours_is_as_long() {
     let all = [record("ann", 1), record("bob", 2), record("cid", 3)];
     let other = [all[0], all[1], record("cid", 4)];
