@@ -24,8 +24,8 @@ pub struct Target {
 
 /// Everything that is fuzzed.
 pub const TARGETS: &[Target] = &[
-    Target { name: "control-client", bytes_max: 4096, run: wire_values::control_client },
-    Target { name: "control-server", bytes_max: 4096, run: wire_values::control_server },
+    Target { name: "control-client", bytes_max: 1100, run: wire_values::control_client },
+    Target { name: "control-server", bytes_max: 1100, run: wire_values::control_server },
     Target { name: "rounds", bytes_max: 4200, run: wire_values::rounds },
     Target { name: "dial", bytes_max: 512, run: wire_values::dial },
     Target { name: "directory", bytes_max: 512, run: wire_values::directory },

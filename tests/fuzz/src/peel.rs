@@ -1,5 +1,7 @@
 //! One round through the mixer: seats that deposit what they like, in the layer or not.
 
+use std::sync::LazyLock;
+
 use mixer::{Counts, MixerKey, Open, Seats};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -13,6 +15,18 @@ use wire::size::{CELL, DEPOSIT, REPLY_SLOT, SLOTS_MAX, round_frame};
 use crate::input::{Input, padded};
 
 const SEATS: u32 = 3;
+
+/// Both sides of each seat's layer: agreeing on one takes longer than most of what is tried here.
+static LAYERS: LazyLock<Vec<(Layer, Layer)>> = LazyLock::new(|| {
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let key = MixerKey::random(&mut rng);
+    let layers = (0..SEATS).map(|_| {
+        let own = AgreementKey::random(&mut rng);
+        let layer = Layer::for_client(&own, &key.public()).expect("the mixer's key is a point");
+        (layer, key.layer_for(&own.public()).expect("a client's key is a point"))
+    });
+    layers.collect()
+});
 
 /// What a seat deposits.
 enum Deposited {
@@ -53,15 +67,11 @@ pub(crate) fn peel(bytes: &[u8]) {
     // Numbers of rounds that come are below this by far.
     let round = Round(1 + u64::from(input.u32()));
     let directory_length = u32::from(input.u16()) * 64;
-    let key = MixerKey::random(&mut rng);
     let mut seats = Seats::new(slots);
     let mut sitting = Vec::new();
-    for account in 0..SEATS {
-        let own = AgreementKey::random(&mut rng);
-        let layer = Layer::for_client(&own, &key.public()).expect("the mixer's key is a point");
-        let theirs = key.layer_for(&own.public()).expect("a client's key is a point");
+    for (account, (own, theirs)) in (0..).zip(&*LAYERS) {
         let reader = AccountIndex(account * 1000);
-        sitting.push((seats.add(theirs, reader).expect("there is room"), layer));
+        sitting.push((seats.add(theirs.next(), reader).expect("there is room"), own.next()));
     }
     let mut open = Open::new(round, seats, buckets(directory_length));
     let mut expected = Counts { seats: SEATS, ..Counts::default() };

@@ -91,7 +91,8 @@ pub(crate) fn text(bytes: &[u8]) {
         assert!(link.to_string().parse::<Link>() == Ok(link));
     }
     if let Ok(name) = text.parse::<Name>() {
-        assert_eq!(name.as_str(), text);
+        // Capital letters are folded.
+        assert!(name.as_str().parse::<Name>() == Ok(name));
     }
     if let Ok(invite) = text.parse::<Invite>() {
         assert!(invite.to_string().parse::<Invite>() == Ok(invite));
