@@ -395,7 +395,11 @@ fn no(answer: &ServerControl) -> Result<No, Trouble> {
     }
 }
 
+/// What else the server may say is to come again later.
 fn unexpected(to: &str, answer: &ServerControl) -> Trouble {
+    if matches!(answer, ServerControl::Refused(refused) if refused.why == Refusal::SlowDown) {
+        return Trouble::Gone;
+    }
     Trouble::Wrong(format!("the answer to {to} is {}", said(answer)))
 }
 
