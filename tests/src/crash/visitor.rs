@@ -11,6 +11,7 @@ use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use rand_core::OsRng;
 use tokio::sync::watch;
 use wire::account::Stretching;
+use wire::close::Close;
 use wire::codec::Wire as _;
 use wire::control::{
     ClientControl, Refusal, Resume, ServerControl, Session, VaultGet, VaultPut,
@@ -341,10 +342,12 @@ impl Rounds {
     }
 }
 
-/// Tells why a connection broke: a server that is killed closes none.
+/// Tells why a connection broke: a server that is killed closes none, and one whose disk failed is about to restart.
 fn broken(connection: &Connection) -> Trouble {
     match connection.close_reason() {
-        Some(ConnectionError::ApplicationClosed(close)) => {
+        Some(ConnectionError::ApplicationClosed(close))
+            if close.error_code != Close::Restarting.code().into() =>
+        {
             Trouble::Wrong(format!("the server closed the connection: {close}"))
         }
         Some(_) | None => Trouble::Gone,
