@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use rustix::process::{Resource, getrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -16,6 +17,9 @@ use crate::admin::{self, AdminError, Answer, Request, Status, USERS_MAX, User};
 use crate::config::{Config, Registration, Settings};
 use crate::run::{Running, Server, link_of};
 use crate::store::SledStore;
+
+/// Files that the server may need open at once.
+const OPEN_FILES_MIN: u64 = 64;
 
 /// Server of iirs, a private chat for a group that runs its own server.
 #[derive(Parser)]
@@ -159,8 +163,20 @@ fn execute(command: &Command) -> anyhow::Result<()> {
     }
 }
 
+/// Fails where so few files may be open that some part could not start, and would not say why.
+fn enough_open_files() -> anyhow::Result<()> {
+    match getrlimit(Resource::Nofile).current {
+        Some(most) if most < OPEN_FILES_MIN => anyhow::bail!(
+            "this process may have {most} files open, and needs {OPEN_FILES_MIN}: raise the limit (ulimit -n {OPEN_FILES_MIN}) \
+             and start again"
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn run(common: &Common) -> anyhow::Result<()> {
     let config = common.load()?;
+    enough_open_files()?;
     let (filter, level) = reload::Layer::new(config.log.parse::<Targets>()?);
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

@@ -172,11 +172,7 @@ impl Account {
         Ok(())
     }
 
-    async fn register(
-        &mut self,
-        visitor: &mut Visitor,
-        journal: &Journal,
-    ) -> Result<(), Trouble> {
+    async fn register(&mut self, visitor: &mut Visitor, journal: &Journal) -> Result<(), Trouble> {
         self.existence = Existence::Asked;
         match visitor.register(self.name, &password(self.password)).await? {
             Ok(()) => {
@@ -245,8 +241,7 @@ impl Account {
         journal: &Journal,
         session: Box<Session>,
     ) -> Result<Entered, Trouble> {
-        let (version, parts) =
-            visitor.vault().await.map_err(|trouble| self.explain(trouble))?;
+        let (version, parts) = visitor.vault().await.map_err(|trouble| self.explain(trouble))?;
         let asked = self.vault + u64::from(self.vault_asked);
         if version != self.vault && version != asked {
             let what = format!("has vault {version}, and vault {} was acknowledged", self.vault);
@@ -272,7 +267,9 @@ impl Account {
                 let label = Label("iirs crash vault");
                 let name = self.name.to_string();
                 let pattern = hash(label, &[name.as_bytes(), &version.to_be_bytes(), &[part]]);
-                bytes.chunks_mut(pattern.len()).for_each(|it| it.copy_from_slice(&pattern[..it.len()]));
+                bytes
+                    .chunks_mut(pattern.len())
+                    .for_each(|it| it.copy_from_slice(&pattern[..it.len()]));
             }
         }
         parts

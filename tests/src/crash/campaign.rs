@@ -288,15 +288,9 @@ impl<'c> Campaign<'c> {
 
     /// Returns how many writes were acknowledged.
     fn writes(&self) -> u64 {
-        [
-            Deed::Registered,
-            Deed::PasswordChanged,
-            Deed::VaultStored,
-            Deed::Deleted,
-            Deed::SignedIn,
-        ]
-        .into_iter()
-        .map(|deed| self.journal.times(deed))
-        .sum()
+        [Deed::Registered, Deed::PasswordChanged, Deed::VaultStored, Deed::Deleted, Deed::SignedIn]
+            .into_iter()
+            .map(|deed| self.journal.times(deed))
+            .sum()
     }
 }

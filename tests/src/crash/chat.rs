@@ -187,7 +187,9 @@ impl Person {
                     self.send().await;
                 }
             }
-            Event::Error { code, text, .. } => self.wrong(&format!("got {}: {text}", code.as_str())),
+            Event::Error { code, text, .. } => {
+                self.wrong(&format!("got {}: {text}", code.as_str()))
+            }
             Event::Progress(_)
             | Event::Registered { .. }
             | Event::SignedIn { .. }

@@ -72,7 +72,9 @@ pub(super) fn run(place: &Place, seed: u64, tries: u32) -> anyhow::Result<()> {
     for (what, Tally { refused, intact, missing }) in
         Specimen::make(&place.path().join("damage"), seed)?.tries(tries)?
     {
-        println!("{what}: {refused} refused, {intact} opened whole, {missing} opened with records missing");
+        println!(
+            "{what}: {refused} refused, {intact} opened whole, {missing} opened with records missing"
+        );
     }
     Ok(())
 }
@@ -210,7 +212,8 @@ fn read(store: &SledStore) -> Result<Everything, StoreError> {
     let mut everything = Everything::new();
     everything.insert(ROUNDS.to_owned(), store.rounds_reserved()?.to_be_bytes().to_vec());
     for (place, entry) in store.directory(0, usize::MAX)?.into_iter().enumerate() {
-        everything.insert(format!("directory {place}"), [&entry.record[..], &entry.head.0].concat());
+        everything
+            .insert(format!("directory {place}"), [&entry.record[..], &entry.head.0].concat());
     }
     for index in (0..ACCOUNTS).map(AccountIndex) {
         if let Some(account) = store.account_by_index(index)? {

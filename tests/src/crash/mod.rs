@@ -29,7 +29,8 @@ use disk::Faults;
 /// outside of the server; whenever it is back they look at what they have first, and every 20 kills at everything.
 #[derive(Parser)]
 #[command(name = "crash", bin_name = "cargo crash")]
-#[command(after_help = "It fails if an acknowledged write is missing, one is half there, a start does not succeed, a round number comes
+#[command(
+    after_help = "It fails if an acknowledged write is missing, one is half there, a start does not succeed, a round number comes
 twice, a session is not resumed without a password, or a message is lost, doubled or out of order. Then the exit code is 1,
 what to run again is printed, and the directory with data and logs stays. The seed repeats the moments of the kills and
 what the clients choose, not how fast this machine is.
@@ -41,7 +42,8 @@ What the lines show, all since the beginning:
   in doubt   writes that a kill left without an answer: found to be there, or not, but never half
   looked at  accounts that were read in full and compared
   rounds     different rounds that clients saw open
-  words      messages of the chat whose senders know that they arrived")]
+  words      messages of the chat whose senders know that they arrived"
+)]
 struct Arguments {
     /// Stop after so many kills
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -108,10 +110,10 @@ fn crash(arguments: &Arguments) -> anyhow::Result<()> {
             let logs = place.keep();
             eprintln!("\n{logs}--- data and logs stay in {}", place.path().display());
         }
-        return ran.with_context(|| format!("play it again with `cargo crash --faults --seed {seed}`"));
+        return ran
+            .with_context(|| format!("play it again with `cargo crash --faults --seed {seed}`"));
     }
-    let faults =
-        Faults { without_fdatasync: arguments.without_fdatasync, ..Faults::default() };
+    let faults = Faults { without_fdatasync: arguments.without_fdatasync, ..Faults::default() };
     let power = arguments.power.then_some(faults);
     let plan = Plan { program, length, seed, power, interrupted };
     let mut campaign = Campaign::new(&plan, &place)?;

@@ -57,7 +57,11 @@ struct Alive {
 
 impl Victim {
     /// Makes a server that was never started.
-    pub(super) fn new(program: &Path, place: &Place, journal: Arc<Journal>) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        program: &Path,
+        place: &Place,
+        journal: Arc<Journal>,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             program: program.to_owned(),
             disk_dir: place.path().join("server"),
@@ -74,7 +78,9 @@ impl Victim {
     pub(super) fn on_a_power_disk(&mut self, seed: u64, faults: Faults) -> anyhow::Result<()> {
         fs::create_dir(&self.disk_dir)?;
         let disk = PowerDisk::mount(&self.disk_dir, faults).with_context(|| {
-            format!("cannot mount a disk of this program: be root, or install fuse3, and have {DEVICE}")
+            format!(
+                "cannot mount a disk of this program: be root, or install fuse3, and have {DEVICE}"
+            )
         })?;
         self.power = Some(Power { disk, rng: ChaCha20Rng::seed_from_u64(seed) });
         Ok(())
@@ -142,7 +148,9 @@ impl Victim {
                 alive.served = true;
                 self.is_same(&said)
             }
-            Err(RecvTimeoutError::Timeout) => bail!("the server does not serve in {SERVES_WITHIN:?}"),
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("the server does not serve in {SERVES_WITHIN:?}")
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = alive.process.ended(SERVES_WITHIN)?;
                 bail!("the server does not start again: {status}; its log says why")

@@ -13,9 +13,7 @@ use tokio::sync::watch;
 use wire::account::Stretching;
 use wire::close::Close;
 use wire::codec::Wire as _;
-use wire::control::{
-    ClientControl, Refusal, Resume, ServerControl, Session, VaultGet, VaultPut,
-};
+use wire::control::{ClientControl, Refusal, Resume, ServerControl, Session, VaultGet, VaultPut};
 use wire::ids::{Name, Round, Token};
 use wire::link::Link;
 use wire::login::{LoginContext, LoginError};
@@ -196,8 +194,7 @@ impl Visitor {
             other => return Err(unexpected("a change of password", &other)),
         };
         let keys = keys(session);
-        let finish =
-            change.finish(passwords, &reply, &keys, &cost(), &self.context, &mut OsRng);
+        let finish = change.finish(passwords, &reply, &keys, &cost(), &self.context, &mut OsRng);
         let finish = finish.map_err(wrong("the reply to a change of password"))?;
         match self.ask(&finish.frame).await? {
             ServerControl::Changed(changed) => Ok(changed.token),
@@ -314,7 +311,11 @@ impl Seated {
     async fn ask(&mut self, request: &ClientControl) -> Result<ServerControl, Trouble> {
         while !self.rounds.next().await?.has_control() {}
         let rounds = &mut self.rounds;
-        let hear = async { loop { rounds.next().await?; } };
+        let hear = async {
+            loop {
+                rounds.next().await?;
+            }
+        };
         tokio::select! {
             answer = self.visitor.ask(request) => answer,
             end = hear => end,

@@ -226,7 +226,12 @@ impl Disk {
     }
 
     /// Writes to a file; returns how many bytes.
-    pub(super) fn write(&mut self, number: u64, from: u64, bytes: &[u8]) -> Result<usize, DiskError> {
+    pub(super) fn write(
+        &mut self,
+        number: u64,
+        from: u64,
+        bytes: &[u8],
+    ) -> Result<usize, DiskError> {
         let taken = self.faults.write(bytes.len())?;
         let from = usize::try_from(from).map_err(|_| DiskError::Fault(Fault::Full))?;
         let contents = self.contents_mut(number)?;
