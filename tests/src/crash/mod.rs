@@ -104,8 +104,8 @@ fn crash(arguments: &Arguments) -> anyhow::Result<()> {
     let mut place = Place::new("crash")?;
     println!("seed {seed}");
     if arguments.faults {
-        let ran = faults::run(program, seed, &place, interrupted)
-            .and_then(|()| damage::run(&place, seed, arguments.tries));
+        let ran = damage::run(&place, seed, arguments.tries)
+            .and_then(|()| faults::run(program, seed, &place, interrupted));
         if ran.is_err() {
             let logs = place.keep();
             eprintln!("\n{logs}--- data and logs stay in {}", place.path().display());

@@ -464,7 +464,10 @@ impl Drop for Log {
         }
 
         if !self.config.temporary {
-            self.config.file.sync_all().unwrap();
+            // iirs: upstream panics here
+            if let Err(e) = self.config.file.sync_all() {
+                error!("failed to sync from IoBufs::drop: {}", e);
+            }
         }
 
         debug!("IoBufs dropped");
