@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use rustix::process::{Resource, getrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
 
@@ -16,6 +17,9 @@ use crate::run::{Running, Server, link_of};
 use crate::service::{self, Watchdog};
 use crate::store::SledStore;
 use crate::{logging, manual, upkeep};
+
+/// Files that the server may need open at once.
+const OPEN_FILES_MIN: u64 = 64;
 
 /// Server of iirs, a private chat for a group that runs its own server.
 #[derive(Parser)]
@@ -233,8 +237,20 @@ fn execute(command: &Command) -> anyhow::Result<()> {
     }
 }
 
+/// Fails where so few files may be open that some part could not start, and would not say why.
+fn enough_open_files() -> anyhow::Result<()> {
+    match getrlimit(Resource::Nofile).current {
+        Some(most) if most < OPEN_FILES_MIN => anyhow::bail!(
+            "this process may have {most} files open, and needs {OPEN_FILES_MIN}: raise the limit (ulimit -n {OPEN_FILES_MIN}) \
+             and start again"
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn run(common: &Common) -> anyhow::Result<()> {
     let config = common.load()?;
+    enough_open_files()?;
     let filter = logging::begin(config.log.parse()?, config.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start threads; raise the limit of processes")?;

@@ -233,3 +233,14 @@ fn a_data_directory_of_somebody_else_is_an_error_that_says_what_to_do() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("run the server as the user who owns it"), "{said}");
 }
+
+#[test]
+fn too_few_open_files_are_an_error_that_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    write_config(dir.path(), "");
+    let output = shell(dir.path(), "ulimit -n 16;").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("ulimit -n 64"), "{said}");
+    assert!(!dir.path().join("d").exists(), "nothing was made");
+}

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use wire::account::Stretching;
 use wire::link::Link;
 
-use super::journal::{Journal, Order};
+use super::journal::{Check, Journal, Order};
 use crate::processes::{Ledger, MessageState as SaidState, Said, Verdict};
 
 /// Pairs that chat.
@@ -179,8 +179,11 @@ impl Person {
                     MessageState::Delivered => SaidState::Delivered,
                 };
                 self.note(&Said::State { id: label, peer, state: said, round });
-                let going_on = *self.orders.borrow() == Order::Write;
-                if state == MessageState::Delivered && going_on {
+                let ending = match *self.orders.borrow() {
+                    Order::Write | Order::Check(Check { all: false, .. }) => false,
+                    Order::Check(Check { all: true, .. }) | Order::Stop => true,
+                };
+                if state == MessageState::Delivered && !ending {
                     self.send().await;
                 }
             }

@@ -3,6 +3,7 @@
 mod account;
 mod campaign;
 mod chat;
+mod damage;
 mod disk;
 mod faults;
 mod journal;
@@ -64,9 +65,13 @@ struct Arguments {
     #[arg(long, requires = "power")]
     without_fdatasync: bool,
 
-    /// Instead of kills: full and failing disks, limits too low, leftovers. Needs what --power needs
+    /// Instead of kills: full and failing disks, limits too low, leftovers, damaged files. Needs what --power needs
     #[arg(long, conflicts_with_all = ["power", "cycles", "seconds"])]
     faults: bool,
+
+    /// How often each file is damaged in each way, with --faults
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "faults")]
+    tries: u32,
 }
 
 /// Runs the whole program, from arguments to exit code: 0 nothing was lost, 1 something was, or it could not run, 2 usage.
@@ -99,7 +104,8 @@ fn crash(arguments: &Arguments) -> anyhow::Result<()> {
     let mut place = Place::new("crash")?;
     println!("seed {seed}");
     if arguments.faults {
-        let ran = faults::run(program, seed, &place, interrupted);
+        let ran = damage::run(&place, seed, arguments.tries)
+            .and_then(|()| faults::run(program, seed, &place, interrupted));
         if ran.is_err() {
             let logs = place.keep();
             eprintln!("\n{logs}--- data and logs stay in {}", place.path().display());

@@ -11,6 +11,7 @@ use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use rand_core::OsRng;
 use tokio::sync::watch;
 use wire::account::Stretching;
+use wire::close::Close;
 use wire::codec::Wire as _;
 use wire::control::{ClientControl, Refusal, Resume, ServerControl, Session, VaultGet, VaultPut};
 use wire::ids::{Name, Round, Token};
@@ -342,10 +343,12 @@ impl Rounds {
     }
 }
 
-/// Tells why a connection broke: a server that is killed closes none.
+/// Tells why a connection broke: a server that is killed closes none, and one whose disk failed is about to restart.
 fn broken(connection: &Connection) -> Trouble {
     match connection.close_reason() {
-        Some(ConnectionError::ApplicationClosed(close)) => {
+        Some(ConnectionError::ApplicationClosed(close))
+            if close.error_code != Close::Restarting.code().into() =>
+        {
             Trouble::Wrong(format!("the server closed the connection: {close}"))
         }
         Some(_) | None => Trouble::Gone,
@@ -396,7 +399,11 @@ fn no(answer: &ServerControl) -> Result<No, Trouble> {
     }
 }
 
+/// What else the server may say is to come again later.
 fn unexpected(to: &str, answer: &ServerControl) -> Trouble {
+    if matches!(answer, ServerControl::Refused(refused) if refused.why == Refusal::SlowDown) {
+        return Trouble::Gone;
+    }
     Trouble::Wrong(format!("the answer to {to} is {}", said(answer)))
 }
 

@@ -12,7 +12,7 @@ use super::account::Account;
 use super::journal::{Check, Journal, Life, Order, Stage};
 use super::visitor::{Trouble, Visitor};
 
-/// Accounts that one writer changes, deleted ones too.
+/// Accounts that one writer changes.
 const ACCOUNTS_MAX: usize = 6;
 
 /// Accounts put aside that a check looks at.
@@ -30,7 +30,7 @@ pub(super) struct Writer {
     journal: Arc<Journal>,
     lives: watch::Receiver<Life>,
     orders: watch::Receiver<Order>,
-    /// In use.
+    /// In use, one may be deleted.
     accounts: Vec<Account>,
     /// Not changed any more.
     retired: Vec<Account>,
@@ -154,11 +154,13 @@ impl Writer {
         Ok(false)
     }
 
-    /// Chooses an account, sometimes a new one.
+    /// Chooses an account that is not deleted, sometimes a new one.
     fn choose(&mut self) -> usize {
+        let gone = self.accounts.extract_if(.., |account| account.is_gone());
+        self.retired.extend(gone);
         if self.accounts.is_empty() || self.rng.next_u32().is_multiple_of(4) {
             if self.accounts.len() == ACCOUNTS_MAX {
-                self.make_room();
+                self.retired.push(self.accounts.remove(0));
             }
             let name: Name = format!("w{}n{}", self.number, self.made)
                 .parse()
@@ -168,12 +170,6 @@ impl Writer {
             return self.accounts.len() - 1;
         }
         self.rng.next_u32() as usize % self.accounts.len()
-    }
-
-    /// Puts an account aside: a deleted one, else the oldest.
-    fn make_room(&mut self) {
-        let gone = self.accounts.iter().position(Account::is_gone);
-        self.retired.push(self.accounts.remove(gone.unwrap_or(0)));
     }
 }
 
