@@ -154,7 +154,10 @@ async fn connections_are_bounded_and_the_stranger_who_came_first_makes_room() {
     let few = Config { seats_max: 1, sign_in_ms: 60_000, ..config(&dir) };
     let mut server = Server::start(few.clone()).await.unwrap();
     let (mut ann, _) = Seated::new(&server, "ann").await;
-    let clients = endpoint();
+    // none of them leaves by itself, however slow the machine is
+    let mut patient = TransportConfig::default();
+    patient.keep_alive_interval(Some(Duration::from_secs(3)));
+    let clients = endpoint_with(patient);
     let address = server.local_addr;
     let connect = || soon(clients.connect(address, "localhost").unwrap());
     let mut strangers = Vec::new();
