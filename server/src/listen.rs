@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use quinn::{Endpoint, Incoming};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wire::close::Close;
@@ -24,6 +24,9 @@ pub const HANDSHAKES_MAX: usize = 256;
 /// The longest that a handshake may take.
 pub const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// When all handshakes are taken, one that takes long is given up so often: as many in a second as there may be.
+const GIVEN_UP_EVERY: std::time::Duration = std::time::Duration::from_millis(4);
+
 /// Returns how many connections a server with this many seats takes.
 pub fn connections_max(seats_max: u32) -> usize {
     2 * seats_max as usize + CONNECTIONS_SPARE
@@ -35,9 +38,8 @@ pub async fn listen(endpoint: Endpoint, hub: Arc<Hub>, mut stop: watch::Receiver
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     let mut sessions = JoinSet::new();
     loop {
-        let room = handshakes.clone().acquire_owned();
         let accepted = async {
-            let room = room.await.expect("nobody closes the semaphore");
+            let room = room(&handshakes, &hub).await;
             Some((endpoint.accept().await?, room))
         };
         let (incoming, room) = tokio::select! {
@@ -64,6 +66,18 @@ pub async fn listen(endpoint: Endpoint, hub: Arc<Hub>, mut stop: watch::Receiver
     while sessions.join_next().await.is_some() {}
 }
 
+/// Waits for room for one more handshake; meanwhile those that take longest make room, one at a time.
+async fn room(handshakes: &Arc<Semaphore>, hub: &Hub) -> OwnedSemaphorePermit {
+    let mut room = std::pin::pin!(handshakes.clone().acquire_owned());
+    loop {
+        tokio::select! {
+            biased;
+            room = &mut room => return room.expect("nobody closes the semaphore"),
+            () = tokio::time::sleep(GIVEN_UP_EVERY) => drop(hub.handshakes.longest(clock::now())),
+        }
+    }
+}
+
 /// Has the stranger who has been here longest make room; tells whether there is one.
 fn makes_room(hub: &Hub) -> bool {
     let Some(longest) = hub.strangers.longest(clock::now()) else { return false };
@@ -76,11 +90,14 @@ async fn connection(incoming: Incoming, hub: Arc<Hub>, room: OwnedSemaphorePermi
     // An attempt that fails or takes too long is the client's affair.
     let Ok(connecting) = incoming.accept() else { return };
     let mut stop = hub.stop.clone();
+    let (give_up, given_up) = oneshot::channel();
+    let under_way = hub.handshakes.enter(give_up);
     let connected = tokio::select! {
         connected = timeout(HANDSHAKE, connecting) => connected,
+        _ = given_up => return,
         _ = stop.wait_for(|&stop| stop) => return,
     };
     let Ok(Ok(connection)) = connected else { return };
-    drop(room);
+    drop((under_way, room));
     serve(connection, hub).await;
 }

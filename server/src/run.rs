@@ -398,6 +398,7 @@ impl Hub {
             rounds,
             presence: Presence::default(),
             strangers: Strangers::default(),
+            handshakes: Strangers::default(),
             mixer,
             offer,
             workers: Workers::new(),

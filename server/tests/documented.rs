@@ -79,7 +79,7 @@ fn every_limit_is_the_one_in_the_code() {
         ),
         ("connections", format!("2 · `seats_max` and {spare} more")),
         (
-            "the stay of who has not signed in, once all connections are taken",
+            "the stay of who has not signed in, once all connections or handshakes are taken",
             format!("{} s, then who came first makes room", STAY.as_secs()),
         ),
         ("a step between sign-in and seat", format!("{} s", STEP.as_secs())),

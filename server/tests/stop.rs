@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use quinn::{ConnectionError, Endpoint, TransportConfig};
 use raw::{Client, LOCAL, Seated, config, endpoint, endpoint_with, soon, start};
 use server::config::Config;
-use server::listen::{CONNECTIONS_SPARE, HANDSHAKES_RETRY};
+use server::listen::{CONNECTIONS_SPARE, HANDSHAKE, HANDSHAKES_MAX, HANDSHAKES_RETRY};
 use server::{Running, Server};
 use tokio::net::UdpSocket;
 use wire::close::Close;
@@ -46,6 +46,48 @@ async fn begin(clients: &Endpoint, server: SocketAddr) -> u8 {
     back.send_to(&packet[..bytes], server).await.unwrap();
     soon(back.recv(&mut packet)).await.unwrap();
     packet[0]
+}
+
+/// Begins a handshake of a client that proves its address if it must, and then hears nothing more.
+async fn leave_half_open(clients: &Endpoint, server: SocketAddr) {
+    let front = UdpSocket::bind(LOCAL).await.unwrap();
+    let back = UdpSocket::bind(LOCAL).await.unwrap();
+    back.connect(server).await.unwrap();
+    let connecting = clients.connect(front.local_addr().unwrap(), "localhost").unwrap();
+    let (mut up, mut down) = ([0; 1500], [0; 1500]);
+    let heard = async {
+        loop {
+            tokio::select! {
+                came = front.recv_from(&mut up) => {
+                    let (bytes, client) = came.unwrap();
+                    front.connect(client).await.unwrap();
+                    back.send(&up[..bytes]).await.unwrap();
+                }
+                came = back.recv(&mut down) => {
+                    let bytes = came.unwrap();
+                    if down[0] & RETRY != RETRY {
+                        return;
+                    }
+                    front.send(&down[..bytes]).await.unwrap();
+                }
+            }
+        }
+    };
+    soon(heard).await;
+    drop((front, connecting));
+}
+
+#[tokio::test]
+async fn handshakes_that_never_end_make_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let clients = endpoint();
+    for _ in 0..HANDSHAKES_MAX {
+        leave_half_open(&clients, server.local_addr).await;
+    }
+    // none of them is over by itself yet
+    let connecting = clients.connect(server.local_addr, "localhost").unwrap();
+    tokio::time::timeout(HANDSHAKE / 2, connecting).await.expect("there is room").unwrap();
 }
 
 #[tokio::test]
@@ -112,7 +154,10 @@ async fn connections_are_bounded_and_the_stranger_who_came_first_makes_room() {
     let few = Config { seats_max: 1, sign_in_ms: 60_000, ..config(&dir) };
     let mut server = Server::start(few.clone()).await.unwrap();
     let (mut ann, _) = Seated::new(&server, "ann").await;
-    let clients = endpoint();
+    // none of them leaves by itself, however slow the machine is
+    let mut patient = TransportConfig::default();
+    patient.keep_alive_interval(Some(Duration::from_secs(3)));
+    let clients = endpoint_with(patient);
     let address = server.local_addr;
     let connect = || soon(clients.connect(address, "localhost").unwrap());
     let mut strangers = Vec::new();

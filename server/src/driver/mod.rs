@@ -9,7 +9,7 @@
 //!
 //! Invariants:
 //! - A round opens only when its number is reserved on the disk ([`numbers`]).
-//! - The schedule does not drift. After a stall, rounds are left out rather than crowded.
+//! - The schedule does not drift, not even over a restart. After a stall, rounds are left out rather than crowded.
 //! - Key agreement, sign-in and sockets are the sessions' business; a round never waits for them.
 
 pub mod numbers;
@@ -168,7 +168,7 @@ impl Driver {
         room.open_first(round, Seats::new(pace.slots));
         let opened = Arc::new(Mutex::new(clock::now()));
         let rounds = Rounds { room: Arc::new(Mutex::new(room)), opened };
-        let closes = clock::now() + pace.period;
+        let closes = clock::now() + numbers::left(genesis_ms, clock::unix_ms(), pace.period);
         let driver =
             Self { rounds: rounds.clone(), store, pace, genesis_ms, reservation, round, closes };
         Ok((driver, rounds))

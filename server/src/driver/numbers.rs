@@ -37,6 +37,13 @@ pub fn by_clock(genesis_ms: u64, now_ms: u64, period: Duration) -> u64 {
     now_ms.saturating_sub(genesis_ms) / period_ms
 }
 
+/// Returns how much of the round that the clock names is left, more than nothing: the first round of a process ends then, so
+/// that rounds keep their beat over a restart, and people who are back in time miss one less.
+pub fn left(genesis_ms: u64, now_ms: u64, period: Duration) -> Duration {
+    let period_ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
+    Duration::from_millis(period_ms - now_ms.saturating_sub(genesis_ms) % period_ms)
+}
+
 /// The reserved block: rounds below its end may be opened by this process.
 pub struct Reservation {
     store: Arc<SledStore>,
@@ -100,6 +107,13 @@ mod tests {
         assert_eq!(next(Round(9), 11 + JUMP), Round(11 + JUMP));
         assert_eq!(by_clock(1000, 999, PERIOD), 0);
         assert_eq!(by_clock(1000, 7999, PERIOD), 3);
+    }
+
+    #[test]
+    fn the_first_round_ends_with_the_one_that_the_clock_names() {
+        let left_ms = |now_ms| left(1000, now_ms, PERIOD).as_millis();
+        assert_eq!([1000, 1001, 2999, 3000, 7500].map(left_ms), [2000, 1999, 1, 2000, 1500]);
+        assert_eq!(left_ms(0), 2000, "the clock was set back");
     }
 
     /// Opens rounds as one process does, and returns them.

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use quinn::{Connection, RecvStream, SendStream};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout_at;
 use wire::close::Close;
 use wire::control::{ClientControl, Pull, ServerControl, Session};
@@ -80,8 +80,10 @@ pub struct Hub {
     pub rounds: Rounds,
     /// Who is signed in.
     pub presence: Presence,
-    /// Who is not.
+    /// Who is connected and not signed in.
     pub strangers: Strangers<Connection>,
+    /// Whose handshake is under way; it is given up when the sender is dropped.
+    pub handshakes: Strangers<oneshot::Sender<Infallible>>,
     /// The mixer's key for layers.
     pub mixer: mixer::MixerKey,
     /// What every session is told of the server.

@@ -1,7 +1,7 @@
-//! Strangers: connections that have not signed in, in the order in which they came.
+//! Strangers: whoever has not signed in, in the order in which they came: handshakes under way, and connections.
 //!
-//! When there is no room for one connection more, the stranger who has been here longest makes room, so that people
-//! come in while somebody holds connections that never sign in. Who signed in is never put out for that.
+//! When there is no room for one more, the stranger who has been here longest makes room, so that people come in while
+//! somebody holds handshakes that never end, or connections that never sign in. Who signed in is never put out for that.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::clock;
 /// How long a stranger may stay in any case.
 pub const STAY: Duration = Duration::from_secs(1);
 
-/// Strangers, with what is needed to close their connections. Bounded by the number of connections.
+/// Strangers, with what is needed to put them out. Bounded by the number of connections.
 pub struct Strangers<T>(Mutex<Present<T>>);
 
 struct Present<T> {
@@ -21,7 +21,7 @@ struct Present<T> {
 }
 
 /// A stranger's entry; gone when dropped.
-pub(super) struct Stranger<'s, T> {
+pub struct Stranger<'s, T> {
     strangers: &'s Strangers<T>,
     order: u64,
 }
@@ -34,7 +34,7 @@ impl<T> Default for Strangers<T> {
 
 impl<T> Strangers<T> {
     /// Enters.
-    pub(super) fn enter(&self, connection: T) -> Stranger<'_, T> {
+    pub fn enter(&self, connection: T) -> Stranger<'_, T> {
         let mut present = self.present();
         present.entered += 1;
         let order = present.entered;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use client_link::transport::client_config;
-use quinn::{ClientConfig, Connection, Endpoint};
+use quinn::{ClientConfig, Connecting, Connection, Endpoint};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
@@ -94,13 +94,13 @@ pub(super) fn run(kind: Kind, link: &str, time: Duration) -> anyhow::Result<Done
         });
         if kind == Kind::Initials {
             initials::flood(&assault)?;
-        } else {
-            let mut tasks = JoinSet::new();
-            for task in 0..kind.at_once() {
-                tasks.spawn(again_and_again(assault.clone(), kind, task));
-            }
-            while tasks.join_next().await.is_some() {}
+            return Ok(assault.done());
         }
+        let mut tasks = JoinSet::new();
+        for task in 0..kind.at_once() {
+            tasks.spawn(again_and_again(assault.clone(), kind, task));
+        }
+        while tasks.join_next().await.is_some() {}
         Ok(assault.done())
     })
 }
@@ -112,6 +112,9 @@ async fn again_and_again(assault: Arc<Assault>, kind: Kind, task: usize) {
         let number = task + kind.at_once() * turn;
         turn += 1;
         let attempt = async {
+            if kind == Kind::HalfOpen {
+                return initials::half_open(&assault, number).await;
+            }
             let held = assault.connect(number).await?;
             match kind {
                 Kind::Idle => hostile::idle(&held).await,
@@ -121,7 +124,7 @@ async fn again_and_again(assault: Arc<Assault>, kind: Kind, task: usize) {
                 Kind::Registrations => hostile::registrations(&assault, &held, number).await,
                 Kind::Garbage => hostile::garbage(&held, number).await,
                 Kind::Unread => hostile::unread(&assault, &held, number).await,
-                Kind::Initials => bail!("first packets need no connection"),
+                Kind::Initials | Kind::HalfOpen => bail!("no connection is needed for that"),
             }
         };
         // an attack ends when its time is over; what the server does to it before is its luck
@@ -132,12 +135,16 @@ async fn again_and_again(assault: Arc<Assault>, kind: Kind, task: usize) {
 }
 
 impl Assault {
-    async fn connect(&self, number: usize) -> anyhow::Result<Held<'_>> {
-        let _room = self.handshakes.acquire().await?;
+    /// Begins a connection of this number to an address.
+    pub(super) fn begin(&self, number: usize, to: SocketAddr) -> anyhow::Result<Connecting> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         let socket = &self.sockets[number % self.sockets.len()];
-        let config = self.config.clone();
-        let connecting = socket.connect_with(config, self.server, &self.link.host)?;
+        Ok(socket.connect_with(self.config.clone(), to, &self.link.host)?)
+    }
+
+    async fn connect(&self, number: usize) -> anyhow::Result<Held<'_>> {
+        let _room = self.handshakes.acquire().await?;
+        let connecting = self.begin(number, self.server)?;
         let connection = timeout(CONNECTS_WITHIN, connecting).await??;
         self.taken.fetch_add(1, Ordering::Relaxed);
         let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;

@@ -69,9 +69,9 @@ pub(super) async fn logins(
     let ClientControl::LoginStart(LoginStart { request, .. }) = start else {
         bail!("a login begins in another way");
     };
-    for guess in 0.. {
+    for guess in 0_usize.. {
         // every other guess is at somebody who is there
-        let name = if guess % 2 == 0 {
+        let name = if guess.is_multiple_of(2) {
             name("load", guess / 2 % 50)
         } else {
             name("guess", number + guess)
@@ -134,7 +134,7 @@ pub(super) async fn unread(
         bail!("no session");
     };
     let pulls = ClientControl::Pull(Pull { from: 0, pages: 64 }).encode();
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         loop {
             control.0.write_all(&pulls).await?;
             sleep(Duration::from_millis(10)).await;
@@ -159,12 +159,9 @@ pub(super) async fn unread(
 async fn register(assault: &Assault, stream: &mut Streams, name: Name) -> anyhow::Result<()> {
     let password = b"deaf";
     let (up, start) = SignUp::start(name, assault.link.pin, None, password, &mut OsRng)?;
-    let reply = match ask(stream, &start).await? {
-        ServerControl::RegisterReply(reply) => reply,
-        _ => {
-            count(&assault.refused);
-            bail!("refused");
-        }
+    let ServerControl::RegisterReply(reply) = ask(stream, &start).await? else {
+        count(&assault.refused);
+        bail!("refused");
     };
     let finish = up.finish(password, &reply, Stretching::for_tests(), &mut OsRng)?;
     match ask(stream, &finish).await? {

@@ -1,4 +1,5 @@
-//! First packets of connections whose senders hear no answer, as from forged addresses.
+//! Handshakes that never end: first packets whose senders hear no answer, as from forged addresses, and those of
+//! senders who prove that they are there, and then fall silent.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -15,6 +16,15 @@ const SOCKETS: u8 = 200;
 
 /// First flights that are made beforehand. Each goes again once all have gone, when the server has long forgotten it.
 const FLIGHTS: usize = 2_000;
+
+/// First bits of a Retry packet.
+const RETRY: u8 = 0b1111_0000;
+
+/// Longest datagram that is passed on.
+const DATAGRAM_MAX: usize = 2048;
+
+/// How long the attacker waits before it begins the next handshake in place of a silent one.
+const HELD: Duration = Duration::from_secs(1);
 
 /// Flights after which the attacker makes room for others on its core.
 const BURST: usize = 50;
@@ -47,6 +57,37 @@ pub(super) fn flood(assault: &Assault) -> anyhow::Result<()> {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+    Ok(())
+}
+
+/// Begins a handshake through a relay that lets a Retry through (RFC 9000, section 17.2.5), and nothing after it.
+pub(super) async fn half_open(assault: &Assault, number: usize) -> anyhow::Result<()> {
+    let front = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let host = u8::try_from(1 + number % usize::from(SOCKETS))?;
+    let back = tokio::net::UdpSocket::bind((Ipv4Addr::new(127, 0, 2, host), 0)).await?;
+    back.connect(assault.server).await?;
+    let connecting = assault.begin(number, front.local_addr()?)?;
+    let (mut up, mut down) = ([0; DATAGRAM_MAX], [0; DATAGRAM_MAX]);
+    loop {
+        tokio::select! {
+            came = front.recv_from(&mut up) => {
+                let (bytes, client) = came?;
+                front.connect(client).await?;
+                back.send(&up[..bytes]).await?;
+            }
+            came = back.recv(&mut down) => {
+                let bytes = came?;
+                if down[0] & RETRY != RETRY {
+                    break;
+                }
+                front.send(&down[..bytes]).await?;
+            }
+        }
+    }
+    assault.served.fetch_add(1, Ordering::Relaxed);
+    // its farewell goes nowhere
+    drop((front, connecting));
+    tokio::time::sleep(HELD).await;
     Ok(())
 }
 

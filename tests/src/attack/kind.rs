@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Registrations,
     /// First packets of connections whose senders hear no answer.
     Initials,
+    /// Handshakes that never end, by senders who prove their address.
+    HalfOpen,
     /// Frames that are none.
     Garbage,
     /// People with an account who never read.
@@ -48,6 +50,7 @@ impl Kind {
             Self::Logins => "flood of logins",
             Self::Registrations => "flood of registrations",
             Self::Initials => "flood of first packets",
+            Self::HalfOpen => "handshakes that never end",
             Self::Garbage => "garbage",
             Self::Unread => "clients that never read",
         }
@@ -60,6 +63,7 @@ impl Kind {
             Self::Slow | Self::Stuffed => 1_000,
             Self::Logins | Self::Registrations | Self::Garbage => 64,
             Self::Initials => 1,
+            Self::HalfOpen => 300,
             Self::Unread => 48,
         }
     }
@@ -75,7 +79,9 @@ impl Kind {
                 }
                 Self::Stuffed => held * (CONNECTION + RECEIVED),
                 // handshakes under way, and first packets that wait
-                Self::Initials => server::transport::INCOMING_BUFFERS_BYTES + 1024 * CONNECTION,
+                Self::Initials | Self::HalfOpen => {
+                    server::transport::INCOMING_BUFFERS_BYTES + 1024 * CONNECTION
+                }
                 Self::Unread => held * (CONNECTION + SENT),
             }
     }

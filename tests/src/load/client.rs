@@ -29,8 +29,9 @@ use super::crowd::Shared;
 /// it to the whole.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// The longest that an attempt to come back may take, as with real clients.
+/// The longest that connecting may take on the way back, and then an answer, as with real clients.
 const RECONNECT_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long after a round's announced close the next frame may come, as with real clients.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
@@ -92,19 +93,18 @@ pub(super) async fn live(shared: Arc<Shared>, number: usize, token: Token) {
     loop {
         let entered = if first {
             let _room = shared.gate.acquire().await.expect("nobody closes the gate");
-            timeout(PATIENCE, enter(&shared, number, &token)).await
+            enter(&shared, number, &token, PATIENCE).await
         } else {
-            timeout(RECONNECT_WITHIN, enter(&shared, number, &token)).await
+            enter(&shared, number, &token, RECONNECT_WITHIN).await
         };
         first = false;
         let why = match entered {
-            Ok(Ok(mut seat)) => {
+            Ok(mut seat) => {
                 let why = attend(&shared, number, &mut seat, &mut pause).await;
                 seat.connection.close(0_u32.into(), b"");
                 why
             }
-            Ok(Err(error)) => error,
-            Err(_) => anyhow::anyhow!("no session in time"),
+            Err(error) => error,
         };
         shared.book.lost(format!("{why:#}"));
         sleep(pause.mul_f64(0.5 + 0.5 * part(OsRng.next_u64()))).await;
@@ -112,11 +112,19 @@ pub(super) async fn live(shared: Arc<Shared>, number: usize, token: Token) {
     }
 }
 
-async fn enter(shared: &Shared, number: usize, token: &Token) -> anyhow::Result<Seat> {
-    let connection = shared.connect(number).await?;
+/// Connects within a time, takes up the session, and asks for a seat.
+async fn enter(
+    shared: &Shared,
+    number: usize,
+    token: &Token,
+    within: Duration,
+) -> anyhow::Result<Seat> {
+    let connected = timeout(within, shared.connect(number)).await;
+    let connection = connected.context("no connection in time")??;
     let mut control = connection.open_bi().await?;
     let resume = ClientControl::Resume(Resume { token: token.duplicate() });
-    let session = session_of(ask(&mut control, &resume).await?)?;
+    let answer = timeout(ANSWER_WITHIN, ask(&mut control, &resume)).await;
+    let session = session_of(answer.context("no session in time")??)?;
     shared.book.entered();
     let own = AgreementKey::random(&mut OsRng);
     let layer = Layer::for_client(&own, &session.mixer)?;
