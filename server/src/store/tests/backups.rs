@@ -211,9 +211,10 @@ fn new_token_of(number: u32) -> NewToken {
 
 #[test]
 fn a_check_names_what_is_wrong_and_only_that() {
-    type Harm = fn(&crate::store::trees::Trees);
     use crate::store::record::*;
     use crate::store::trees::{Change, Tree, Trees};
+
+    type Harm = fn(&Trees);
 
     fn put<R: Record>(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>, record: &R) {
         trees.apply(&[Change::put(tree, key, record).unwrap()]).unwrap();
