@@ -148,6 +148,7 @@ fn nothing_is_put_over_anything() {
     assert!(matches!(put_back(&mut file, to.path()), Err(RestoreError::NotEmpty(_))));
     fs::remove_file(to.path().join("something")).unwrap();
     // what a restore that was cut short left is no obstacle, and no data directory
+    fs::write(to.path().join("lock"), "").unwrap();
     fs::create_dir(to.path().join("store.restoring")).unwrap();
     fs::write(to.path().join("store.restoring/db"), "half").unwrap();
     assert!(matches!(reopen(to.path()), Err(OpenError::HalfRestored { .. })));
