@@ -72,7 +72,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Says that the child stops here, and waits for a line or for the kill.
 fn stop() {
-    writeln!(std::io::stdout(), "\nstops").unwrap();
+    println!("\nstops");
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 

@@ -148,6 +148,7 @@ fn nothing_is_put_over_anything() {
     assert!(matches!(put_back(&mut file, to.path()), Err(RestoreError::NotEmpty(_))));
     fs::remove_file(to.path().join("something")).unwrap();
     // what a restore that was cut short left is no obstacle, and no data directory
+    fs::write(to.path().join("lock"), "").unwrap();
     fs::create_dir(to.path().join("store.restoring")).unwrap();
     fs::write(to.path().join("store.restoring/db"), "half").unwrap();
     assert!(matches!(reopen(to.path()), Err(OpenError::HalfRestored { .. })));
@@ -211,9 +212,10 @@ fn new_token_of(number: u32) -> NewToken {
 
 #[test]
 fn a_check_names_what_is_wrong_and_only_that() {
-    type Harm = fn(&crate::store::trees::Trees);
     use crate::store::record::*;
     use crate::store::trees::{Change, Tree, Trees};
+
+    type Harm = fn(&Trees);
 
     fn put<R: Record>(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>, record: &R) {
         trees.apply(&[Change::put(tree, key, record).unwrap()]).unwrap();
