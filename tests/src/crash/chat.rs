@@ -1,6 +1,6 @@
 //! Pairs of real clients that chat all the time, whatever becomes of the server.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl Chat {
     pub(super) fn start(
         runtime: &Runtime,
         link: &Link,
-        profiles: &PathBuf,
+        profiles: &Path,
         journal: &Arc<Journal>,
     ) -> Self {
         let ledger = Arc::new(Mutex::new(Told::default()));

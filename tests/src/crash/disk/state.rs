@@ -492,6 +492,6 @@ mod tests {
         assert_eq!(disk.sync(inode, true), Ok(()));
         assert_eq!(contents(&disk, "log").unwrap(), [1; 10]);
         disk.cut(&mut ChaCha20Rng::seed_from_u64(0));
-        assert_eq!(contents(&disk, "log").unwrap(), []);
+        assert!(contents(&disk, "log").unwrap().is_empty());
     }
 }
