@@ -56,6 +56,7 @@ fn failures(policy: Policy) -> String {
 #[test]
 fn every_limit_is_the_one_in_the_code() {
     let spare = commas(CONNECTIONS_SPARE as u64);
+    let stay = format!("{} s, then who came first makes room", STAY.as_secs());
     let requests = format!("{}; {REQUESTS_MAX}", commas(PULLS_MAX));
     assert_eq!(connections_max(1000), 2000 + CONNECTIONS_SPARE);
     let expected = [
@@ -74,10 +75,7 @@ fn every_limit_is_the_one_in_the_code() {
             format!("{HANDSHAKES_MAX}; {HANDSHAKES_RETRY}"),
         ),
         ("connections", format!("2 · `seats_max` and {spare} more")),
-        (
-            "the stay of who has not signed in, once all connections or handshakes are taken",
-            format!("{} s, then who came first makes room", STAY.as_secs()),
-        ),
+        ("the stay of a stranger, once all connections or handshakes are taken", stay),
         ("a step between sign-in and seat", format!("{} s", STEP.as_secs())),
         (
             "clients that wait for the next round",
