@@ -60,8 +60,8 @@ fn failures(policy: Policy) -> String {
 #[test]
 fn every_limit_is_the_one_in_the_code() {
     let spare = commas(CONNECTIONS_SPARE as u64);
+    let stay = format!("{} s, then who came first makes room", STAY.as_secs());
     let requests = format!("{}; {REQUESTS_MAX}", commas(PULLS_MAX));
-    assert_eq!(connections_max(1000), 2000 + CONNECTIONS_SPARE);
     let expected = [
         ("idle connection", format!("{} s", IDLE_TIMEOUT.as_secs())),
         (
@@ -78,10 +78,7 @@ fn every_limit_is_the_one_in_the_code() {
             format!("{HANDSHAKES_MAX}; {HANDSHAKES_RETRY}"),
         ),
         ("connections", format!("2 · `seats_max` and {spare} more")),
-        (
-            "the stay of who has not signed in, once all connections or handshakes are taken",
-            format!("{} s, then who came first makes room", STAY.as_secs()),
-        ),
+        ("the stay of a stranger, once all connections or handshakes are taken", stay),
         ("a step between sign-in and seat", format!("{} s", STEP.as_secs())),
         (
             "clients that wait for the next round",
@@ -241,6 +238,7 @@ fn every_error_of_the_program_is_explained() {
 
 #[test]
 fn the_numbers_in_the_text_are_those_in_the_code() {
+    assert_eq!(connections_max(1000), 2000 + CONNECTIONS_SPARE);
     let document = document();
     let stop_s = STOP.as_secs() + 1;
     assert_eq!(ROUNDS_LATE, 3);
