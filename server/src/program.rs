@@ -19,7 +19,7 @@ use crate::store::SledStore;
 use crate::{logging, manual, upkeep};
 
 /// Files that the server may need open at once.
-const OPEN_FILES_MIN: u64 = 64;
+pub const OPEN_FILES_MIN: u64 = 64;
 
 /// Server of iirs, a private chat for a group that runs its own server.
 #[derive(Parser)]

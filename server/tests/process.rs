@@ -19,6 +19,7 @@ use raw::{Client, Seated};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use server::store::{SledStore, Store as _};
 use wire::control::ClientControl;
+use wire::ids::Round;
 use wire::link::{Link, Pin};
 
 /// A user that owns nothing.
@@ -121,9 +122,19 @@ async fn the_log_names_nobody_and_no_drop() {
         chatting.push((seated, session));
     }
     for _ in 0..3 {
+        let mut open = 0;
+        // who came first has heard of more rounds: both are to be in the same one
+        let mut opens = [0; 2];
+        while opens.contains(&0) || opens[0] != opens[1] {
+            for ((seated, _), heard) in chatting.iter_mut().zip(&mut opens) {
+                if *heard <= open {
+                    *heard = seated.hear().await.header.open.0;
+                }
+            }
+            open = opens[0].min(opens[1]);
+        }
         for (seated, _) in &mut chatting {
-            let open = seated.hear().await.header.open;
-            seated.deposit(open, [(drop, 0x11), (alone, 0x22)]).await;
+            seated.deposit(Round(open), [(drop, 0x11), (alone, 0x22)]).await;
         }
     }
     let mut wrong = run.connect().await;

@@ -117,10 +117,15 @@ pub struct Args {
 
 /// Where the password is: exactly one of them.
 #[derive(Group)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub struct PasswordFrom {
     /// File with the password; one newline at its end does not count
-    #[arg(long, value_name = "FILE")]
+    // a required group would be asked for beside --man, too
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present_any = ["password_stdin", "man", "completions"]
+    )]
     pub password_file: Option<PathBuf>,
 
     /// The first line of standard input is the password, commands follow

@@ -44,7 +44,7 @@ fn a_message_goes_from_the_field_to_delivered() {
 fn the_parts_of_a_long_message_are_counted_until_it_is_delivered() {
     let mut window = signed_in();
     open_bob(&mut window);
-    let mut send = |window: &mut Window, text: &str| {
+    let send = |window: &mut Window, text: &str| {
         window.type_into("composer", text);
         window.click("send");
         let label = sent(window).0;
