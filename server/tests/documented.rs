@@ -63,6 +63,8 @@ fn every_limit_is_the_one_in_the_code() {
     let spare = commas(CONNECTIONS_SPARE as u64);
     let stay = format!("{} s, then who came first makes room", STAY.as_secs());
     let requests = format!("{}; {REQUESTS_MAX}", commas(PULLS_MAX));
+    let (invites_max, at_once) = (commas(INVITES_MAX as u64), commas(INVITES_PER_COMMAND_MAX));
+    let invites = format!("{invites_max}; {at_once}; 1 to {INVITE_DAYS_MAX} days");
     let expected = [
         ("idle connection", format!("{} s", IDLE_TIMEOUT.as_secs())),
         (
@@ -114,14 +116,7 @@ fn every_limit_is_the_one_in_the_code() {
             "the second step of a password change or a deletion",
             format!("within `sign_in_ms` and {SECOND_STEP_ROUNDS} rounds"),
         ),
-        (
-            "invitation codes that wait to be used; of one command; their life",
-            format!(
-                "{}; {}; 1 to {INVITE_DAYS_MAX} days",
-                commas(INVITES_MAX as u64),
-                commas(INVITES_PER_COMMAND_MAX)
-            ),
-        ),
+        ("invitation codes that wait to be used; of one command; their life", invites),
         (
             "files that the process may have open (`ulimit -n`)",
             format!("at least {OPEN_FILES_MIN}, or it does not start"),

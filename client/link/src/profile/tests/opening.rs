@@ -20,7 +20,8 @@ fn a_password_opens_its_profile_only() {
 #[test]
 fn two_programs_do_not_share_a_profile() {
     let (dir, profile) = created();
-    assert!(matches!(unlock(dir.path()).err(), Some(ProfileError::InUse)));
+    let unlocked = Profile::unlock(dir.path(), PASSWORD, &CHEAP);
+    assert!(matches!(unlocked.err(), Some(ProfileError::InUse)));
     assert!(matches!(create(dir.path()).err(), Some(ProfileError::InUse)));
     drop(profile);
     assert!(unlock(dir.path()).is_ok());
