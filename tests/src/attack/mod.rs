@@ -19,7 +19,7 @@ use clap::{Parser, ValueEnum as _};
 
 use crate::load::{Crowd, Plan, Settings, Stage};
 use crate::processes::{
-    Place, Process, Profile, Usage, build, cores, forget_peak, watch_interrupts,
+    Place, Process, Profile, Usage, build, cores, forget_peak, program, watch_interrupts,
 };
 use assault::Done;
 use figures::{Outcome, Table};
@@ -96,25 +96,13 @@ struct Arguments {
 
 /// Runs the whole program, from arguments to exit code: 0 as promised, 1 not so, 2 usage.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            // nothing can be said if the terminal is gone
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
-        }
-    };
-    let done = match (arguments.be, &arguments.link) {
-        (Some(kind), Some(link)) => attack(kind, link, arguments.seconds),
-        (Some(_) | None, _) => run(&arguments),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cargo attack: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program(|arguments: Arguments| {
+        let done = match (arguments.be, &arguments.link) {
+            (Some(kind), Some(link)) => attack(kind, link, arguments.seconds),
+            (Some(_) | None, _) => run(&arguments),
+        };
+        done.map(|()| true)
+    })
 }
 
 fn attack(kind: Kind, link: &str, seconds: u32) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use rand_core::{OsRng, RngCore as _};
 
-use crate::processes::{Place, Profile, build, watch_interrupts};
+use crate::processes::{Place, Profile, build, program, watch_interrupts};
 use campaign::{Campaign, Length, Plan};
 use disk::Faults;
 
@@ -76,21 +76,7 @@ struct Arguments {
 
 /// Runs the whole program, from arguments to exit code: 0 nothing was lost, 1 something was, or it could not run, 2 usage.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            // nothing can be said if the terminal is gone
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
-        }
-    };
-    match crash(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cargo crash: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program(|arguments: Arguments| crash(&arguments).map(|()| true))
 }
 
 fn crash(arguments: &Arguments) -> anyhow::Result<()> {

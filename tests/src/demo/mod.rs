@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::processes::{Place, Profile, Programs, build, watch_interrupts};
+use crate::processes::{Place, Profile, Programs, build, program, watch_interrupts};
 use screen::Screen;
 use stage::Stage;
 use windowed::Windowed;
@@ -59,24 +59,10 @@ struct Arguments {
 
 /// Runs the whole program, from arguments to exit code: 0 as promised, 1 not so, 2 usage.
 pub fn main() -> ExitCode {
-    let Arguments { headless, call } = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            // nothing can be said if the terminal is gone
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
-        }
-    };
-    let played =
-        if headless || !has_display() { play(call) } else { open_windows().map(|()| true) };
-    match played {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("cargo demo: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program(|Arguments { headless, call }| match headless || !has_display() {
+        true => play(call),
+        false => open_windows().map(|()| true),
+    })
 }
 
 /// Tells whether programs can open windows, as far as the environment says.

@@ -13,7 +13,7 @@ use anyhow::bail;
 use clap::Parser;
 use tokio::runtime::Runtime;
 
-use crate::processes::{Place, Profile, Programs, Server, build, watch_interrupts};
+use crate::processes::{Place, Profile, Programs, Server, build, program, watch_interrupts};
 use figures::{Costs, Figures};
 use fill::fill;
 use visit::Guest;
@@ -70,21 +70,7 @@ struct Arguments {
 
 /// Runs the whole program, from arguments to exit code: 0 as promised, 1 not so, 2 usage.
 pub fn main() -> ExitCode {
-    let Arguments { accounts, json } = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            // nothing can be said if the terminal is gone
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
-        }
-    };
-    match measure(accounts, json) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cargo directory: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program(|Arguments { accounts, json }| measure(accounts, json).map(|()| true))
 }
 
 fn measure(accounts: u32, json: bool) -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::processes::{Place, Profile, build, cores, watch_interrupts};
+use crate::processes::{Place, Profile, build, cores, program, watch_interrupts};
 
 pub use book::{Quantiles, Tally};
 
@@ -77,21 +77,7 @@ struct Arguments {
 
 /// Runs the whole program, from arguments to exit code: 0 as promised, 1 not so, 2 usage.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            // nothing can be said if the terminal is gone
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
-        }
-    };
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cargo load: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program(|arguments: Arguments| run(&arguments).map(|()| true))
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {

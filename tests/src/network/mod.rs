@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::processes::{Place, Profile, Programs, build, watch_interrupts};
+use crate::processes::{Place, Profile, Programs, build, program, watch_interrupts};
 use chat::{Chat, Outcome};
 
 pub use proxy::{Counts, Proxy, Trouble};
@@ -100,22 +100,7 @@ fn cases() -> Vec<Case> {
 
 /// Runs the whole program, from arguments to exit code: 0 as promised, 1 not so, 2 usage.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            // nothing can be said if the terminal is gone
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
-        }
-    };
-    match run(&arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("cargo network: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program(|arguments: Arguments| run(&arguments))
 }
 
 /// Plays all troubles, each in a thread of its own; returns whether every message arrived once and in order.

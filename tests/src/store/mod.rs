@@ -14,7 +14,7 @@ use anyhow::bail;
 use clap::Parser;
 use tokio::runtime::Runtime;
 
-use crate::processes::{Place, Profile, build, watch_interrupts};
+use crate::processes::{Place, Profile, build, program, watch_interrupts};
 use figures::{BackupCost, Figures};
 use serving::{Serving, Start};
 
@@ -54,21 +54,7 @@ struct Arguments {
 
 /// Runs the whole program, from arguments to exit code: 0 as promised, 1 not so, 2 usage.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            // nothing can be said if the terminal is gone
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
-        }
-    };
-    match measure(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cargo store: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program(|arguments: Arguments| measure(&arguments).map(|()| true))
 }
 
 fn measure(arguments: &Arguments) -> anyhow::Result<()> {

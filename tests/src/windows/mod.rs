@@ -20,7 +20,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::bail;
 use clap::Parser;
 
-use crate::processes::{Place, Profile, build, watch_interrupts};
+use crate::processes::{Place, Profile, build, program, watch_interrupts};
 use desk::Desk;
 use stage::Stage;
 use story::Figures;
@@ -58,21 +58,9 @@ struct Arguments {
 
 /// Runs the whole program, from arguments to exit code: 0 as promised, 1 not so, 2 usage.
 pub fn main() -> ExitCode {
-    let Arguments { here, dev } = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(usage) => {
-            // nothing can be said if the terminal is gone
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
-        }
-    };
-    match play(here, if dev { Profile::Own } else { Profile::Release }) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cargo windows: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program(|Arguments { here, dev }| {
+        play(here, if dev { Profile::Own } else { Profile::Release }).map(|()| true)
+    })
 }
 
 fn play(here: bool, profile: Profile) -> anyhow::Result<()> {
