@@ -201,7 +201,7 @@ pub struct Office {
     /// The rounds.
     pub rounds: Rounds,
     /// The socket of the clients.
-    pub endpoint: quinn::Endpoint,
+    pub endpoint: crate::quic::Endpoint,
     /// The link.
     pub link: Link,
     /// Length of a round in milliseconds.

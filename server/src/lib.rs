@@ -16,6 +16,7 @@ pub mod logging;
 pub mod manual;
 pub mod metrics;
 pub mod program;
+pub mod quic;
 pub mod run;
 pub mod service;
 pub mod session;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use quinn::{Endpoint, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wire::close::Close;
 
 use crate::clock;
+use crate::quic::{Endpoint, Incoming};
 use crate::session::{Hub, serve};
 
 /// Connections beyond one for each seat: people who sign in, and old ones of people who came back.
@@ -54,8 +54,7 @@ pub async fn listen(endpoint: Endpoint, hub: Arc<Hub>, mut stop: watch::Receiver
         let under_way = HANDSHAKES_MAX - handshakes.available_permits();
         let is_full = sessions.len() >= hub.connections_max.load(Ordering::Relaxed);
         if (is_full || under_way > HANDSHAKES_RETRY) && incoming.may_retry() {
-            // Cannot fail: it may retry.
-            let _ = incoming.retry();
+            incoming.retry();
         } else if !is_full || makes_room(&hub) {
             sessions.spawn(connection(incoming, hub.clone(), room));
         } else {

@@ -136,7 +136,7 @@ pub struct Running {
     config: Config,
     hub: Arc<Hub>,
     store: Arc<SledStore>,
-    endpoint: quinn::Endpoint,
+    endpoint: crate::quic::Endpoint,
     transport: quinn::ServerConfig,
     stop: watch::Sender<bool>,
     driver: JoinHandle<Result<(), DriverError>>,
@@ -306,7 +306,7 @@ impl Running {
         Self::close(&self.endpoint).await;
     }
 
-    async fn close(endpoint: &quinn::Endpoint) {
+    async fn close(endpoint: &crate::quic::Endpoint) {
         let restarting = Close::Restarting;
         endpoint.close(restarting.code().into(), restarting.to_string().as_bytes());
         // Clients that do not answer find out by themselves.

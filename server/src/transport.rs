@@ -6,22 +6,23 @@
 //! silent connection alive: the rounds do that.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
 use rand_core::{OsRng, RngCore as _};
 use rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use wire::size::{SLOTS_MAX, round_frame};
 use zeroize::Zeroizing;
 
 use crate::congestion::CubicWithFloor;
 use crate::identity::Leaf;
+use crate::quic::{Connection, Endpoint};
 
 /// How long a connection lives without a packet from the other side.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -190,7 +191,7 @@ pub fn endpoint_config(keys: &TransportKeys) -> EndpointConfig {
 
 /// Derives the value that binds a login to this connection, 32 bytes, equal on both sides.
 /// `None` if the connection has no keys yet.
-pub fn login_exporter(connection: &quinn::Connection) -> Option<[u8; 32]> {
+pub fn login_exporter(connection: &Connection) -> Option<[u8; 32]> {
     let mut exporter = [0; 32];
     connection.export_keying_material(&mut exporter, wire::login::EXPORTER_LABEL, b"").ok()?;
     Some(exporter)
@@ -235,33 +236,40 @@ fn transport_config() -> TransportConfig {
     config
 }
 
-fn open(address: SocketAddr, config: ServerConfig, keys: &TransportKeys) -> io::Result<Bound> {
+/// Binds a socket with large buffers; an unspecified IPv6 address takes IPv4 too.
+///
+/// # Errors
+/// If the address is not this machine's, or not free.
+pub fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
     }
-    let buffers = enlarge_buffers(&socket)?;
-    socket.bind(&address.into())?;
-    let endpoint = Endpoint::new(
-        endpoint_config(keys),
-        Some(config.clone()),
-        socket.into(),
-        Arc::new(quinn::TokioRuntime),
-    )?;
-    Ok(Bound { endpoint, config, buffers })
-}
-
-/// Asks for large socket buffers and reads back what the system gave; less is no error.
-fn enlarge_buffers(socket: &Socket) -> io::Result<SocketBuffers> {
     // Some systems refuse in place of giving less; the sizes read back tell it all the same.
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
-    // Linux counts its own bookkeeping in and reports twice what is usable (socket(7)).
-    let share = if cfg!(target_os = "linux") { 2 } else { 1 };
-    Ok(SocketBuffers {
-        receive_bytes: socket.recv_buffer_size()? / share,
-        send_bytes: socket.send_buffer_size()? / share,
-    })
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn open(address: SocketAddr, config: ServerConfig, keys: &TransportKeys) -> io::Result<Bound> {
+    let socket = socket(address)?;
+    let buffers = SocketBuffers::of(&socket)?;
+    let endpoint = Endpoint::new(endpoint_config(keys), config.clone(), socket)?;
+    Ok(Bound { endpoint, config, buffers })
+}
+
+impl SocketBuffers {
+    /// Reads what the system gave.
+    fn of(socket: &UdpSocket) -> io::Result<Self> {
+        let socket = SockRef::from(socket);
+        // Linux counts its own bookkeeping in and reports twice what is usable (socket(7)).
+        let share = if cfg!(target_os = "linux") { 2 } else { 1 };
+        Ok(Self {
+            receive_bytes: socket.recv_buffer_size()? / share,
+            send_bytes: socket.send_buffer_size()? / share,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use quinn::rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use quinn::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use quinn::rustls::{self, NamedGroup};
 use server::identity::{LEAF_LIFE, Leaf, RootKey};
+use server::quic::{Connection, RecvStream};
 use server::transport::{Limits, TransportKeys, bind, login_exporter};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
@@ -182,7 +183,7 @@ async fn the_server_gives_nothing_to_resume_with() {
         let (mut send, mut receive) = connection.open_bi().await.unwrap();
         send.write_all(b"question").await.unwrap();
         let (mut back, mut question) = accepted.accept_bi().await.unwrap();
-        question.read_exact(&mut [0; 8]).await.unwrap();
+        read_exact(&mut question, &mut [0; 8]).await;
         back.write_all(b"answer").await.unwrap();
         receive.read_exact(&mut [0; 6]).await.unwrap();
         assert_eq!(connection.stats().frame_rx.new_token, 0, "an address token");
@@ -202,7 +203,7 @@ async fn every_datagram_after_the_handshake_has_one_size() {
     let (mut up, mut down) = client.connection.open_bi().await.unwrap();
     up.write_all(&[0]).await.unwrap();
     let (mut back, mut forth) = accepted.accept_bi().await.unwrap();
-    forth.read_exact(&mut [0]).await.unwrap();
+    read_exact(&mut forth, &mut [0]).await;
 
     let mut frame = [7; 1056];
     for bytes in [1, 17, 512, 544, 800, 1056] {
@@ -211,7 +212,7 @@ async fn every_datagram_after_the_handshake_has_one_size() {
         for _ in 0..TRIES {
             let before = relay.seen();
             up.write_all(&frame[..bytes]).await.unwrap();
-            forth.read_exact(&mut frame[..bytes]).await.unwrap();
+            read_exact(&mut forth, &mut frame[..bytes]).await;
             relay.wait_for(Way::Down, before.down + 1).await;
             fewest.up = fewest.up.min(relay.seen().up - before.up);
 
@@ -252,7 +253,7 @@ async fn many_acknowledgements_keep_nothing_back() {
     let (mut up, _down) = client.connection.open_bi().await.unwrap();
     up.write_all(&[0]).await.unwrap();
     let (mut back, mut forth) = accepted.accept_bi().await.unwrap();
-    forth.read_exact(&mut [0]).await.unwrap();
+    read_exact(&mut forth, &mut [0]).await;
     // all that the stream window lets the server send, in pairs of packets, which are acknowledged at once
     for _ in 0..31 {
         let before = relay.seen();
@@ -260,8 +261,8 @@ async fn many_acknowledgements_keep_nothing_back() {
         relay.wait_for(Way::Up, before.up + 1).await;
     }
     up.write_all(&[1]).await.unwrap();
-    let heard = tokio::time::timeout(DEADLINE, forth.read_exact(&mut [0])).await;
-    heard.expect("what the client says gets through").unwrap();
+    let heard = tokio::time::timeout(DEADLINE, read_exact(&mut forth, &mut [0])).await;
+    heard.expect("what the client says gets through");
 }
 
 /// The next process knows the keys of the last one, so a client learns at its next packet that its
@@ -283,6 +284,15 @@ async fn a_restarted_server_resets_old_connections() {
     assert_eq!(reason, quinn::ConnectionError::Reset);
 }
 
+/// Fills a buffer from a stream of the real server.
+async fn read_exact(stream: &mut RecvStream, buffer: &mut [u8]) {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let read = stream.read(&mut buffer[filled..]).await.expect("the connection lives");
+        filled += read.expect("the stream goes on");
+    }
+}
+
 fn leaf_for(root: &RootKey, host: &str) -> Leaf {
     Leaf::new(root, host, SystemTime::now()).expect("the host is a valid one")
 }
@@ -294,44 +304,52 @@ async fn refusal(port: u16, pin: [u8; 32]) -> ConnectError {
     }
 }
 
-/// The real server's endpoint, accepting everyone.
+/// A server that accepts everyone.
 struct Server {
     port: u16,
-    accepted: mpsc::UnboundedReceiver<quinn::Connection>,
-    _endpoint: quinn::Endpoint,
+    accepted: mpsc::UnboundedReceiver<Connection>,
+    /// Kept so that the socket stays open.
+    _endpoint: Box<dyn std::any::Any>,
 }
 
 impl Server {
     fn start(leaf: &Leaf, keys: &TransportKeys) -> Self {
         let bound = bind(ANY_PORT, leaf, keys, LIMITS).expect("loopback has a free port");
         assert!(bound.buffers.receive_bytes > 0 && bound.buffers.send_bytes > 0);
-        Self::accept(bound.endpoint)
-    }
-
-    fn with_config(config: quinn::ServerConfig) -> Self {
-        Self::accept(quinn::Endpoint::server(config, ANY_PORT).expect("loopback has a free port"))
-    }
-
-    fn accept(endpoint: quinn::Endpoint) -> Self {
-        let port = endpoint.local_addr().expect("the endpoint is bound").port();
+        let port = bound.endpoint.local_addr().expect("the endpoint is bound").port();
         let (sender, accepted) = mpsc::unbounded_channel();
-        let acceptor = endpoint.clone();
+        let acceptor = bound.endpoint.clone();
         tokio::spawn(async move {
             while let Some(incoming) = acceptor.accept().await {
-                if let Ok(connection) = incoming.await {
+                let Ok(connecting) = incoming.accept() else { continue };
+                if let Ok(connection) = connecting.await {
                     // The test may have ended.
                     let _ = sender.send(connection);
                 }
             }
         });
-        Self { port, accepted, _endpoint: endpoint }
+        Self { port, accepted, _endpoint: Box::new(bound.endpoint) }
+    }
+
+    /// Has somebody else answer, whom no client takes for the server.
+    fn with_config(config: quinn::ServerConfig) -> Self {
+        let endpoint = quinn::Endpoint::server(config, ANY_PORT).expect("loopback has a free port");
+        let port = endpoint.local_addr().expect("the endpoint is bound").port();
+        let acceptor = endpoint.clone();
+        tokio::spawn(async move {
+            while let Some(incoming) = acceptor.accept().await {
+                let _ = incoming.await;
+            }
+        });
+        let (_, accepted) = mpsc::unbounded_channel();
+        Self { port, accepted, _endpoint: Box::new(endpoint) }
     }
 
     fn address(&self) -> SocketAddr {
         SocketAddr::new(ANY_PORT.ip(), self.port)
     }
 
-    async fn accepted(&mut self) -> quinn::Connection {
+    async fn accepted(&mut self) -> Connection {
         let next = tokio::time::timeout(DEADLINE, self.accepted.recv()).await;
         next.expect("a client connects in time").expect("the acceptor lives")
     }

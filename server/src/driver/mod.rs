@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use mixer::{Counts, Open, Replies, Seats};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, SeedableRng as _};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use wire::close::Close;
 use wire::dial::buckets;
 use wire::ids::Round;
@@ -34,7 +34,7 @@ use crate::clock;
 use crate::store::{ReserveError, SledStore, Store as _, StoreError, TokenHash};
 use numbers::Reservation;
 use order::OrderRng;
-use room::{Opening, Room, StayId, Taken, Tally, Totals};
+use room::{Outlet, Room, StayId, Taken, Tally, Totals};
 
 /// The longest that the last round is waited for when the server stops.
 pub const FINISH: Duration = Duration::from_secs(3);
@@ -75,19 +75,17 @@ pub struct Place {
     id: StayId,
 }
 
-/// A session's frames, and why the server ends its stay.
-pub struct Feed {
-    /// Frames to send; it ends when the server stops.
-    pub frames: tokio::sync::mpsc::Receiver<Opening>,
-    /// Why the server ends the stay; without a message if it does not.
-    pub ended: tokio::sync::oneshot::Receiver<Close>,
-}
-
 impl Rounds {
-    /// Has a session seated when the next round opens.
-    pub fn join(&self, member: Member, layer: Layer) -> (Place, Feed) {
-        let room::Stay { id, frames, ended } = self.room().join(member, layer);
-        (Place { rounds: self.clone(), id }, Feed { frames, ended })
+    /// Has a session seated when the next round opens, and its frames sent. The receiver hears why the server ends
+    /// the stay; without a message the server stops.
+    pub fn join(
+        &self,
+        member: Member,
+        layer: Layer,
+        frames: Box<dyn Outlet>,
+    ) -> (Place, oneshot::Receiver<Close>) {
+        let room::Stay { id, ended } = self.room().join(member, layer, frames);
+        (Place { rounds: self.clone(), id }, ended)
     }
 
     /// Changes how many seats there may be.

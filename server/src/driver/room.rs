@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 use mixer::{Counts, DepositError, Open, Replies, Seat, Seats, first_frame};
 use rand_core::CryptoRngCore;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use wire::close::Close;
 use wire::ids::{AccountIndex, Round};
 use wire::layer::Layer;
@@ -37,6 +37,22 @@ pub struct Opening {
     /// The frame.
     pub frame: Bytes,
 }
+
+/// Where a session's frames go. Whoever sends never waits, and holds the room's lock.
+pub trait Outlet: Send {
+    /// Sends an opening.
+    ///
+    /// # Errors
+    /// If [`FRAMES_WAITING_MAX`] wait already.
+    fn send(&self, opening: Opening) -> Result<(), Lagging>;
+
+    /// Says that no other one comes, since the server stops.
+    fn finish(&self);
+}
+
+/// The client does not take its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lagging;
 
 /// What became of a deposit that is no error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,18 +122,16 @@ struct Joining {
 struct Seated {
     stay: StayId,
     member: Member,
-    frames: mpsc::Sender<Opening>,
+    frames: Box<dyn Outlet>,
     ended: Option<oneshot::Sender<Close>>,
     /// Whether it has been sent a frame.
     opened: bool,
 }
 
-/// A session's ends of its channels.
+/// What a session keeps of its stay.
 pub struct Stay {
     /// The stay's name.
     pub id: StayId,
-    /// Frames to send; it ends when the server stops.
-    pub frames: mpsc::Receiver<Opening>,
     /// Why the server ends the stay; without a message if it does not.
     pub ended: oneshot::Receiver<Close>,
 }
@@ -153,19 +167,19 @@ impl Room {
     }
 
     /// Has a session seated when the next round opens. In a closed room its frames end at once.
-    pub fn join(&mut self, member: Member, layer: Layer) -> Stay {
+    pub fn join(&mut self, member: Member, layer: Layer, frames: Box<dyn Outlet>) -> Stay {
         self.stays += 1;
         let stay = StayId(self.stays);
-        let (to_session, frames) = mpsc::channel(FRAMES_WAITING_MAX);
         let (end, ended) = oneshot::channel();
-        let mut seated =
-            Seated { stay, member, frames: to_session, ended: Some(end), opened: false };
+        let mut seated = Seated { stay, member, frames, ended: Some(end), opened: false };
         if self.joining.len() >= self.seats_max as usize + JOINING_SPARE {
             seated.end(Close::Full);
-        } else if !self.closed {
+        } else if self.closed {
+            seated.frames.finish();
+        } else {
             self.joining.push(Joining { layer, seated });
         }
-        Stay { id: stay, frames, ended }
+        Stay { id: stay, ended }
     }
 
     /// Has a session's seat removed before the next round opens; its deposit of this round stands.
@@ -250,6 +264,8 @@ impl Room {
     pub fn close(&mut self) {
         self.closed = true;
         self.open = None;
+        let joining = self.joining.iter().map(|joining| &joining.seated);
+        self.seated.values().chain(joining).for_each(|seated| seated.frames.finish());
         self.seated.clear();
         self.by_stay.clear();
         self.by_account.clear();
@@ -339,15 +355,10 @@ impl Room {
                 first_frame(&first, rng).into()
             };
             seated.opened = true;
-            match seated.frames.try_send(Opening { round: header.open, frame }) {
-                Ok(()) => (),
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    self.totals.lagging += 1;
-                    seated.end(Close::Lagging);
-                    self.leaving.insert(seated.stay);
-                }
-                // The session has ended, and has left or is about to.
-                Err(mpsc::error::TrySendError::Closed(_)) => (),
+            if seated.frames.send(Opening { round: header.open, frame }) == Err(Lagging) {
+                self.totals.lagging += 1;
+                seated.end(Close::Lagging);
+                self.leaving.insert(seated.stay);
             }
         }
     }

@@ -1,5 +1,6 @@
 use mixer::MixerKey;
-use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
+use tokio::sync::{mpsc, oneshot};
 use wire::codec::Wire as _;
 use wire::dial::{BUCKET_ACCOUNTS, Dial, DialReply, SealedInvitation};
 use wire::ids::AccountIndex;
@@ -9,9 +10,30 @@ use wire::round::{ClientFrame, deposit_frame, deposit_slots_mut};
 use wire::size::{CELL, INVITATION, REPLY_SLOT, round_frame};
 
 use super::*;
-use crate::driver::room::{FRAMES_WAITING_MAX, JOINING_SPARE, Stay};
+use crate::driver::room::{FRAMES_WAITING_MAX, JOINING_SPARE, Lagging, Opening};
 
 const SLOTS: u8 = 2;
+
+/// Keeps frames until the test takes them.
+struct Frames(mpsc::Sender<Opening>);
+
+impl Outlet for Frames {
+    fn send(&self, opening: Opening) -> Result<(), Lagging> {
+        match self.0.try_send(opening) {
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(Lagging),
+        }
+    }
+
+    fn finish(&self) {}
+}
+
+/// A session's stay, with its frames.
+struct Stay {
+    id: StayId,
+    frames: mpsc::Receiver<Opening>,
+    ended: oneshot::Receiver<Close>,
+}
 
 /// A room whose rounds the test turns by hand.
 struct World {
@@ -37,8 +59,9 @@ impl World {
         let (own, mixer) = (AgreementKey::random(&mut OsRng), MixerKey::random(&mut OsRng));
         let layer = mixer.layer_for(&own.public()).unwrap();
         let member = Member { account: AccountIndex(account), token: [token; 32], sign_in };
-        let stay = self.room.join(member, layer);
-        (stay, Layer::for_client(&own, &mixer.public()).unwrap())
+        let (to_session, frames) = mpsc::channel(FRAMES_WAITING_MAX);
+        let room::Stay { id, ended } = self.room.join(member, layer, Box::new(Frames(to_session)));
+        (Stay { id, frames, ended }, Layer::for_client(&own, &mixer.public()).unwrap())
     }
 
     fn turn(&mut self) -> Tally {
@@ -184,7 +207,9 @@ fn those_who_wait_for_a_round_are_bounded() {
     let mut waiting = Vec::new();
     for account in 0..=u32::try_from(1 + JOINING_SPARE).unwrap() {
         let member = Member { account: AccountIndex(account), token: [0; 32], sign_in: 1 };
-        waiting.extend(last.replace(world.room.join(member, mixer.layer_for(&key).unwrap())));
+        let frames = Box::new(Frames(mpsc::channel(FRAMES_WAITING_MAX).0));
+        let stay = world.room.join(member, mixer.layer_for(&key).unwrap(), frames);
+        waiting.extend(last.replace(stay));
     }
     assert!(waiting.iter_mut().all(|stay| stay.ended.try_recv().is_err()));
     assert_eq!(last.unwrap().ended.try_recv(), Ok(Close::Full));

@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use quinn::{ConnectionError, ReadError, RecvStream, SendStream, WriteError};
+use quinn::ConnectionError;
 use tokio::time::timeout_at;
 use wire::close::Close;
 use wire::codec::{DecodeError, Wire as _};
 use wire::control::{ClientControl, ServerControl};
 use wire::size::CONTROL_FRAME;
 use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::quic::{Line, Outlet, ReadError, RecvStream, SendStream, Sink, WriteError};
 
 /// Why a session ends.
 #[derive(Debug)]
@@ -49,10 +51,7 @@ impl From<ReadError> for End {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::ConnectionLost(_) => Self::Gone,
-            ReadError::Reset(_)
-            | ReadError::ClosedStream
-            | ReadError::IllegalOrderedRead
-            | ReadError::ZeroRttRejected => Self::protocol("a stream was given up"),
+            ReadError::Reset => Self::protocol("a stream was given up"),
         }
     }
 }
@@ -61,9 +60,7 @@ impl From<WriteError> for End {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::ConnectionLost(_) => Self::Gone,
-            WriteError::Stopped(_) | WriteError::ClosedStream | WriteError::ZeroRttRejected => {
-                Self::protocol("a stream was given up")
-            }
+            WriteError::Stopped => Self::protocol("a stream was given up"),
         }
     }
 }
@@ -97,6 +94,13 @@ impl FrameReader {
         Ok(&self.buffer)
     }
 
+    /// Hands all frames that still come to a sink, until the line is dropped.
+    pub(super) fn attach(self, sink: Box<dyn Sink>) -> Line {
+        let Self { stream, buffer, filled } = self;
+        let partial = if filled < buffer.len() { &buffer[..filled] } else { &[] };
+        stream.attach(buffer.len(), partial, sink)
+    }
+
     /// Returns the next frame as a control frame, and erases its bytes.
     pub(super) async fn next_control(&mut self) -> Result<ClientControl, End> {
         let control = ClientControl::decode(self.next().await?)?;
@@ -113,11 +117,16 @@ impl FrameWriter {
         Self(stream)
     }
 
-    /// Writes a control frame.
-    pub(super) async fn control(&mut self, control: &ServerControl) -> Result<(), End> {
+    /// Makes a control frame.
+    pub(super) fn encoded(control: &ServerControl) -> Bytes {
         let mut frame = Zeroizing::new([0; CONTROL_FRAME]);
         control.encode_into(frame.as_mut());
-        Ok(self.0.write_all(frame.as_ref()).await?)
+        Bytes::copy_from_slice(frame.as_ref())
+    }
+
+    /// Writes a control frame.
+    pub(super) async fn control(&mut self, control: &ServerControl) -> Result<(), End> {
+        Ok(self.0.write_chunk(Self::encoded(control)).await?)
     }
 
     /// Writes a control frame to a client without a seat, which must make room for it by `deadline`: one
@@ -131,16 +140,13 @@ impl FrameWriter {
         written.await.map_err(|_| Close::SignInTimeout)?
     }
 
-    /// Writes a frame without copying it.
-    pub(super) async fn frame(&mut self, frame: Bytes) -> Result<(), End> {
-        Ok(self.0.write_chunk(frame).await?)
+    /// Mails frames to this stream, and what goes behind them to the one for control frames.
+    pub(super) fn outlet(&self, control: &Self) -> Outlet {
+        Outlet::new(&self.0, &control.0)
     }
 
-    /// Waits until the client has everything that was written.
-    pub(super) async fn flushed(&mut self) {
-        // Fails if the stream is gone: then there is nothing to wait for.
-        if self.0.finish().is_ok() {
-            let _ = self.0.stopped().await;
-        }
+    /// Waits until the client has everything that was written, to the end of the stream.
+    pub(super) async fn ended(&mut self) {
+        self.0.stopped().await;
     }
 }

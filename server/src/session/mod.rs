@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout_at;
 use wire::close::Close;
@@ -38,6 +37,7 @@ use wire::size::{CONTROL_FRAME, PAGE_RECORDS, SIGNATURE, VAULT_PARTS, round_fram
 use crate::accounts::{Accounts, SignedHead, SignedIn, Standing};
 use crate::clock;
 use crate::driver::Rounds;
+use crate::quic::{Connection, RecvStream, SendStream};
 use crate::store::DIRECTORY_MAX;
 use crate::transport::login_exporter;
 use crate::workers::Workers;
@@ -176,8 +176,7 @@ async fn attend(
         _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
     };
     desk.is_seated();
-    let (place, feed) = hub.rounds.join(*desk.member(), layer);
-    rounds::run(hub, desk, place, feed, control, deposits, frames).await
+    rounds::run(hub, desk, layer, control, rounds::Streams { deposits, frames }).await
 }
 
 /// A session that sent its `join`.

@@ -1,6 +1,9 @@
 //! A session with a seat: one deposit up and one frame down in every round, and one control frame each
 //! way in every control round.
 //!
+//! Deposits come and frames go without waking anybody ([`crate::quic`]); the session itself wakes for control frames
+//! and for its end.
+//!
 //! Invariant: frames go down when the driver says so. The answer to a control frame goes right behind
 //! the next opening, so that its time says nothing of what was asked.
 
@@ -8,18 +11,28 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use wire::close::Close;
 use wire::control::ServerControl;
+use wire::layer::Layer;
 use wire::round::ClientFrame;
 
 use super::desk::{Desk, Served};
 use super::frames::{End, FrameReader, FrameWriter};
 use super::{Control, FAREWELL, FLUSH, Hub};
-use crate::driver::room::{Opening, Taken};
-use crate::driver::{Feed, Place};
+use crate::driver::Place;
+use crate::driver::room::{FRAMES_WAITING_MAX, Lagging, Opening, Outlet, Taken};
+use crate::quic::{self, Ending, Sink};
 
 /// Control rounds that a client may be behind with its control frames.
 const CONTROL_CREDITS_MAX: usize = 2;
+
+/// The two directions of the stream of the rounds.
+pub(super) struct Streams {
+    pub(super) deposits: FrameReader,
+    pub(super) frames: FrameWriter,
+}
 
 /// What the client may send, and what waits to be sent to it.
 #[derive(Default)]
@@ -30,72 +43,79 @@ struct Turn {
     controls: usize,
     /// Answers for the next openings, at most one for each credit.
     answers: VecDeque<ServerControl>,
+    /// Hears that the last answer of all was sent.
+    last: Option<oneshot::Sender<()>>,
+}
+
+/// The session's frames, on their way down.
+struct Down {
+    outlet: quic::Outlet,
+    turn: Arc<Mutex<Turn>>,
+}
+
+/// The session's deposits, on their way up.
+struct Up {
+    place: Arc<Place>,
+    turn: Arc<Mutex<Turn>>,
+    slots: u8,
+    over: Option<oneshot::Sender<End>>,
 }
 
 /// Serves the rounds to the session's end.
 pub(super) async fn run(
     hub: &Arc<Hub>,
     mut desk: Desk<'_>,
-    place: Place,
-    feed: Feed,
+    layer: Layer,
     control: Control,
-    deposits: FrameReader,
-    frames: FrameWriter,
+    streams: Streams,
 ) -> Result<Infallible, End> {
-    let Feed { frames: mut openings, ended } = feed;
-    let Control { reader, writer } = control;
-    let turn = Mutex::new(Turn::default());
-    let ended = async {
-        match ended.await {
-            Ok(close) => Err(close.into()),
-            // The server stops; the openings end, too, and are sent to their end. A client that does not
-            // take its last frames in time loses them.
-            Err(_) => {
-                tokio::time::sleep(FLUSH).await;
-                Err(Close::Restarting.into())
-            }
-        }
-    };
+    let Control { reader, mut writer } = control;
+    let Streams { deposits, mut frames } = streams;
+    let (last, was_last) = oneshot::channel();
+    let turn = Arc::new(Mutex::new(Turn { last: Some(last), ..Turn::default() }));
+    desk.is_seated();
+    let down = Box::new(Down { outlet: frames.outlet(&writer), turn: turn.clone() });
+    let (place, ended) = hub.rounds.join(*desk.member(), layer, down);
+    let place = Arc::new(place);
+    let (over, is_over) = oneshot::channel();
+    let slots = hub.offer.slots;
+    let up = Up { place: place.clone(), turn: turn.clone(), slots, over: Some(over) };
+    let _line = deposits.attach(Box::new(up));
     tokio::select! {
         biased;
-        end = ended => end,
-        end = take_deposits(hub, &place, deposits, &turn) => end,
-        end = take_controls(hub, &mut desk, &place, reader, &turn) => end,
-        end = send(&mut openings, frames, writer, &turn) => end,
-    }
-}
-
-/// Hands deposits to the open round: at most one for each opening.
-async fn take_deposits(
-    hub: &Hub,
-    place: &Place,
-    mut frames: FrameReader,
-    turn: &Mutex<Turn>,
-) -> Result<Infallible, End> {
-    loop {
-        let frame = frames.next().await?;
-        let ClientFrame::Deposit(deposit) = ClientFrame::decode(frame, hub.offer.slots)? else {
-            return Err(End::protocol("a second `join`"));
-        };
-        match place.deposit(&deposit) {
-            Ok(Taken::InTime | Taken::Late) => (),
-            Err(Close::Protocol) => return Err(End::protocol("a second deposit in one round")),
-            Err(close) => return Err(close.into()),
+        end = ended => match end {
+            Ok(close) => Err(close.into()),
+            // The server stops. A client that does not take its last frames in time loses them; the rounds first: a
+            // client may leave at the end of either stream.
+            Err(_) => {
+                let flushed = async {
+                    frames.ended().await;
+                    writer.ended().await;
+                };
+                let _ = timeout(FLUSH, flushed).await;
+                Err(Close::Restarting.into())
+            }
+        },
+        // Without a message the connection is gone.
+        end = is_over => Err(end.unwrap_or(End::Gone)),
+        end = take_controls(hub, &mut desk, &place, reader, &turn, was_last) => {
+            end?;
+            let _ = timeout(FAREWELL, writer.ended()).await;
+            Err(Close::Done.into())
         }
-        let mut turn = lock(turn);
-        let left = turn.deposits.checked_sub(1);
-        turn.deposits = left.ok_or_else(|| End::protocol("more deposits than rounds"))?;
     }
 }
 
-/// Answers control frames: at most one for each control round. The answers wait for the next opening.
+/// Answers control frames: at most one for each control round. The answers wait for the next opening. Returns when the
+/// last answer of all was sent.
 async fn take_controls(
     hub: &Arc<Hub>,
     desk: &mut Desk<'_>,
     place: &Place,
     mut frames: FrameReader,
     turn: &Mutex<Turn>,
-) -> Result<Infallible, End> {
+    was_last: oneshot::Receiver<()>,
+) -> Result<(), End> {
     loop {
         let request = desk.next(&mut frames).await?;
         {
@@ -120,40 +140,81 @@ async fn take_controls(
         let is_last = matches!(answer, ServerControl::Deleted);
         lock(turn).answers.push_back(answer);
         if is_last {
-            return std::future::pending().await;
+            return was_last.await.map_err(|_| End::Gone);
         }
     }
 }
 
-/// Sends each opening, and behind it the answer that waits.
-async fn send(
-    openings: &mut tokio::sync::mpsc::Receiver<Opening>,
-    mut frames: FrameWriter,
-    mut control: FrameWriter,
-    turn: &Mutex<Turn>,
-) -> Result<Infallible, End> {
-    while let Some(Opening { round, frame }) = openings.recv().await {
-        let answer = {
-            let mut turn = lock(turn);
-            turn.deposits += 1;
-            if round.has_control() {
-                turn.controls = (turn.controls + 1).min(CONTROL_CREDITS_MAX);
-            }
-            turn.answers.pop_front()
-        };
-        frames.frame(frame).await?;
-        if let Some(answer) = answer {
-            control.control(&answer).await?;
-            if matches!(answer, ServerControl::Deleted) {
-                let _ = tokio::time::timeout(FAREWELL, control.flushed()).await;
-                return Err(Close::Done.into());
+impl Outlet for Down {
+    fn send(&self, Opening { round, frame }: Opening) -> Result<(), Lagging> {
+        if self.outlet.waiting() >= FRAMES_WAITING_MAX {
+            return Err(Lagging);
+        }
+        let mut turn = lock(&self.turn);
+        turn.deposits += 1;
+        if round.has_control() {
+            turn.controls = (turn.controls + 1).min(CONTROL_CREDITS_MAX);
+        }
+        let answer = turn.answers.pop_front();
+        let is_last = matches!(answer, Some(ServerControl::Deleted));
+        let answer = answer.map(|answer| FrameWriter::encoded(&answer));
+        self.outlet.mail(frame, answer, is_last);
+        if let Some(last) = turn.last.take_if(|_| is_last) {
+            // The session may have ended by itself.
+            let _ = last.send(());
+        }
+        Ok(())
+    }
+
+    fn finish(&self) {
+        self.outlet.finish();
+    }
+}
+
+impl Sink for Up {
+    fn frame(&mut self, frame: &[u8]) -> bool {
+        match self.take(frame) {
+            Ok(()) => true,
+            Err(end) => {
+                self.end(end);
+                false
             }
         }
     }
-    // The rounds first: a client may leave at the end of either stream.
-    frames.flushed().await;
-    control.flushed().await;
-    Err(Close::Restarting.into())
+
+    fn ended(&mut self, ending: Ending) {
+        self.end(match ending {
+            // The end of the stream is how a client leaves.
+            Ending::Finished => Close::Done.into(),
+            Ending::CutOff => End::protocol("a frame was cut off"),
+            Ending::GivenUp => End::protocol("a stream was given up"),
+        });
+    }
+}
+
+impl Up {
+    /// Hands a deposit to the open round: at most one for each opening.
+    fn take(&self, frame: &[u8]) -> Result<(), End> {
+        let ClientFrame::Deposit(deposit) = ClientFrame::decode(frame, self.slots)? else {
+            return Err(End::protocol("a second `join`"));
+        };
+        match self.place.deposit(&deposit) {
+            Ok(Taken::InTime | Taken::Late) => (),
+            Err(Close::Protocol) => return Err(End::protocol("a second deposit in one round")),
+            Err(close) => return Err(close.into()),
+        }
+        let mut turn = lock(&self.turn);
+        let left = turn.deposits.checked_sub(1);
+        turn.deposits = left.ok_or_else(|| End::protocol("more deposits than rounds"))?;
+        Ok(())
+    }
+
+    fn end(&mut self, end: End) {
+        if let Some(over) = self.over.take() {
+            // The session may have ended by itself.
+            let _ = over.send(end);
+        }
+    }
 }
 
 fn lock(turn: &Mutex<Turn>) -> MutexGuard<'_, Turn> {

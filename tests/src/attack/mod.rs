@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum as _};
 
-use crate::load::{Crowd, Plan, Settings, Stage};
+use crate::load::{self, Crowd, Plan, Settings, Stage};
 use crate::processes::{
     Place, Process, Profile, Usage, build, cores, forget_peak, program, watch_interrupts,
 };
@@ -130,6 +130,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         eprintln!("{} for {} s", kind.name(), arguments.seconds);
         let mut place = Place::new("attack")?;
         let settings = Settings {
+            kind: load::Kind::Real,
             program: server.clone(),
             clients: arguments.people as usize,
             round_ms: arguments.round_ms,

@@ -85,9 +85,14 @@ impl Book {
         Self { began: Instant::now(), round, pages: Mutex::new(pages) }
     }
 
-    /// A client has its session again.
+    /// A client has its session, or has it again.
     pub(super) fn entered(&self) {
         self.pages().entered += 1;
+    }
+
+    /// Has the gap in which the server was away count for nobody: everybody counts from the next reply.
+    pub(super) fn forgive(&self) {
+        self.pages().members.iter_mut().for_each(|member| member.last = None);
     }
 
     /// A client lost its connection, or got none.
@@ -95,6 +100,29 @@ impl Book {
         let mut pages = self.pages();
         pages.lost += 1;
         pages.trouble = Some(why);
+    }
+
+    /// Returns the round of a crowd that keeps its own time.
+    pub(super) fn round_at(&self, at: Instant) -> u64 {
+        let passed = at.duration_since(self.began).as_micros() / self.round.as_micros();
+        u64::try_from(passed).unwrap_or(u64::MAX)
+    }
+
+    /// Returns when a round of such a crowd begins.
+    pub(super) fn starts_at(&self, round: u64) -> Instant {
+        self.began + self.round * u32::try_from(round).unwrap_or(u32::MAX)
+    }
+
+    /// What was to be sent at `moment` of a round came back. It counts as if all moments were the round's first one.
+    pub(super) fn echoed(&self, member: usize, round: u64, moment: Instant) {
+        let at = Instant::now();
+        let mut pages = self.pages();
+        if pages.measuring {
+            let late_us = u64::try_from(at.duration_since(moment).as_micros()).unwrap_or(u64::MAX);
+            pages.replies.saturating_record(late_us.clamp(1, LATEST_US));
+        }
+        let measuring = pages.measuring;
+        pages.members[member].replied(self.starts_at(round), self.round, measuring);
     }
 
     /// A frame came; `answers` says whether it holds the reply to this client's deposit.

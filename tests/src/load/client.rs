@@ -27,17 +27,18 @@ use super::crowd::Shared;
 
 /// First and longest pause between attempts to come back, as real clients have them; each is drawn from the half of
 /// it to the whole.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+pub(super) const PAUSES: (Duration, Duration) =
+    (Duration::from_millis(250), Duration::from_secs(30));
 
 /// The longest that connecting may take on the way back, and then an answer, as with real clients.
-const RECONNECT_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const RECONNECT_WITHIN: Duration = Duration::from_secs(3);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long after a round's announced close the next frame may come, as with real clients.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// The longest that signing up, or a first sign-in, may take on a machine that is busy with others.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The window of deposit moments, in thousandths of the round.
 const WINDOW: (u64, u64) = (100, 750);
@@ -255,7 +256,7 @@ fn refused(answer: &ServerControl) -> String {
 }
 
 /// Returns when in a round a client deposits, as a share of the round; another one in each round.
-fn place(tag: u64, round: Round) -> f64 {
+pub(super) fn place(tag: u64, round: Round) -> f64 {
     let mut mixed = tag ^ round.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     // the finaliser of SplitMix64 (Steele, Lea and Flood 2014)
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -266,7 +267,7 @@ fn place(tag: u64, round: Round) -> f64 {
 }
 
 /// Takes a drawn number as a part of 1.
-fn part(drawn: u64) -> f64 {
+pub(super) fn part(drawn: u64) -> f64 {
     f64::from(u32::try_from(drawn >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 

@@ -14,7 +14,7 @@ use wire::ids::{Name, Token};
 use wire::link::Link;
 
 use super::book::{Book, Tally};
-use super::client;
+use super::{bare, client};
 use client_link::transport::client_config;
 
 /// Clients that sign up or take their first seat at once; below what makes a server ask addresses for proof.
@@ -46,9 +46,17 @@ pub struct Plan {
 pub struct Crowd {
     runtime: Runtime,
     shared: Arc<Shared>,
-    tokens: Vec<Token>,
+    members: Members,
     seated: usize,
     clients: JoinSet<()>,
+}
+
+/// Who they are.
+enum Members {
+    /// Of the real server, each with a session.
+    Real(Vec<Token>),
+    /// So many of the floor.
+    Bare(usize),
 }
 
 /// What all clients of a crowd share.
@@ -64,34 +72,58 @@ pub(super) struct Shared {
 }
 
 impl Crowd {
+    /// Makes a crowd for the floor, where nobody signs up.
+    ///
+    /// # Errors
+    /// If there are no sockets for it.
+    pub(super) fn bare(plan: &Plan) -> anyhow::Result<Self> {
+        let (runtime, shared) = Self::begin(plan)?;
+        let members = Members::Bare(plan.clients);
+        Ok(Self { runtime, shared, members, seated: 0, clients: JoinSet::new() })
+    }
+
     /// Signs up everybody; `told` hears how many are.
     ///
     /// # Errors
     /// If one of them cannot.
     pub fn sign_up(plan: &Plan, told: &mut dyn FnMut(usize)) -> anyhow::Result<Self> {
+        let (runtime, shared) = Self::begin(plan)?;
+        let members = Members::Real(runtime.block_on(sign_up_all(&shared, plan.clients, told))?);
+        Ok(Self { runtime, shared, members, seated: 0, clients: JoinSet::new() })
+    }
+
+    fn begin(plan: &Plan) -> anyhow::Result<(Runtime, Arc<Shared>)> {
         // one thread of its own, so that what starts and stops the server need not wait for clients
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let shared = {
             let _context = runtime.enter();
             Arc::new(Shared::new(plan)?)
         };
-        let tokens = runtime.block_on(sign_up_all(&shared, plan.clients, told))?;
-        Ok(Self { runtime, shared, tokens, seated: 0, clients: JoinSet::new() })
+        Ok((runtime, shared))
     }
 
     /// Has so many more take a seat, by their tokens; they stay until the crowd is dropped.
     pub fn seat(&mut self, more: usize) {
         let _context = self.runtime.enter();
-        for number in (0..self.tokens.len()).skip(self.seated).take(more) {
-            let token = self.tokens[number].duplicate();
-            self.clients.spawn(client::live(self.shared.clone(), number, token));
+        let clients = self.clients();
+        for number in (0..clients).skip(self.seated).take(more) {
+            let shared = self.shared.clone();
+            match &self.members {
+                Members::Real(tokens) => {
+                    self.clients.spawn(client::live(shared, number, tokens[number].duplicate()))
+                }
+                Members::Bare(_) => self.clients.spawn(bare::live(shared, number)),
+            };
         }
-        self.seated = (self.seated + more).min(self.tokens.len());
+        self.seated = (self.seated + more).min(clients);
     }
 
     /// Returns how many are signed up.
     pub fn clients(&self) -> usize {
-        self.tokens.len()
+        match &self.members {
+            Members::Real(tokens) => tokens.len(),
+            Members::Bare(clients) => *clients,
+        }
     }
 
     /// Returns how many were told to take a seat.
@@ -107,6 +139,11 @@ impl Crowd {
     /// Counts rounds from now on.
     pub fn count_anew(&self) {
         self.shared.book.count_anew();
+    }
+
+    /// Has everybody count from the next reply on, as if there had been none before.
+    pub(super) fn forgive(&self) {
+        self.shared.book.forgive();
     }
 
     /// Says that the server starts anew.

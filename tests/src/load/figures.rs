@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::bail;
 use serde::Serialize;
 
-use super::Quantiles;
+use super::book::number;
+use super::{Kind, Quantiles};
 
 /// The most rounds that 99 in 100 clients may miss when the server is upgraded in order.
 const MISSED_MAX: u64 = 2;
@@ -17,20 +18,99 @@ const MISSED_MAX: u64 = 2;
 pub(super) enum Figures {
     /// Of rounds that were held.
     Held(Held),
+    /// Of rounds that two servers held at the same time.
+    Compared(Compared),
     /// Of restarts.
     Restarted(Restarts),
+    /// Of everybody coming back at once.
+    Stormed(Storms),
 }
 
 /// What rounds cost.
 #[derive(Serialize)]
 pub(super) struct Held {
+    pub(super) server: Kind,
     pub(super) clients: usize,
     pub(super) rounds: u32,
     pub(super) missed: u64,
     pub(super) cpu_us_per_client_round: f64,
+    /// The same of each part of the time.
+    #[serde(skip)]
+    pub(super) parts: Vec<f64>,
     pub(super) rss_bytes_per_client: f64,
+    pub(super) rss_bytes: u64,
+    pub(super) rss_bytes_grown: i64,
     pub(super) reply_ms: Quantiles,
     pub(super) handshakes_per_s: f64,
+}
+
+/// What rounds cost beside the floor.
+#[derive(Serialize)]
+pub(super) struct Compared {
+    #[serde(flatten)]
+    real: Held,
+    bare_cpu_us_per_client_round: f64,
+    bare_rss_bytes_per_client: f64,
+    bare_handshakes_per_s: f64,
+    bare_missed: u64,
+    /// The median of the parts.
+    ratio: f64,
+    ratio_min: f64,
+    ratio_max: f64,
+}
+
+/// What it takes until everybody is back, of both servers.
+#[derive(Serialize)]
+pub(super) struct Storms {
+    real: Storm,
+    bare: Storm,
+    /// Of the times.
+    ratio: f64,
+    /// Of the processor times.
+    cpu_ratio: f64,
+}
+
+/// What it takes until everybody is back.
+#[derive(Serialize)]
+pub(super) struct Storm {
+    pub(super) server: Kind,
+    pub(super) clients: usize,
+    pub(super) back_in_s: f64,
+    pub(super) back_per_s: f64,
+    pub(super) cpu_us_per_client: f64,
+    /// Attempts that came to nothing.
+    pub(super) tries_per_client: f64,
+    pub(super) kept: u64,
+    pub(super) missed: u64,
+}
+
+impl Compared {
+    /// Puts the two beside each other.
+    pub(super) fn new(real: Held, bare: &Held) -> Self {
+        let mut ratios: Vec<_> = real.parts.iter().zip(&bare.parts).map(|(a, b)| a / b).collect();
+        ratios.sort_by(f64::total_cmp);
+        let at = |share: usize| ratios.get(share * (ratios.len().max(1) - 1) / 2).copied();
+        let at = |share| at(share).unwrap_or(f64::NAN);
+        Self {
+            bare_cpu_us_per_client_round: bare.cpu_us_per_client_round,
+            bare_rss_bytes_per_client: bare.rss_bytes_per_client,
+            bare_handshakes_per_s: bare.handshakes_per_s,
+            bare_missed: bare.missed,
+            ratio: at(1),
+            ratio_min: at(0),
+            ratio_max: at(2),
+            real,
+        }
+    }
+}
+
+impl Storms {
+    /// Puts the two beside each other.
+    pub(super) fn new(real: Storm, bare: Storm) -> Self {
+        let ratio = real.back_in_s / bare.back_in_s;
+        let cpu_ratio = real.cpu_us_per_client / bare.cpu_us_per_client;
+        Self { real, bare, ratio, cpu_ratio }
+    }
 }
 
 /// What restarts cost.
@@ -115,6 +195,8 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Held(held) => held.fmt(f),
+            Self::Compared(compared) => compared.fmt(f),
+            Self::Stormed(storms) => storms.fmt(f),
             Self::Restarted(restarts) => restarts.fmt(f),
         }
     }
@@ -123,18 +205,63 @@ impl fmt::Display for Figures {
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Quantiles { p50, p99, max } = self.reply_ms;
-        writeln!(f, "{} clients, {} rounds: {} missed", self.clients, self.rounds, self.missed)?;
+        let Self { server, clients, rounds, missed, .. } = self;
+        let late = match server {
+            Kind::Real => "after the close",
+            Kind::Bare => "after they were asked for",
+        };
+        writeln!(f, "{server}: {clients} clients, {rounds} rounds, {missed} missed")?;
         writeln!(
             f,
-            "server           {:.1} µs of a core a client and round",
+            "  processor      {:.1} µs of a core a client and round",
             self.cpu_us_per_client_round
         )?;
-        writeln!(f, "memory           {:.1} kB a client", self.rss_bytes_per_client / 1e3)?;
         writeln!(
             f,
-            "replies          {p50:.1} ms after the close, p99 {p99:.1} ms, the latest {max:.1} ms"
+            "  memory         {:.1} kB a client, {:.1} MB in all, {:+.1} MB while it was measured",
+            self.rss_bytes_per_client / 1e3,
+            number(self.rss_bytes) / 1e6,
+            signed(self.rss_bytes_grown) / 1e6
         )?;
-        write!(f, "handshakes       {:.0} a second, with a session by token", self.handshakes_per_s)
+        writeln!(
+            f,
+            "  replies        {p50:.1} ms {late}, p99 {p99:.1} ms, the latest {max:.1} ms"
+        )?;
+        write!(f, "  connections    {:.0} a second, taken into the rounds", self.handshakes_per_s)
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { real, ratio, ratio_min, ratio_max, .. } = self;
+        writeln!(f, "{real}")?;
+        writeln!(
+            f,
+            "bare quinn beside it: {:.1} µs of a core a client and round, {:.1} kB a client, {} missed",
+            self.bare_cpu_us_per_client_round,
+            self.bare_rss_bytes_per_client / 1e3,
+            self.bare_missed
+        )?;
+        write!(f, "ratio {ratio:.2}, from {ratio_min:.2} to {ratio_max:.2}")
+    }
+}
+
+impl fmt::Display for Storm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server, clients, back_in_s, back_per_s, cpu_us_per_client, .. } = self;
+        write!(
+            f,
+            "{server}: {clients} clients back in {back_in_s:.2} s, {back_per_s:.0} a second, \
+             {cpu_us_per_client:.0} µs of a core each, {:.2} vain tries each; rounds of who was back: {} kept, {} missed",
+            self.tries_per_client, self.kept, self.missed
+        )
+    }
+}
+
+impl fmt::Display for Storms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { real, bare, ratio, cpu_ratio } = self;
+        write!(f, "{real}\n{bare}\nratio {ratio:.2} of the times, {cpu_ratio:.2} of processor time")
     }
 }
 
@@ -172,6 +299,12 @@ impl fmt::Display for Restarts {
         }
         Ok(())
     }
+}
+
+/// Takes a difference into arithmetic of figures.
+#[expect(clippy::cast_precision_loss, reason = "bytes are far below 2^52")]
+fn signed(difference: i64) -> f64 {
+    difference as f64
 }
 
 #[cfg(test)]

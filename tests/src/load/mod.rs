@@ -1,25 +1,31 @@
 //! Load: a real server as a process of its own, and a crowd of real clients in this one.
 
+mod bare;
 mod book;
 mod client;
 mod crowd;
 mod figures;
 mod hold;
 mod stage;
+mod storm;
 mod upgrade;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use anyhow::Context as _;
 use clap::Parser;
 
 use crate::processes::{Place, Profile, build, cores, program, watch_interrupts};
+use figures::{Compared, Figures, Storms};
 
 pub use book::{Quantiles, Tally};
 
 pub(crate) use crowd::socket;
 pub use crowd::{Crowd, Plan};
-pub use stage::{Settings, Stage};
+pub use stage::{Kind, Settings, Stage};
 
 /// Most clients of one run.
 const CLIENTS_MAX: u32 = 20_000;
@@ -40,9 +46,17 @@ const ROUNDS_MAX: u32 = 1_800;
   clients, rounds          what was asked for
   missed                   replies that were due and did not come, of all clients together
   cpu_us_per_client_round  processor time of the server, microseconds
-  rss_bytes_per_client     memory of the server, from half of the clients to all of them, by client
+  rss_bytes_per_client     memory of the server, from a tenth of the clients to all of them, by client
+  rss_bytes, ..._grown     memory at the end, and what it grew by while rounds were measured
   reply_ms                 from the planned close of a round to its reply: p50, p99, max
   handshakes_per_s         connections made and sessions taken up again by token, a second, as fast as they go
+
+With --bare the server is plain quinn with the same settings, which sends each frame back: the floor. With --compare
+both hold as many clients at the same time, and the JSON has bare_cpu_us_per_client_round and ratio, the median of
+five parts of the time, with the least and the greatest.
+
+With --storm the server is killed and started again with everybody in the rounds, then the same with plain quinn;
+the figures say how everybody comes back.
 
 With --upgrade the server is stopped with SIGTERM at several moments of a round and a new one started on the same
 directory and port, then the same with SIGKILL; the table shows the rounds that each client missed. The exit code is 1
@@ -66,6 +80,18 @@ struct Arguments {
         value_parser = clap::value_parser!(u32).range(100..=10_000))]
     round_ms: u32,
 
+    /// Measure plain quinn in place of the server
+    #[arg(long, conflicts_with_all = ["compare", "storm", "upgrade"])]
+    bare: bool,
+
+    /// Measure plain quinn beside the server, and the ratio
+    #[arg(long, conflicts_with_all = ["storm", "upgrade"])]
+    compare: bool,
+
+    /// Kill the server, and measure how everybody comes back
+    #[arg(long, conflicts_with_all = ["rounds", "upgrade"])]
+    storm: bool,
+
     /// Restart the server under load, and show the rounds that each client missed
     #[arg(long, conflicts_with = "rounds")]
     upgrade: bool,
@@ -80,35 +106,20 @@ pub fn main() -> ExitCode {
     program(|arguments: Arguments| run(&arguments).map(|()| true))
 }
 
+/// Runs the floor's server.
+pub fn bare() -> ExitCode {
+    bare::serve()
+}
+
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let [server] = build(Profile::Own, ["iirs-server"])?;
+    let [real, bare] = build(Profile::Own, ["iirs-server", "bare"])?;
     let interrupted = watch_interrupts()?;
     let server_alone = cores::has_two();
     if server_alone {
         cores::keep_on(cores::OTHERS)?;
     }
-    let mut place = Place::new("load")?;
-    let settings = Settings {
-        program: server,
-        clients: arguments.clients as usize,
-        round_ms: arguments.round_ms,
-        server_alone,
-        config: None,
-    };
-    let stage = Stage::set(&settings, &place, interrupted);
-    let done = stage.and_then(|mut stage| {
-        let figures = if arguments.upgrade {
-            upgrade::measure(&mut stage, &place)
-        } else {
-            hold::measure(&mut stage, arguments.rounds)
-        }?;
-        stage.end()?;
-        Ok(figures)
-    });
-    let figures = done.inspect_err(|_| {
-        eprintln!("\n{}", place.keep());
-        eprintln!("cargo load: data and logs stay in {}", place.path().display());
-    })?;
+    let scene = Scene { arguments, programs: (real, bare), interrupted, server_alone };
+    let figures = scene.play()?;
     println!("{figures}");
     let json = serde_json::to_string(&figures)?;
     println!("{json}");
@@ -116,4 +127,78 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         std::fs::write(file, format!("{json}\n"))?;
     }
     figures.check()
+}
+
+/// What all stages of a run are set with.
+struct Scene<'a> {
+    arguments: &'a Arguments,
+    programs: (PathBuf, PathBuf),
+    interrupted: Arc<AtomicBool>,
+    server_alone: bool,
+}
+
+impl Scene<'_> {
+    fn play(&self) -> anyhow::Result<Figures> {
+        let &Arguments { rounds, bare, compare, storm, upgrade, .. } = self.arguments;
+        if upgrade {
+            return self.with(&[Kind::Real], |stages, places| {
+                Ok(Figures::Restarted(upgrade::measure(&mut stages[0], &places[0])?))
+            });
+        }
+        if storm {
+            let stormed = |kind| {
+                self.with(&[kind], |stages, places| storm::measure(&mut stages[0], &places[0]))
+            };
+            return Ok(Figures::Stormed(Storms::new(stormed(Kind::Real)?, stormed(Kind::Bare)?)));
+        }
+        let kinds: &[_] = match (compare, bare) {
+            (true, _) => &[Kind::Real, Kind::Bare],
+            (false, true) => &[Kind::Bare],
+            (false, false) => &[Kind::Real],
+        };
+        let mut held = self.with(kinds, |stages, _| hold::measure(stages, rounds))?.into_iter();
+        let first = held.next().context("nothing was measured")?;
+        Ok(match held.next() {
+            Some(bare) => Figures::Compared(Compared::new(first, &bare)),
+            None => Figures::Held(first),
+        })
+    }
+
+    /// Sets stages, has something measured on them, and takes them down; their data stay if it fails.
+    fn with<T>(
+        &self,
+        kinds: &[Kind],
+        measure: impl FnOnce(&mut [Stage], &[Place]) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut places = Vec::new();
+        let mut stages = Vec::new();
+        let done = (|| {
+            for &kind in kinds {
+                let (program, name) = match kind {
+                    Kind::Real => (&self.programs.0, "load"),
+                    Kind::Bare => (&self.programs.1, "load-bare"),
+                };
+                let settings = Settings {
+                    kind,
+                    program: program.clone(),
+                    clients: self.arguments.clients as usize,
+                    round_ms: self.arguments.round_ms,
+                    server_alone: self.server_alone,
+                    config: None,
+                };
+                places.push(Place::new(name)?);
+                let place = places.last().context("there is a place")?;
+                stages.push(Stage::set(&settings, place, self.interrupted.clone())?);
+            }
+            let measured = measure(&mut stages, &places)?;
+            stages.drain(..).try_for_each(Stage::end)?;
+            Ok(measured)
+        })();
+        done.inspect_err(|_| {
+            for place in &mut places {
+                eprintln!("\n{}", place.keep());
+                eprintln!("cargo load: data and logs stay in {}", place.path().display());
+            }
+        })
+    }
 }

@@ -1,5 +1,6 @@
 //! A server and its crowd, set up and watched.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,13 +22,35 @@ const HANDSHAKES_A_SECOND: usize = 50;
 
 /// How often it is looked and told how far it is.
 const GLANCE: Duration = Duration::from_millis(20);
+const GLANCE_SHORT: Duration = Duration::from_millis(5);
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// The longest that a server takes to stop.
 const STOPS_WITHIN: Duration = Duration::from_secs(8);
 
+/// Which server stands on a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The real one.
+    Real,
+    /// The floor.
+    Bare,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Real => "the server",
+            Self::Bare => "bare quinn",
+        })
+    }
+}
+
 /// How a stage is set.
 pub struct Settings {
+    /// Which server it is.
+    pub kind: Kind,
     /// `iirs-server`, or the same under another name.
     pub program: PathBuf,
     /// Clients of the crowd.
@@ -46,6 +69,8 @@ pub struct Stage {
     pub server: Server,
     /// The crowd.
     pub crowd: Crowd,
+    /// Which server it is.
+    pub kind: Kind,
     /// Length of a round.
     pub round: Duration,
     interrupted: Arc<AtomicBool>,
@@ -58,13 +83,16 @@ impl Stage {
         place: &Place,
         interrupted: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
-        let Settings { program, clients, round_ms, server_alone, config } = settings;
+        let Settings { kind, program, clients, round_ms, server_alone, config } = settings;
         let mut server = Server::prepared(program, place, *round_ms);
         if let Some(config) = config {
             server.and("--config").and(&config.to_string_lossy());
         } else {
             let seats = (*clients).max(SEATS).to_string();
-            server.and("--seats-max").and(&seats).and("--registrations-per-hour").and("1000000");
+            server.and("--seats-max").and(&seats);
+            if *kind == Kind::Real {
+                server.and("--registrations-per-hour").and("1000000");
+            }
         }
         if *server_alone {
             server.keep_on_core(cores::SERVER);
@@ -78,20 +106,39 @@ impl Stage {
             from: [127, 0, 0, 1].into(),
             prefix: "load",
         };
-        let mut told_at = Instant::now();
-        let crowd = Crowd::sign_up(&plan, &mut |done| {
-            if told_at.elapsed() > TOLD_EVERY {
-                told_at = Instant::now();
-                progress(&format!("{done} of {clients} accounts registered"));
-            }
-        })?;
-        progress(&format!("{clients} accounts registered"));
-        Ok(Self { server, crowd, round, interrupted })
+        let crowd = match kind {
+            Kind::Real => signed_up(&plan),
+            Kind::Bare => Crowd::bare(&plan),
+        }?;
+        Ok(Self { server, crowd, kind: *kind, round, interrupted })
     }
 
     /// Returns how many clients the crowd has.
     pub fn clients(&self) -> usize {
         self.crowd.clients()
+    }
+
+    /// Waits until so many sessions were given since the beginning, and returns how long after `since` that was.
+    pub fn entered(&self, sessions: u64, since: Instant) -> anyhow::Result<Duration> {
+        let handshakes = Duration::from_secs((self.clients() / HANDSHAKES_A_SECOND) as u64);
+        let deadline = Instant::now() + SEATED_WITHIN + handshakes;
+        let mut told_at = Instant::now();
+        loop {
+            let (entered, lost, why) = self.crowd.connections();
+            if entered >= sessions {
+                return Ok(since.elapsed());
+            }
+            let missing = sessions - entered;
+            if Instant::now() > deadline {
+                let why = why.unwrap_or_else(|| "no reason is known".to_owned());
+                bail!("{missing} clients have no session; {lost} losses, the last: {why}");
+            }
+            if told_at.elapsed() > TOLD_EVERY {
+                told_at = Instant::now();
+                progress(&format!("{missing} clients have no session yet"));
+            }
+            self.pause(GLANCE_SHORT)?;
+        }
     }
 
     /// Waits until everybody who was told to take a seat got a reply to a deposit since `since`.
@@ -159,6 +206,19 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+fn signed_up(plan: &Plan) -> anyhow::Result<Crowd> {
+    let clients = plan.clients;
+    let mut told_at = Instant::now();
+    let crowd = Crowd::sign_up(plan, &mut |done| {
+        if told_at.elapsed() > TOLD_EVERY {
+            told_at = Instant::now();
+            progress(&format!("{done} of {clients} accounts registered"));
+        }
+    })?;
+    progress(&format!("{clients} accounts registered"));
+    Ok(crowd)
 }
 
 /// Tells how far it is.

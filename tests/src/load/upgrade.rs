@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::figures::{Figures, Restart, Restarts};
+use super::figures::{Restart, Restarts};
 use super::stage::{Stage, progress};
 use crate::processes::Place;
 
@@ -10,7 +10,7 @@ use crate::processes::Place;
 const RESTARTS: u32 = 4;
 
 /// Takes everybody into the rounds, then restarts the server in order, and then by SIGKILL.
-pub(super) fn measure(stage: &mut Stage, place: &Place) -> anyhow::Result<Figures> {
+pub(super) fn measure(stage: &mut Stage, place: &Place) -> anyhow::Result<Restarts> {
     let clients = stage.clients();
     let began = Instant::now();
     stage.crowd.seat(clients);
@@ -18,7 +18,7 @@ pub(super) fn measure(stage: &mut Stage, place: &Place) -> anyhow::Result<Figure
     progress(&format!("all {clients} clients are in the rounds"));
     let terminated = restarts(stage, place, "SIGTERM", Stage::stop_server)?;
     let killed = restarts(stage, place, "SIGKILL", |stage| stage.server.kill())?;
-    Ok(Figures::Restarted(Restarts { clients, terminated, killed }))
+    Ok(Restarts { clients, terminated, killed })
 }
 
 fn restarts(

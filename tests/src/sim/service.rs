@@ -7,7 +7,8 @@ use mixer::{Counts, MixerKey, Seats};
 use rand_chacha::ChaCha20Rng;
 use server::accounts::Member;
 use server::driver::numbers;
-use server::driver::room::{Room, Stay, Tally};
+use server::driver::room::{FRAMES_WAITING_MAX, Lagging, Opening, Outlet, Room, Stay, Tally};
+use tokio::sync::mpsc;
 use wire::account::{SealedIdentity, SealedMaster};
 use wire::close::Close;
 use wire::codec::Wire;
@@ -67,12 +68,26 @@ struct Visit {
     /// Tells the machines of an account apart.
     token: [u8; TOKEN],
     sign_in: u64,
-    stay: Option<Stay>,
+    stay: Option<(Stay, mpsc::Receiver<Opening>)>,
     deposits: u32,
     controls: usize,
     answers: VecDeque<ServerControl>,
     /// A vault that is not here as a whole yet.
     staged: Vec<u8>,
+}
+
+/// Keeps frames until the network takes them.
+struct Frames(mpsc::Sender<Opening>);
+
+impl Outlet for Frames {
+    fn send(&self, opening: Opening) -> Result<(), Lagging> {
+        match self.0.try_send(opening) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Lagging),
+        }
+    }
+
+    fn finish(&self) {}
 }
 
 /// A directory, and its head after each record.
@@ -193,7 +208,7 @@ impl Service {
     /// A connection is gone.
     pub fn gone(&mut self, conn: ConnId) {
         let Some(process) = &mut self.process else { return };
-        if let Some(Stay { id, .. }) = process.sessions.remove(&conn).and_then(|it| it.stay) {
+        if let Some((Stay { id, .. }, _)) = process.sessions.remove(&conn).and_then(|it| it.stay) {
             process.room.leave(id);
         }
     }
@@ -324,10 +339,12 @@ impl Service {
                 let account = AccountIndex(account);
                 let Visit { token, sign_in, .. } = *session;
                 let member = Member { account, token, sign_in };
-                session.stay = Some(process.room.join(member, layer));
+                let (frames, openings) = mpsc::channel(FRAMES_WAITING_MAX);
+                let stay = process.room.join(member, layer, Box::new(Frames(frames)));
+                session.stay = Some((stay, openings));
                 Ok(())
             }
-            (ClientFrame::Deposit(deposit), Some(stay)) => {
+            (ClientFrame::Deposit(deposit), Some((stay, _))) => {
                 process.room.deposit(stay.id, &deposit)?;
                 session.deposits = session.deposits.checked_sub(1).ok_or(Close::Protocol)?;
                 Ok(())
@@ -410,8 +427,8 @@ impl Process {
     fn deliver(&mut self) -> (Vec<Sent>, Vec<(ConnId, Close)>) {
         let (mut sent, mut ended) = (Vec::new(), Vec::new());
         for (&conn, session) in &mut self.sessions {
-            let Some(stay) = &mut session.stay else { continue };
-            if let Ok(opening) = stay.frames.try_recv() {
+            let Some((stay, openings)) = &mut session.stay else { continue };
+            if let Ok(opening) = openings.try_recv() {
                 session.deposits += 1;
                 if opening.round.has_control() {
                     session.controls = (session.controls + 1).min(CONTROL_CREDITS_MAX);

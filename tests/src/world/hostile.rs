@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use quinn::{Connection, RecvStream, SendStream};
+use client_link::transport::login_exporter;
+use quinn::{Connection, Endpoint, RecvStream, SendStream, TokioRuntime};
 use rand_core::OsRng;
 use server::identity::{Leaf, RootKey};
-use server::transport::{Limits, TransportKeys, bind, login_exporter};
+use server::transport::{Limits, TransportKeys, endpoint_config, server_config};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wire::account::{SealedIdentity, SealedMaster};
@@ -150,8 +151,11 @@ impl Hostile {
         let root = RootKey::generate();
         let leaf = Leaf::new(&root, "127.0.0.1", SystemTime::now()).expect("the host is one");
         let limits = Limits { incoming_max: 16 };
-        let bound = bind(LOCAL, &leaf, &TransportKeys::generate(), limits);
-        let endpoint = bound.expect("loopback has a free port").endpoint;
+        let config = server_config(&leaf, limits).expect("the leaf fits its key");
+        let socket = std::net::UdpSocket::bind(LOCAL).expect("loopback has a free port");
+        let keys = endpoint_config(&TransportKeys::generate());
+        let endpoint = Endpoint::new(keys, Some(config), socket, Arc::new(TokioRuntime));
+        let endpoint = endpoint.expect("a UDP socket");
         let port = endpoint.local_addr().expect("the socket is bound").port();
         let pin = Pin(root.pin());
         let (sent, receive_sent) = watch::channel(0);

@@ -1,0 +1,526 @@
+//! The loop: one socket and all connections that come through it.
+//!
+//! A turn of it takes what came in a batch, what was mailed and noted, and the timers that are due, each in pieces, so
+//! that none keeps the others waiting long; it sleeps when there is nothing of any.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use quinn::{ConnectionError, EndpointConfig, ServerConfig, VarInt};
+use quinn_proto::{ConnectionEvent, ConnectionHandle, DatagramEvent, EcnCodepoint};
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use tokio::io::Interest;
+use tokio::sync::Notify;
+
+use super::line::Mail;
+use super::link::{Link, State};
+use crate::clock;
+
+/// Most mail or noted links of one turn.
+const PIECE: usize = 256;
+
+/// Most datagrams that the system cuts one transmission into.
+const SEGMENTS_MAX: usize = 10;
+
+/// Most bytes of a datagram that is taken.
+const DATAGRAM_MAX: usize = 1500;
+
+/// How long the loop sleeps if there is no timer.
+const FOREVER: Duration = Duration::from_secs(3600);
+
+/// What the loop shares with everybody else.
+pub(super) struct Shard {
+    socket: tokio::net::UdpSocket,
+    udp: UdpSocketState,
+    core: Mutex<Core>,
+    desk: Mutex<Desk>,
+    /// There is something on the desk.
+    work: Notify,
+    /// There is an attempt, or the endpoint is closed.
+    attempts: Notify,
+    /// There is no connection any more.
+    idle: Notify,
+}
+
+/// quinn's endpoint, and the connections by its names for them.
+struct Core {
+    endpoint: quinn_proto::Endpoint,
+    links: Vec<Option<Arc<Link>>>,
+    open: usize,
+    attempts: VecDeque<quinn_proto::Incoming>,
+    is_closed: bool,
+}
+
+/// What lies there for the loop.
+#[derive(Default)]
+struct Desk {
+    noted: VecDeque<Arc<Link>>,
+    mail: VecDeque<Mail>,
+}
+
+/// What belongs to the loop alone.
+struct Run {
+    shard: Arc<Shard>,
+    timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// A datagram for each place of a batch, or several that the system put together.
+    buffer: Vec<u8>,
+    events: Vec<(Arc<Link>, ConnectionEvent)>,
+    outgoing: Vec<u8>,
+    /// What the socket did not take, and who has something to send behind it.
+    unsent: Option<(quinn_proto::Transmit, Vec<u8>)>,
+    starved: VecDeque<Arc<Link>>,
+}
+
+impl Shard {
+    pub(super) fn new(
+        config: EndpointConfig,
+        server: ServerConfig,
+        socket: UdpSocket,
+    ) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let udp = UdpSocketState::new((&socket).into())?;
+        let (config, server) = (Arc::new(config), Some(Arc::new(server)));
+        let endpoint = quinn_proto::Endpoint::new(config, server, !udp.may_fragment(), None);
+        let core = Core {
+            endpoint,
+            links: Vec::new(),
+            open: 0,
+            attempts: VecDeque::new(),
+            is_closed: false,
+        };
+        Ok(Self {
+            socket: tokio::net::UdpSocket::from_std(socket)?,
+            udp,
+            core: Mutex::new(core),
+            desk: Mutex::default(),
+            work: Notify::new(),
+            attempts: Notify::new(),
+            idle: Notify::new(),
+        })
+    }
+
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    pub(super) fn note(&self, link: Arc<Link>) {
+        self.desk().noted.push_back(link);
+        self.work.notify_one();
+    }
+
+    pub(super) fn mail(&self, mail: Mail) {
+        self.desk().mail.push_back(mail);
+        self.work.notify_one();
+    }
+
+    pub(super) async fn accept(&self) -> Option<quinn_proto::Incoming> {
+        loop {
+            let another = self.attempts.notified();
+            {
+                let mut core = self.core();
+                if let Some(attempt) = core.attempts.pop_front() {
+                    return Some(attempt);
+                }
+                if core.is_closed {
+                    return None;
+                }
+            }
+            another.await;
+        }
+    }
+
+    pub(super) fn set_server_config(&self, server: Option<ServerConfig>) {
+        self.core().endpoint.set_server_config(server.map(Arc::new));
+    }
+
+    pub(super) fn open_connections(&self) -> usize {
+        self.core().open
+    }
+
+    pub(super) fn retry(&self, attempt: quinn_proto::Incoming) {
+        let mut answer = Vec::new();
+        let transmit = {
+            let mut core = self.core();
+            core.endpoint.retry(attempt, &mut answer).unwrap_or_else(|error| {
+                answer.clear();
+                core.endpoint.refuse(error.into_incoming(), &mut answer)
+            })
+        };
+        self.answer(&transmit, &answer);
+    }
+
+    pub(super) fn refuse(&self, attempt: quinn_proto::Incoming) {
+        let mut answer = Vec::new();
+        let transmit = self.core().endpoint.refuse(attempt, &mut answer);
+        self.answer(&transmit, &answer);
+    }
+
+    /// Begins a handshake.
+    pub(super) fn begin(
+        shard: &Arc<Self>,
+        attempt: quinn_proto::Incoming,
+    ) -> Result<Arc<Link>, ConnectionError> {
+        let mut answer = Vec::new();
+        let begun = {
+            let mut core = shard.core();
+            core.endpoint.accept(attempt, clock::now(), &mut answer, None).map(|(handle, proto)| {
+                let link = Link::new(handle, proto, shard.clone());
+                core.enter(link.clone());
+                link
+            })
+        };
+        match begun {
+            Ok(link) => {
+                link.note(&mut link.lock());
+                Ok(link)
+            }
+            Err(error) => {
+                if let Some(transmit) = error.response {
+                    shard.answer(&transmit, &answer);
+                }
+                Err(error.cause)
+            }
+        }
+    }
+
+    pub(super) fn close(&self, code: VarInt, reason: &Bytes) {
+        let links: Vec<_> = {
+            let mut core = self.core();
+            core.is_closed = true;
+            core.endpoint.set_server_config(None);
+            core.links.iter().flatten().cloned().collect()
+        };
+        self.attempts.notify_waiters();
+        for link in links {
+            link.close(code, reason.clone());
+        }
+    }
+
+    pub(super) async fn wait_idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.core().open == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Lets go of everything; nothing is sent any more.
+    pub(super) fn abandon(&self) {
+        let (links, attempts) = {
+            let mut core = self.core();
+            core.is_closed = true;
+            (std::mem::take(&mut core.links), std::mem::take(&mut core.attempts))
+        };
+        for attempt in attempts {
+            self.core().endpoint.ignore(attempt);
+        }
+        for link in links.into_iter().flatten() {
+            link.close(VarInt::from_u32(0), Bytes::new());
+        }
+        *self.desk() = Desk::default();
+        self.attempts.notify_waiters();
+        self.idle.notify_waiters();
+    }
+
+    /// Sends what answers a datagram and belongs to no connection; a client tries again if it is lost.
+    fn answer(&self, transmit: &quinn_proto::Transmit, answer: &[u8]) {
+        let _ = self.send(transmit, answer);
+    }
+
+    fn send(&self, transmit: &quinn_proto::Transmit, bytes: &[u8]) -> io::Result<()> {
+        let datagram = Transmit {
+            destination: transmit.destination,
+            ecn: transmit.ecn.map(|ecn| match ecn {
+                EcnCodepoint::Ect0 => quinn_udp::EcnCodepoint::Ect0,
+                EcnCodepoint::Ect1 => quinn_udp::EcnCodepoint::Ect1,
+                EcnCodepoint::Ce => quinn_udp::EcnCodepoint::Ce,
+            }),
+            contents: &bytes[..transmit.size],
+            segment_size: transmit.segment_size,
+            src_ip: transmit.src_ip,
+        };
+        let send = || self.udp.send((&self.socket).into(), &datagram);
+        self.socket.try_io(Interest::WRITABLE, send)
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    fn enter(&mut self, link: Arc<Link>) {
+        let ConnectionHandle(at) = link.handle;
+        if at >= self.links.len() {
+            self.links.resize(at + 1, None);
+        }
+        self.links[at] = Some(link);
+        self.open += 1;
+    }
+
+    fn link(&self, ConnectionHandle(at): ConnectionHandle) -> Option<&Arc<Link>> {
+        self.links.get(at)?.as_ref()
+    }
+
+    fn leave(&mut self, ConnectionHandle(at): ConnectionHandle) {
+        if self.links.get_mut(at).and_then(Option::take).is_some() {
+            self.open -= 1;
+        }
+    }
+}
+
+/// Runs until it is aborted, or the socket fails.
+pub(super) async fn run(shard: Arc<Shard>) {
+    let batch = BATCH_SIZE * DATAGRAM_MAX * shard.udp.gro_segments();
+    let mut run = Run {
+        shard: shard.clone(),
+        timers: BinaryHeap::new(),
+        buffer: vec![0; batch],
+        events: Vec::new(),
+        outgoing: Vec::new(),
+        unsent: None,
+        starved: VecDeque::new(),
+    };
+    let error = match run.run().await {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    tracing::error!(%error, "the socket failed: no connection goes on");
+    shard.abandon();
+}
+
+impl Run {
+    async fn run(&mut self) -> io::Result<std::convert::Infallible> {
+        loop {
+            let received = self.receive()?;
+            let worked = self.take_desk();
+            let fired = self.fire();
+            if self.unsent.is_some() {
+                self.shard.socket.writable().await?;
+                self.send_unsent();
+            } else if received || worked || fired {
+                tokio::task::yield_now().await;
+            } else {
+                self.sleep().await?;
+            }
+        }
+    }
+
+    /// Waits until there is something to do.
+    async fn sleep(&self) -> io::Result<()> {
+        let next = self.timers.peek().map(|Reverse((at, _))| *at);
+        let next = next.unwrap_or_else(|| clock::now() + FOREVER);
+        tokio::select! {
+            ready = self.shard.socket.readable() => ready,
+            () = self.shard.work.notified() => Ok(()),
+            () = tokio::time::sleep_until(next.into()) => Ok(()),
+        }
+    }
+
+    /// Takes a batch of datagrams; tells whether there were any.
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut metas = [RecvMeta::default(); BATCH_SIZE];
+        let place = self.buffer.len() / BATCH_SIZE;
+        let came = {
+            let mut places = self.buffer.chunks_exact_mut(place);
+            let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
+                IoSliceMut::new(places.next().expect("the buffer has a place for each"))
+            });
+            let Shard { socket, udp, .. } = &*self.shard;
+            let receive = || udp.recv(socket.into(), &mut slices, &mut metas);
+            match socket.try_io(Interest::READABLE, receive) {
+                Ok(came) => came,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                // somebody's answer that nobody is there, which anybody can make up
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        };
+        let now = clock::now();
+        self.route(&metas[..came], place, now);
+        let mut events = std::mem::take(&mut self.events);
+        for (link, event) in events.drain(..) {
+            let mut state = link.lock();
+            state.proto.handle_event(event);
+            self.drive(&link, &mut state, now);
+        }
+        self.events = events;
+        Ok(true)
+    }
+
+    /// Finds whose the datagrams are.
+    fn route(&mut self, metas: &[RecvMeta], place: usize, now: Instant) {
+        let Self { shard, buffer, events, .. } = self;
+        let mut core = shard.core();
+        let mut answer = Vec::new();
+        for (meta, bytes) in metas.iter().zip(buffer.chunks_exact(place)) {
+            for datagram in bytes[..meta.len].chunks(meta.stride.max(1)) {
+                let ecn = meta.ecn.map(|ecn| match ecn {
+                    quinn_udp::EcnCodepoint::Ect0 => EcnCodepoint::Ect0,
+                    quinn_udp::EcnCodepoint::Ect1 => EcnCodepoint::Ect1,
+                    quinn_udp::EcnCodepoint::Ce => EcnCodepoint::Ce,
+                });
+                let datagram = BytesMut::from(datagram);
+                answer.clear();
+                let event =
+                    core.endpoint.handle(now, meta.addr, meta.dst_ip, ecn, datagram, &mut answer);
+                match event {
+                    Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                        if let Some(link) = core.link(handle) {
+                            events.push((link.clone(), event));
+                        }
+                    }
+                    Some(DatagramEvent::NewConnection(attempt)) if core.is_closed => {
+                        let transmit = core.endpoint.refuse(attempt, &mut answer);
+                        shard.answer(&transmit, &answer);
+                    }
+                    Some(DatagramEvent::NewConnection(attempt)) => {
+                        core.attempts.push_back(attempt);
+                        shard.attempts.notify_one();
+                    }
+                    Some(DatagramEvent::Response(transmit)) => shard.answer(&transmit, &answer),
+                    None => (),
+                }
+            }
+        }
+    }
+
+    /// Takes a piece of what lies on the desk; tells whether there was any.
+    fn take_desk(&mut self) -> bool {
+        let (noted, mail) = {
+            let mut desk = self.shard.desk();
+            let noted = desk.noted.len().min(PIECE);
+            let mail = desk.mail.len().min(PIECE);
+            let noted: Vec<_> = desk.noted.drain(..noted).collect();
+            (noted, desk.mail.drain(..mail).collect::<Vec<_>>())
+        };
+        let now = clock::now();
+        for link in &noted {
+            let mut state = link.lock();
+            state.noted = false;
+            self.drive(link, &mut state, now);
+        }
+        let worked = !noted.is_empty() || !mail.is_empty();
+        for mail in mail {
+            let link = mail.link.clone();
+            let mut state = link.lock();
+            state.take_mail(mail);
+            self.drive(&link, &mut state, now);
+        }
+        worked
+    }
+
+    /// Looks at the links whose time has come; tells whether there were any.
+    fn fire(&mut self) -> bool {
+        let now = clock::now();
+        for fired in 0..PIECE {
+            match self.timers.peek() {
+                Some(&Reverse((at, handle))) if at <= now => {
+                    let handle = ConnectionHandle(handle);
+                    self.timers.pop();
+                    let Some(link) = self.shard.core().link(handle).cloned() else { continue };
+                    let mut state = link.lock();
+                    state.timers.retain(|timer| *timer != at);
+                    self.drive(&link, &mut state, now);
+                }
+                Some(_) | None => return fired > 0,
+            }
+        }
+        true
+    }
+
+    /// Does what there is to do for a link.
+    fn drive(&mut self, link: &Arc<Link>, state: &mut State, now: Instant) {
+        loop {
+            state.hear();
+            self.tell_endpoint(link, state);
+            self.transmit(link, state, now);
+            match state.proto.poll_timeout() {
+                Some(timeout) if timeout <= now => state.proto.handle_timeout(now),
+                timeout => {
+                    self.set_timer(link, state, timeout);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn tell_endpoint(&self, link: &Link, state: &mut State) {
+        while let Some(event) = state.proto.poll_endpoint_events() {
+            let mut core = self.shard.core();
+            let is_drained = event.is_drained();
+            let answer = core.endpoint.handle_event(link.handle, event);
+            if is_drained {
+                core.leave(link.handle);
+                if core.open == 0 {
+                    self.shard.idle.notify_waiters();
+                }
+            }
+            drop(core);
+            if let Some(answer) = answer {
+                state.proto.handle_event(answer);
+                state.hear();
+            }
+        }
+    }
+
+    /// Sends all that a link has to send.
+    fn transmit(&mut self, link: &Arc<Link>, state: &mut State, now: Instant) {
+        if self.unsent.is_some() {
+            return self.starved.push_back(link.clone());
+        }
+        let segments = self.shard.udp.max_gso_segments().min(SEGMENTS_MAX);
+        loop {
+            self.outgoing.clear();
+            let Some(transmit) = state.proto.poll_transmit(now, segments, &mut self.outgoing)
+            else {
+                return;
+            };
+            match self.shard.send(&transmit, &self.outgoing) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.unsent = Some((transmit, std::mem::take(&mut self.outgoing)));
+                    return self.starved.push_back(link.clone());
+                }
+                // As if the network had lost it.
+                Ok(()) | Err(_) => (),
+            }
+        }
+    }
+
+    /// Sends what the socket did not take before, and what waits behind it.
+    fn send_unsent(&mut self) {
+        if let Some((transmit, bytes)) = self.unsent.take() {
+            match self.shard.send(&transmit, &bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.unsent = Some((transmit, bytes));
+                    return;
+                }
+                Ok(()) | Err(_) => (),
+            }
+        }
+        let now = clock::now();
+        for link in std::mem::take(&mut self.starved) {
+            self.drive(&link, &mut link.lock(), now);
+        }
+    }
+
+    /// Sees to it that the loop looks at a link in time. A timer that became later is found out when it fires.
+    fn set_timer(&mut self, link: &Link, state: &mut State, timeout: Option<Instant>) {
+        let Some(timeout) = timeout else { return };
+        if state.timers.last().is_none_or(|&earliest| timeout < earliest) {
+            state.timers.push(timeout);
+            self.timers.push(Reverse((timeout, link.handle.0)));
+        }
+    }
+}
