@@ -7,11 +7,11 @@
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 use crate::VERSION;
 use crate::ids::Round;
-use crate::kdf::{Label, Secret};
+use crate::kdf::{Keyed, Label, Secret};
 use crate::public_key::{AgreementKey, NotOnCurve, PublicKey};
 use crate::sealed::{self, Unopened};
 use crate::size::{IV, KEY, LAYER_TAG};
@@ -74,19 +74,17 @@ impl Layer {
         Self(self.0.hmac(STEP, &[]))
     }
 
-    /// Puts the layer around `plain`; `out` is 16 bytes longer.
-    ///
-    /// Key and IV follow from the place: of all that is sealed for one place, only one may be sent.
+    /// Hashes the key in, once for all the slots of a seat that travel one way.
+    pub fn keyed(&self) -> KeyedLayer {
+        KeyedLayer(self.0.keyed())
+    }
+
+    /// As [`KeyedLayer::seal`], for one slot.
     ///
     /// # Panics
-    /// On lengths that do not fit, which are bugs of the caller.
+    /// As [`KeyedLayer::seal`].
     pub fn seal(&self, round: Round, place: Place, plain: &[u8], out: &mut [u8]) {
-        assert_eq!(out.len(), plain.len() + LAYER_TAG, "slot is plain text and tag");
-        let keys = SlotKeys::of(&self.0, round, place);
-        let (ciphertext, tag) = out.split_at_mut(plain.len());
-        sealed::encrypt(keys.encryption(), keys.iv(), plain, ciphertext);
-        let mac = keys.mac(round, place, ciphertext).finalize().into_bytes();
-        tag.copy_from_slice(&mac[..LAYER_TAG]);
+        self.keyed().seal(round, place, plain, out);
     }
 
     /// Takes the layer off `slot`; `out` is 16 bytes shorter.
@@ -104,10 +102,8 @@ impl Layer {
         out: &mut [u8],
     ) -> Result<(), Unopened> {
         assert_eq!(slot.len(), out.len() + LAYER_TAG, "slot is plain text and tag");
-        let keys = SlotKeys::of(&self.0, round, place);
         let (ciphertext, tag) = slot.split_at(out.len());
-        let mac = keys.mac(round, place, ciphertext);
-        mac.verify_truncated_left(tag).map_err(|_| Unopened)?;
+        let keys = self.keyed().verified(round, place, ciphertext, tag)?;
         sealed::decrypt(keys.encryption(), keys.iv(), ciphertext, out);
         Ok(())
     }
@@ -117,18 +113,79 @@ impl Layer {
     }
 }
 
-/// Encryption key, MAC key and IV of one slot.
-struct SlotKeys(Zeroizing<[u8; 2 * KEY + IV]>);
+/// A layer whose key is hashed in, so that its slots need not do it each; kept no longer than one seat's
+/// slots take.
+pub struct KeyedLayer(Keyed);
+
+impl KeyedLayer {
+    /// Puts the layer around `plain`; `out` is 16 bytes longer.
+    ///
+    /// Key and IV follow from the place: of all that is sealed for one place, only one may be sent.
+    ///
+    /// # Panics
+    /// On lengths that do not fit, which are bugs of the caller.
+    pub fn seal(&self, round: Round, place: Place, plain: &[u8], out: &mut [u8]) {
+        assert_eq!(out.len(), plain.len() + LAYER_TAG, "slot is plain text and tag");
+        let keys = SlotKeys::of(&self.0, round, place);
+        let (ciphertext, tag) = out.split_at_mut(plain.len());
+        sealed::encrypt(keys.encryption(), keys.iv(), plain, ciphertext);
+        let mac = keys.mac(round, place, ciphertext).finalize().into_bytes();
+        tag.copy_from_slice(&mac[..LAYER_TAG]);
+    }
+
+    /// Takes the layer off `slot` in its place: the plain text stands in front, the tag behind it.
+    ///
+    /// # Errors
+    /// [`Unopened`] if the tag does not fit; then `slot` is untouched.
+    ///
+    /// # Panics
+    /// On lengths that do not fit, which are bugs of the caller.
+    pub fn open_in_place(
+        &self,
+        round: Round,
+        place: Place,
+        slot: &mut [u8],
+    ) -> Result<(), Unopened> {
+        let (text, tag) = slot.split_at_mut(slot.len() - LAYER_TAG);
+        let keys = self.verified(round, place, text, tag)?;
+        sealed::decrypt_in_place(keys.encryption(), keys.iv(), text);
+        Ok(())
+    }
+
+    /// Returns the keys of a slot whose tag fits.
+    fn verified(
+        &self,
+        round: Round,
+        place: Place,
+        ciphertext: &[u8],
+        tag: &[u8],
+    ) -> Result<SlotKeys, Unopened> {
+        let keys = SlotKeys::of(&self.0, round, place);
+        let mac = keys.mac(round, place, ciphertext);
+        mac.verify_truncated_left(tag).map_err(|_| Unopened)?;
+        Ok(keys)
+    }
+}
+
+/// Encryption key, MAC key and IV of one slot; erased on drop.
+struct SlotKeys([u8; 2 * KEY + IV]);
+
+impl Drop for SlotKeys {
+    fn drop(&mut self) {
+        // as a slice: an array is erased byte by byte
+        self.0[..].zeroize();
+    }
+}
 
 impl SlotKeys {
-    fn of(layer: &Secret, round: Round, place: Place) -> Self {
+    fn of(layer: &Keyed, round: Round, place: Place) -> Self {
         let label = match place.direction {
             Direction::Deposit => DEPOSIT_KEYS,
             Direction::Reply => REPLY_KEYS,
         };
-        let mut keys = Self(Zeroizing::new([0; 2 * KEY + IV]));
+        let mut keys = Self([0; 2 * KEY + IV]);
         let context: [&[u8]; 2] = [&round.0.to_le_bytes(), &[place.slot, place.slots]];
-        layer.expand(label, &context, &mut *keys.0);
+        layer.expand(label, &context, &mut keys.0);
         keys
     }
 
@@ -181,6 +238,24 @@ mod tests {
             assert!(client.open(Round(round), PLACE, &slot, &mut plain).is_err());
             mixer.step();
         }
+    }
+
+    #[test]
+    fn what_is_opened_in_its_place_is_what_is_opened_elsewhere() {
+        let (client, mixer) = pair();
+        let sealed = |byte| {
+            let mut slot = [0; DEPOSIT_SLOT];
+            client.seal(Round(9), PLACE, &[byte; DEPOSIT], &mut slot);
+            slot
+        };
+        let mut slot = sealed(5);
+        assert_eq!(mixer.keyed().open_in_place(Round(9), PLACE, &mut slot), Ok(()));
+        assert_eq!(slot[..DEPOSIT], [5; DEPOSIT]);
+        let mut spoiled = sealed(6);
+        spoiled[DEPOSIT] ^= 1;
+        let before = spoiled;
+        assert!(mixer.keyed().open_in_place(Round(9), PLACE, &mut spoiled).is_err());
+        assert_eq!(spoiled, before);
     }
 
     #[test]

@@ -103,6 +103,14 @@ pub(crate) fn decrypt(key: &[u8], iv: &[u8], ciphertext: &[u8], out: &mut [u8]) 
         .expect("ciphertext is whole blocks");
 }
 
+/// As [`decrypt`], in the place of the ciphertext.
+pub(crate) fn decrypt_in_place(key: &[u8], iv: &[u8], text: &mut [u8]) {
+    cbc::Decryptor::<Aes256>::new_from_slices(key, iv)
+        .expect("key has 32 bytes and IV 16")
+        .decrypt_padded_mut::<NoPadding>(text)
+        .expect("ciphertext is whole blocks");
+}
+
 /// Encryption key, then MAC key.
 struct BoxKeys(Zeroizing<[u8; 2 * KEY]>);
 

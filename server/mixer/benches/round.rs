@@ -1,20 +1,23 @@
 //! What a round costs, beside the same cryptographic primitives called bare over the same bytes.
 //!
-//! `cargo bench -p mixer` measures 1,000, 10,000 and 100,000 slots, `cargo bench -p mixer -- --million`
-//! a million as well (some minutes, most of them for the key agreements, and 3 GB). All
-//! figures are nanoseconds per slot; a seat's deposit has two slots here, so a seat costs twice that.
+//! `cargo bench --workspace --bench round` measures 1,000, 10,000, 100,000 and a million slots (the last
+//! takes 3 GB), on one thread and on one a core, and then dial rounds. `-- --slots 10000` measures one size
+//! only, `-- --threads 4` takes so many threads in place of one a core, `-- --dial` measures dial rounds
+//! only. All figures are per slot; a seat's deposit has two slots here, so a seat costs twice that.
 //!
 //! Bare and mixed samples alternate in one process. The bare one does, for every slot: HKDF-SHA-256 to
 //! 80 bytes, HMAC-SHA-256 over 508 bytes and AES-256-CBC decryption of 496 (in); the same
-//! HKDF, encryption of 480 bytes and HMAC over 492 (out). No layout, no shuffle, no dead drops.
+//! HKDF, encryption of 480 bytes and HMAC over 492 (out). No layout, no shuffle, no dead drops, and no step
+//! of the layers. It has one thread always.
 //!
-//! A second table sets dial rounds, in which everybody calls somebody, beside rounds without a dial slot,
-//! in turns and with the same seats; `cargo bench -p mixer -- --dial` measures nothing else.
+//! The last table sets dial rounds, in which everybody calls somebody, beside rounds without a dial slot,
+//! in turns and with the same seats.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark asks the clock")]
 
 use std::hint::black_box;
 use std::io::Write;
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use aes::Aes256;
@@ -22,7 +25,7 @@ use aes::cipher::block_padding::NoPadding;
 use aes::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
-use mixer::{MixerKey, Open, Replies, Seat, Seats};
+use mixer::{MixerKey, Open, Replies, Seat, Seats, Threads};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use sha2::Sha256;
@@ -38,41 +41,81 @@ const SLOTS: u8 = 2;
 const HOLD: Duration = Duration::from_secs(1);
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().collect();
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        return eprintln!("measures nothing without --bench; run `cargo bench -p mixer`");
+    let arguments = Arguments::read();
+    if !arguments.bench {
+        return eprintln!("measures nothing without --bench; run `cargo bench --bench round`");
     }
-    if !arguments.iter().any(|argument| argument == "--dial") {
-        primitives(arguments.iter().any(|argument| argument == "--million"));
+    if !arguments.dial {
+        primitives(&arguments);
     }
-    println!("one whole round with dial slots / one without");
-    println!("{:>12}{:>10}{:>10}{:>10}", "seats", "median", "min", "max");
-    for (seats, samples) in [(10_000, 51), (100_000, 9)] {
-        let ratio = dialing(seats, samples);
-        println!("{seats:>12}{:>10.3}{:>10.3}{:>10.3}", ratio.median, ratio.min, ratio.max);
+    if arguments.slots.is_none() {
+        println!("one whole round with dial slots / one without");
+        println!("{:>12}{:>10}{:>10}{:>10}", "seats", "median", "min", "max");
+        for (seats, samples) in [(10_000, 51), (100_000, 9)] {
+            let ratio = dialing(seats, samples);
+            println!("{seats:>12}{:>10.3}{:>10.3}{:>10.3}", ratio.median, ratio.min, ratio.max);
+        }
+    }
+}
+
+/// What is to be measured.
+struct Arguments {
+    bench: bool,
+    dial: bool,
+    slots: Option<usize>,
+    threads: usize,
+}
+
+impl Arguments {
+    fn read() -> Self {
+        let given: Vec<_> = std::env::args().collect();
+        let has = |name| given.iter().any(|argument| argument == name);
+        let number = |name| {
+            let at = given.iter().position(|argument| argument == name)?;
+            Some(given.get(at + 1)?.parse::<usize>().expect("a number behind the name"))
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self {
+            bench: has("--bench"),
+            dial: has("--dial"),
+            slots: number("--slots"),
+            threads: number("--threads").unwrap_or_else(cores),
+        }
     }
 }
 
 /// Measures whole rounds beside the bare primitives.
-fn primitives(million: bool) {
+fn primitives(arguments: &Arguments) {
     println!("ns per slot (a seat's deposit has {SLOTS}); bare and mixed rounds alternate\n");
-    let mut sizes = vec![(1_000, 101), (10_000, 31), (100_000, 9)];
-    if million {
-        sizes.push((1_000_000, 5));
+    let sizes = match arguments.slots {
+        Some(slots) => vec![slots],
+        None => vec![1_000, 10_000, 100_000, 1_000_000],
+    };
+    let mut threads = vec![1];
+    if arguments.threads > 1 {
+        threads.push(arguments.threads);
     }
-    let ratios: Vec<_> =
-        sizes.into_iter().map(|(slots, samples)| measure(slots, samples)).collect();
-    println!("one whole round / the same primitives bare");
-    println!("{:>12}{:>10}{:>10}{:>10}", "slots", "median", "min", "max");
-    for (slots, ratio) in ratios {
-        println!("{slots:>12}{:>10.2}{:>10.2}{:>10.2}", ratio.median, ratio.min, ratio.max);
+    let measured: Vec<_> = sizes
+        .into_iter()
+        .flat_map(|slots| threads.iter().map(move |threads| (slots, *threads)))
+        .map(|(slots, threads)| (slots, threads, measure(slots, threads)))
+        .collect();
+    println!("whole rounds; slots a second and the ratio to the bare primitives are of medians");
+    println!(
+        "{:>12}{:>10}{:>12}{:>10}{:>10}{:>10}",
+        "slots", "threads", "a second", "ratio", "min", "max"
+    );
+    for (slots, threads, Measured { round_ns, ratio }) in measured {
+        let Spread { median, min, max } = ratio;
+        let rate = 1e9 / round_ns;
+        println!("{slots:>12}{threads:>10}{rate:>12.0}{median:>10.2}{min:>10.2}{max:>10.2}");
     }
     println!();
 }
 
 /// Measures dial rounds beside rounds without dial slots.
 fn dialing(seats: usize, samples: usize) -> Spread {
-    let mut room = Room::of(seats);
+    let mut room = Room::of(seats, 1);
     let mut ratios = Vec::with_capacity(samples);
     // the first sample warms up, and fills the queue
     for sample in 0..=samples {
@@ -90,9 +133,19 @@ fn dialing(seats: usize, samples: usize) -> Spread {
     Spread::of(ratios)
 }
 
-/// Measures one size, prints its table, and returns round over bare.
-fn measure(slots: usize, samples: usize) -> (usize, Spread) {
-    let mut room = Room::of(slots / usize::from(SLOTS));
+/// What one size comes to.
+struct Measured {
+    /// Median of a whole round, per slot.
+    round_ns: f64,
+    /// A whole round over the bare primitives.
+    ratio: Spread,
+}
+
+/// Measures one size with so many threads and prints its table.
+fn measure(slots: usize, threads: usize) -> Measured {
+    // about as many slots for every size, within bounds
+    let samples = (2_000_000 / slots).clamp(5, 101);
+    let mut room = Room::of(slots / usize::from(SLOTS), threads);
     let mut bare = Bare::of(slots);
     let mut columns: [Vec<f64>; Step::ALL.len()] = Default::default();
     let mut ratios = Vec::with_capacity(samples);
@@ -117,15 +170,18 @@ fn measure(slots: usize, samples: usize) -> (usize, Spread) {
         }
     }
     progress("");
-    println!("{slots} slots, {} seats, {samples} samples", slots / usize::from(SLOTS));
+    let seats = slots / usize::from(SLOTS);
+    println!("{slots} slots, {seats} seats, {threads} threads, {samples} samples");
     println!("{:>12}{:>10}{:>10}{:>10}", "", "median", "min", "max");
-    for (step, column) in Step::ALL.into_iter().zip(columns) {
-        let spread = Spread::of(column);
+    for (step, column) in Step::ALL.into_iter().zip(&columns) {
+        let spread = Spread::of(column.clone());
         let Spread { median, min, max } = spread;
         println!("{:>12}{median:>10.0}{min:>10.0}{max:>10.0}", step.name());
     }
+    println!("{:>12}{:>10.1} in a round", "page faults", room.faults as f64 / (samples + 1) as f64);
     println!();
-    (slots, Spread::of(ratios))
+    let round_ns = Spread::of(std::mem::take(&mut columns[Step::Round as usize])).median;
+    Measured { round_ns, ratio: Spread::of(ratios) }
 }
 
 fn total(times: &[Duration], steps: &[Step]) -> Duration {
@@ -199,31 +255,34 @@ struct Room {
     clients: Vec<Layer>,
     seats: Seats,
     next: Round,
+    /// The frames of the last round, which are on their way while the next one is mixed.
+    sent: Vec<u8>,
+    /// Pages that the system had to give in the rounds, sealing by the clients apart.
+    faults: u64,
 }
 
 impl Room {
-    fn of(clients: usize) -> Self {
+    fn of(clients: usize, threads: usize) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let key = MixerKey::random(&mut rng);
-        // one key for all, to spare its making; every layer costs its two agreements all the same
         let own = AgreementKey::random(&mut rng);
+        // one agreement for all, which takes long; each seat's layer is one step behind the one before
+        let mut mixers = key.layer_for(&own.public()).expect("an own key is a point");
+        let mut theirs = Layer::for_client(&own, &key.public()).expect("an own key is a point");
+        let threads = Threads::start(threads).expect("the system gives threads");
         let mut room = Self {
             rng,
             clients: Vec::with_capacity(clients),
-            seats: Seats::new(SLOTS),
+            seats: Seats::new(SLOTS).with_threads(threads),
             next: Round(1),
+            sent: Vec::new(),
+            faults: 0,
         };
-        let mut shown = Instant::now();
-        for done in 0..clients {
-            if shown.elapsed() > HOLD {
-                progress(&format!("agreeing on layers: {done} of {clients}"));
-                shown = Instant::now();
-            }
-            let layer = key.layer_for(&own.public()).expect("an own key is a point");
-            let reader = AccountIndex(u32::try_from(done).expect("clients count in 32 bits"));
-            room.seats.add(layer, reader).expect("seats for everybody");
-            let layer = Layer::for_client(&own, &key.public()).expect("an own key is a point");
-            room.clients.push(layer);
+        for reader in (0..).map(AccountIndex).take(clients) {
+            let next = mixers.next();
+            room.seats.add(std::mem::replace(&mut mixers, next), reader).expect("seats for all");
+            let next = theirs.next();
+            room.clients.push(std::mem::replace(&mut theirs, next));
         }
         room
     }
@@ -246,6 +305,7 @@ impl Room {
         };
         let seats = std::mem::replace(&mut self.seats, Seats::new(SLOTS));
         let rng = &mut self.rng;
+        let faults = faults();
         let mut timed = Timed { times, began: Instant::now() };
         let mut open = Open::new(self.next, seats, buckets);
         for (seat, frame) in (0..).map(Seat).zip(frames.chunks_exact(round_frame(SLOTS))) {
@@ -259,10 +319,13 @@ impl Room {
         let shuffled = timed.step(Step::Shuffle, peeled.shuffle(rng));
         let exchanged = timed.step(Step::Exchange, shuffled.exchange(rng));
         let returned = timed.step(Step::Unshuffle, exchanged.unshuffle());
-        let (replies, seats, counts) = timed.step(Step::Seal, returned.seal(&header));
+        let (replies, mut seats, counts) = timed.step(Step::Seal, returned.seal(&header));
+        self.faults += self::faults() - faults;
         let bad = (counts.missing, counts.tampered, counts.malformed_dials);
         assert_eq!(bad, (0, 0, 0), "every deposit is good");
         self.check(&replies);
+        let (_, frames) = replies.into_parts();
+        seats.reclaim(std::mem::replace(&mut self.sent, frames));
         self.seats = seats;
         self.next = self.next.next();
         self.clients.iter_mut().for_each(Layer::step);
@@ -395,6 +458,14 @@ fn mac(keys: &[u8; 80], ciphertext: &[u8]) -> [u8; 32] {
     mac.update(&Bare::PLACE);
     mac.update(ciphertext);
     mac.finalize().into_bytes().into()
+}
+
+/// Returns how many pages the system has given to this process so far (proc_pid_stat(5), `minflt`).
+fn faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells of this process");
+    let (_, behind) = stat.rsplit_once(") ").expect("the name of the program is in brackets");
+    let field = behind.split(' ').nth(7).expect("it has far more fields");
+    field.parse().expect("it is a number")
 }
 
 /// Shows what is going on in the last line of the terminal; the empty text clears it.

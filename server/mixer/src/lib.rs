@@ -34,9 +34,12 @@ pub mod dialing;
 pub mod drops;
 mod hop;
 mod key;
+mod memory;
+mod noise;
 mod order;
 mod reply;
 mod seat;
+mod threads;
 
 pub use collect::{DepositError, Open};
 pub use counts::Counts;
@@ -44,3 +47,4 @@ pub use hop::{Closed, Exchanged, Peeled, Returned, Shuffled};
 pub use key::MixerKey;
 pub use reply::{Replies, first_frame};
 pub use seat::{SEATS_MAX, Seat, Seats, SeatsFull};
+pub use threads::{NoThreads, Threads};
