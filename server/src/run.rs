@@ -32,7 +32,7 @@ use crate::session::strangers::Strangers;
 use crate::session::{Hub, Offer};
 use crate::store::{OpenError, Origin, SecretKind, SledStore, Store as _, StoreError};
 use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
-use crate::workers::Workers;
+use crate::workers::{Workers, beside_packets};
 use crate::{clock, listen};
 
 /// The longest that stopping takes.
@@ -181,8 +181,12 @@ impl Server {
         let link = Link { host, port, pin: Pin(root.pin()) };
         warn(&config, &bound);
 
-        let pace =
-            Pace { period: config.round(), slots: config.slots, seats_max: config.seats_max };
+        let pace = Pace {
+            period: config.round(),
+            slots: config.slots,
+            seats_max: config.seats_max,
+            threads: beside_packets(),
+        };
         let (driver, rounds) = Driver::start(store.clone(), pace).await?;
         let (stop, stopped) = watch::channel(false);
         let limits = AccountLimits::new(config.registrations_per_hour);

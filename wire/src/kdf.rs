@@ -49,12 +49,8 @@ impl Secret {
 
     /// HKDF-Expand with this secret as the pseudorandom key; fills `out`, at most 8,160 bytes.
     pub fn expand(&self, label: Label, context: &[&[u8]], out: &mut [u8]) {
-        self.keyed().expand(label, context, out);
-    }
-
-    /// Hashes the key in, once for several expansions.
-    pub(crate) fn keyed(&self) -> Keyed {
-        Keyed(Hkdf::from_prk(&self.0).expect("32 bytes are a SHA-256 PRK"))
+        let kdf = Hkdf::<Sha256>::from_prk(&self.0).expect("32 bytes are a SHA-256 PRK");
+        expand(&kdf, label, context, out);
     }
 
     /// HKDF-Expand to another secret.
@@ -70,17 +66,6 @@ impl Secret {
         let mut secret = Self([0; KEY]);
         expand(&kdf, label, context, &mut secret.0);
         secret
-    }
-}
-
-/// A secret that is hashed in already (RFC 2104, section 4): as secret as the secret, so it is kept on the
-/// stack, for as long as one caller expands.
-pub(crate) struct Keyed(Hkdf<Sha256>);
-
-impl Keyed {
-    /// As [`Secret::expand`].
-    pub(crate) fn expand(&self, label: Label, context: &[&[u8]], out: &mut [u8]) {
-        expand(&self.0, label, context, out);
     }
 }
 

@@ -8,7 +8,7 @@ use std::iter::Sum;
 
 use rand_core::{CryptoRngCore, RngCore as _};
 use wire::ids::Round;
-use wire::layer::{Direction, Layer, Place};
+use wire::layer::{Direction, Layer};
 use wire::round::{ServerHeader, reply_slots_mut};
 use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, round_frame};
 
@@ -234,16 +234,14 @@ fn peel(
     row: &mut [u8],
     noise: &mut impl CryptoRngCore,
 ) -> (Spoiled, bool) {
-    let layer = layer.map(Layer::keyed);
-    let mut spoiled = Spoiled { missing: u32::from(layer.is_none()), tampered: 0 };
+    let opener = layer.map(|layer| layer.opener(round, Direction::Deposit, slots));
+    let mut spoiled = Spoiled { missing: u32::from(opener.is_none()), tampered: 0 };
     let mut opened = false;
     for (slot, layered) in (0..slots).zip(row.chunks_exact_mut(DEPOSIT_SLOT)) {
-        let place = Place { direction: Direction::Deposit, slot, slots };
-        opened =
-            layer.as_ref().is_some_and(|layer| layer.open_in_place(round, place, layered).is_ok());
+        opened = opener.as_ref().is_some_and(|opener| opener.open_in_place(slot, layered).is_ok());
         if !opened {
             noise.fill_bytes(&mut layered[..DEPOSIT]);
-            spoiled.tampered += u32::from(layer.is_some());
+            spoiled.tampered += u32::from(opener.is_some());
         }
     }
     (spoiled, opened)
@@ -280,12 +278,11 @@ impl Sealing<'_> {
             let Some(sitter) = sitter else { continue };
             let frame = frames.next().expect("a frame for every seat that is taken");
             self.header.write_to(frame);
-            let layer = sitter.layer.keyed();
+            let sealer = sitter.layer.sealer(self.header.answered, Direction::Reply, slots);
             let mut replies = (0..).zip(reply_slots_mut(frame, slots));
             let mut seal = |cell: &[u8; CELL]| {
                 let (slot, reply) = replies.next().expect("a slot for every cell");
-                let place = Place { direction: Direction::Reply, slot, slots };
-                layer.seal(self.header.answered, place, cell, reply);
+                sealer.seal(slot, cell, reply);
             };
             for partner in &partners[..self.talking] {
                 if let Some(place) = partner.position() {
@@ -302,5 +299,64 @@ impl Sealing<'_> {
             }
             sitter.layer.step();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+    use wire::ids::AccountIndex;
+    use wire::public_key::AgreementKey;
+    use wire::round::Deposit;
+
+    use super::*;
+    use crate::collect::Open;
+
+    /// Looks into the memory after each step: nothing of what is over is left.
+    #[test]
+    fn what_a_round_was_made_of_is_erased_as_soon_as_it_is_over() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (client, mixer) = (AgreementKey::random(&mut rng), AgreementKey::random(&mut rng));
+        let layer = || Layer::for_mixer(&mixer, &client.public()).expect("it is a point");
+        let mut seats = Seats::new(2);
+        for number in 0..3 {
+            seats.add(layer(), AccountIndex(number)).expect("there is room");
+        }
+        let round = Round(6);
+        let mut open = Open::new(round, seats, 1);
+        let mut slots = [[0; DEPOSIT_SLOT]; 2];
+        let sealer = layer().sealer(round, Direction::Deposit, 2);
+        for (slot, layered) in (0..).zip(&mut slots) {
+            sealer.seal(slot, &[5; DEPOSIT], layered);
+        }
+        for number in 0..2 {
+            let deposit = Deposit { round, slots: slots.as_flattened() };
+            open.deposit(Seat(number), &deposit).expect("it is the first one");
+        }
+        let peeled = open.close().peel(&mut rng);
+        assert_eq!(deposit(&peeled.hop.seats.memory.rows, 3).1, &[5; CELL], "this is in there");
+        let exchanged = peeled.shuffle(&mut rng).exchange(&mut rng);
+        let visitors = &exchanged.hop.seats.memory.visitors;
+        assert!(visitors.len() == 6 && visitors.iter().all(|it| *it == Visitor::default()));
+        let returned = exchanged.unshuffle();
+        let Memory { order, met, .. } = &returned.hop.seats.memory;
+        assert!(order.len() == 6 && order.iter().all(|place| *place == 0));
+        assert!(met.len() == 6 && met.iter().all(|partner| partner.position().is_none()));
+        let header = ServerHeader {
+            slots: 2,
+            closes_ms: 2000,
+            open: round.next(),
+            answered: round,
+            seats: 3,
+            directory_length: 3,
+            buckets: 1,
+        };
+        let (_, seats, counts) = returned.seal(&header);
+        assert_eq!((counts.pairs, counts.crowded, counts.missing), (1, 2, 1));
+        let Memory { rows, partners, arrived, dialed, .. } = &seats.memory;
+        assert!(rows.len() == 6 * DEPOSIT_SLOT && rows.iter().all(|byte| *byte == 0));
+        assert!(partners.len() == 6 && partners.iter().all(|it| it.position().is_none()));
+        assert!(!arrived.iter().chain(&**dialed).any(|it| *it));
     }
 }

@@ -19,8 +19,8 @@ pub struct Threads(Option<rayon::ThreadPool>);
 
 /// The system gives no more threads.
 #[derive(Debug, Error)]
-#[error("the mixer's threads could not be started: {0}")]
-pub struct NoThreads(#[from] rayon::ThreadPoolBuildError);
+#[error("cannot start threads; raise the limit of processes")]
+pub struct NoThreads(#[source] rayon::ThreadPoolBuildError);
 
 impl Threads {
     /// Has everything done on the caller's thread.
@@ -37,7 +37,8 @@ impl Threads {
             return Ok(Self::none());
         }
         let name = |number| format!("mixer {number}");
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).thread_name(name).build()?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).thread_name(name).build();
+        let pool = pool.map_err(NoThreads)?;
         Ok(Self(Some(pool)))
     }
 
