@@ -38,6 +38,8 @@ use wire::round::{ClientFrame, ServerHeader, deposit_frame, deposit_slots_mut};
 use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, INVITATION, WAKE_UP, round_frame};
 
 const SLOTS: u8 = 2;
+/// Samples that do not count.
+const WARM_UP: usize = 2;
 const HOLD: Duration = Duration::from_secs(1);
 
 fn main() {
@@ -149,19 +151,20 @@ fn measure(slots: usize, threads: usize) -> Measured {
     let mut bare = Bare::of(slots);
     let mut columns: [Vec<f64>; Step::ALL.len()] = Default::default();
     let mut ratios = Vec::with_capacity(samples);
-    let mut shown = Instant::now();
-    // the first sample warms up
-    for sample in 0..=samples {
+    let (mut faulted, mut shown) = (0, Instant::now());
+    // the first two warm up: frames of two rounds alternate
+    for sample in 0..samples + WARM_UP {
         if shown.elapsed() > HOLD {
             progress(&format!("{slots} slots: sample {sample} of {samples}"));
             shown = Instant::now();
         }
         let mut times = [Duration::ZERO; Step::ALL.len()];
         bare.run(&mut times);
-        room.run(false, &mut times);
+        let faults = room.run(false, &mut times);
         times[Step::Bare as usize] = total(&times, &[Step::BareIn, Step::BareOut]);
         times[Step::Round as usize] = total(&times, &Step::OF_ROUND);
-        if sample > 0 {
+        if sample >= WARM_UP {
+            faulted += faults;
             for (column, time) in columns.iter_mut().zip(times) {
                 column.push(time.as_secs_f64() * 1e9 / slots as f64);
             }
@@ -178,7 +181,8 @@ fn measure(slots: usize, threads: usize) -> Measured {
         let Spread { median, min, max } = spread;
         println!("{:>12}{median:>10.0}{min:>10.0}{max:>10.0}", step.name());
     }
-    println!("{:>12}{:>10.1} in a round", "page faults", room.faults as f64 / (samples + 1) as f64);
+    let faults = faulted as f64 / samples as f64;
+    println!("{:>12}{faults:>10.1} in a round", "page faults");
     println!();
     let round_ns = Spread::of(std::mem::take(&mut columns[Step::Round as usize])).median;
     Measured { round_ns, ratio: Spread::of(ratios) }
@@ -257,8 +261,6 @@ struct Room {
     next: Round,
     /// The frames of the last round, which are on their way while the next one is mixed.
     sent: Vec<u8>,
-    /// Pages that the system had to give in the rounds, sealing by the clients apart.
-    faults: u64,
 }
 
 impl Room {
@@ -276,7 +278,6 @@ impl Room {
             seats: Seats::new(SLOTS).with_threads(threads),
             next: Round(1),
             sent: Vec::new(),
-            faults: 0,
         };
         for reader in (0..).map(AccountIndex).take(clients) {
             let next = mixers.next();
@@ -287,8 +288,8 @@ impl Room {
         room
     }
 
-    /// Runs the next round that is a dial round, or is none.
-    fn run(&mut self, dials: bool, times: &mut [Duration]) {
+    /// Runs the next round that is a dial round, or is none; returns how many pages the system had to give.
+    fn run(&mut self, dials: bool, times: &mut [Duration]) -> u64 {
         while self.next.has_dial() != dials {
             self.next = self.next.next();
         }
@@ -320,7 +321,7 @@ impl Room {
         let exchanged = timed.step(Step::Exchange, shuffled.exchange(rng));
         let returned = timed.step(Step::Unshuffle, exchanged.unshuffle());
         let (replies, mut seats, counts) = timed.step(Step::Seal, returned.seal(&header));
-        self.faults += self::faults() - faults;
+        let faults = self::faults() - faults;
         let bad = (counts.missing, counts.tampered, counts.malformed_dials);
         assert_eq!(bad, (0, 0, 0), "every deposit is good");
         self.check(&replies);
@@ -329,6 +330,7 @@ impl Room {
         self.seats = seats;
         self.next = self.next.next();
         self.clients.iter_mut().for_each(Layer::step);
+        faults
     }
 
     /// Half of the clients talk in their first slot, each with its neighbour, and have one slot of cover
