@@ -181,13 +181,7 @@ impl Server {
         let link = Link { host, port, pin: Pin(root.pin()) };
         warn(&config, &bound);
 
-        let pace = Pace {
-            period: config.round(),
-            slots: config.slots,
-            seats_max: config.seats_max,
-            threads: beside_packets(),
-        };
-        let (driver, rounds) = Driver::start(store.clone(), pace).await?;
+        let (driver, rounds) = Driver::start(store.clone(), pace(&config)).await?;
         let (stop, stopped) = watch::channel(false);
         let limits = AccountLimits::new(config.registrations_per_hour);
         let accounts = Accounts::new(store.clone(), login, root, config.registration, limits);
@@ -373,6 +367,15 @@ pub(crate) fn check_secrets(secrets: &[(SecretKind, Zeroizing<Vec<u8>>)]) -> Vec
 fn login_server(secret: &[u8]) -> Result<LoginServer, StartError> {
     LoginServer::from_bytes(secret, &mut OsRng)
         .map_err(|_: LoginError| StartError::Key("login key"))
+}
+
+fn pace(config: &Config) -> Pace {
+    Pace {
+        period: config.round(),
+        slots: config.slots,
+        seats_max: config.seats_max,
+        threads: beside_packets(),
+    }
 }
 
 fn root_key(store: &SledStore) -> Result<RootKey, StartError> {
