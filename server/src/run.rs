@@ -32,7 +32,7 @@ use crate::session::strangers::Strangers;
 use crate::session::{Hub, Offer};
 use crate::store::{OpenError, Origin, SecretKind, SledStore, Store as _, StoreError};
 use crate::transport::{self, Bound, Limits, SocketBuffers, TransportError, TransportKeys};
-use crate::workers::Workers;
+use crate::workers::{Workers, beside_packets};
 use crate::{clock, listen};
 
 /// The longest that stopping takes.
@@ -181,9 +181,7 @@ impl Server {
         let link = Link { host, port, pin: Pin(root.pin()) };
         warn(&config, &bound);
 
-        let pace =
-            Pace { period: config.round(), slots: config.slots, seats_max: config.seats_max };
-        let (driver, rounds) = Driver::start(store.clone(), pace).await?;
+        let (driver, rounds) = Driver::start(store.clone(), pace(&config)).await?;
         let (stop, stopped) = watch::channel(false);
         let limits = AccountLimits::new(config.registrations_per_hour);
         let accounts = Accounts::new(store.clone(), login, root, config.registration, limits);
@@ -369,6 +367,15 @@ pub(crate) fn check_secrets(secrets: &[(SecretKind, Zeroizing<Vec<u8>>)]) -> Vec
 fn login_server(secret: &[u8]) -> Result<LoginServer, StartError> {
     LoginServer::from_bytes(secret, &mut OsRng)
         .map_err(|_: LoginError| StartError::Key("login key"))
+}
+
+fn pace(config: &Config) -> Pace {
+    Pace {
+        period: config.round(),
+        slots: config.slots,
+        seats_max: config.seats_max,
+        threads: beside_packets(),
+    }
 }
 
 fn root_key(store: &SledStore) -> Result<RootKey, StartError> {

@@ -4,6 +4,13 @@ use std::num::NonZero;
 
 use tokio::sync::Semaphore;
 
+/// Returns how many threads may compute at once and leave a core to those that move packets: one fewer than
+/// this process may use cores, and at least one.
+pub fn beside_packets() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    cores.saturating_sub(1).max(1)
+}
+
 /// A bounded number of threads beside those that move packets.
 ///
 /// One fewer than the machine has cores, so that a storm of sign-ins waits in line here and a round that
@@ -13,10 +20,9 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Counts the cores.
+    /// Makes as many as [`beside_packets`] says.
     pub fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { permits: Semaphore::new(cores.saturating_sub(1).max(1)) }
+        Self { permits: Semaphore::new(beside_packets()) }
     }
 
     /// Computes on a worker, after all who asked before.

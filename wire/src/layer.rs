@@ -1,20 +1,23 @@
 //! The layer: one hop's encryption around the slots of a deposit and of its reply.
 //!
 //! At `join`, client and mixer agree on a key with fresh P-256 keys of both; the key steps forward
-//! with the rounds, L_{r+1} = HMAC(L_r, "step"), and the old one is erased. Per round, direction and slot
-//! HKDF gives an encryption key, a MAC key and an IV that are used once. Layout of a layered slot:
+//! with the rounds, L_{r+1} = HMAC(L_r, "step"), and the old one is erased. Per round and direction HKDF
+//! gives an encryption key, a MAC key, and for each slot an IV that is used once. Layout of a layered slot:
 //! ciphertext, then a tag of 16 bytes over version, direction, slots, slot, round and ciphertext.
 
+use aes::cipher::block_padding::NoPadding;
+use aes::cipher::{Block, BlockDecryptMut, BlockEncryptMut, InnerIvInit, Key, KeyInit as _};
+use aes::{Aes256Dec, Aes256Enc};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 use crate::VERSION;
 use crate::ids::Round;
 use crate::kdf::{Label, Secret};
 use crate::public_key::{AgreementKey, NotOnCurve, PublicKey};
-use crate::sealed::{self, Unopened};
-use crate::size::{IV, KEY, LAYER_TAG};
+use crate::sealed::Unopened;
+use crate::size::{IV, KEY, LAYER_TAG, SLOTS_MAX, SLOTS_MIN};
 
 const AGREED: Label = Label("iirs 1 layer agreed");
 const STEP: Label = Label("iirs 1 layer step");
@@ -74,19 +77,30 @@ impl Layer {
         Self(self.0.hmac(STEP, &[]))
     }
 
-    /// Puts the layer around `plain`; `out` is 16 bytes longer.
-    ///
-    /// Key and IV follow from the place: of all that is sealed for one place, only one may be sent.
+    /// Derives what seals the slots of one frame.
     ///
     /// # Panics
-    /// On lengths that do not fit, which are bugs of the caller.
+    /// If there cannot be so many slots, which is a bug of the caller.
+    pub fn sealer(&self, round: Round, direction: Direction, slots: u8) -> FrameSealer {
+        let keys = FrameKeys::of(&self.0, round, direction, slots);
+        FrameSealer { cipher: Aes256Enc::new(keys.encryption()), slots: keys.slots() }
+    }
+
+    /// Derives what opens the slots of one frame.
+    ///
+    /// # Panics
+    /// If there cannot be so many slots, which is a bug of the caller.
+    pub fn opener(&self, round: Round, direction: Direction, slots: u8) -> FrameOpener {
+        let keys = FrameKeys::of(&self.0, round, direction, slots);
+        FrameOpener { cipher: Aes256Dec::new(keys.encryption()), slots: keys.slots() }
+    }
+
+    /// As [`FrameSealer::seal`], for one slot.
+    ///
+    /// # Panics
+    /// As [`FrameSealer::seal`].
     pub fn seal(&self, round: Round, place: Place, plain: &[u8], out: &mut [u8]) {
-        assert_eq!(out.len(), plain.len() + LAYER_TAG, "slot is plain text and tag");
-        let keys = SlotKeys::of(&self.0, round, place);
-        let (ciphertext, tag) = out.split_at_mut(plain.len());
-        sealed::encrypt(keys.encryption(), keys.iv(), plain, ciphertext);
-        let mac = keys.mac(round, place, ciphertext).finalize().into_bytes();
-        tag.copy_from_slice(&mac[..LAYER_TAG]);
+        self.sealer(round, place.direction, place.slots).seal(place.slot, plain, out);
     }
 
     /// Takes the layer off `slot`; `out` is 16 bytes shorter.
@@ -95,7 +109,7 @@ impl Layer {
     /// [`Unopened`] if the tag does not fit; then `out` is untouched.
     ///
     /// # Panics
-    /// On lengths that do not fit, which are bugs of the caller.
+    /// On lengths or slots that do not fit, which are bugs of the caller.
     pub fn open(
         &self,
         round: Round,
@@ -104,11 +118,13 @@ impl Layer {
         out: &mut [u8],
     ) -> Result<(), Unopened> {
         assert_eq!(slot.len(), out.len() + LAYER_TAG, "slot is plain text and tag");
-        let keys = SlotKeys::of(&self.0, round, place);
+        let opener = self.opener(round, place.direction, place.slots);
         let (ciphertext, tag) = slot.split_at(out.len());
-        let mac = keys.mac(round, place, ciphertext);
-        mac.verify_truncated_left(tag).map_err(|_| Unopened)?;
-        sealed::decrypt(keys.encryption(), keys.iv(), ciphertext, out);
+        opener.slots.verify(place.slot, ciphertext, tag)?;
+        opener
+            .decryptor(place.slot)
+            .decrypt_padded_b2b_mut::<NoPadding>(ciphertext, out)
+            .expect("ciphertext is whole blocks");
         Ok(())
     }
 
@@ -117,36 +133,124 @@ impl Layer {
     }
 }
 
-/// Encryption key, MAC key and IV of one slot.
-struct SlotKeys(Zeroizing<[u8; 2 * KEY + IV]>);
+/// What seals the slots of one frame; kept no longer than that takes.
+pub struct FrameSealer {
+    cipher: Aes256Enc,
+    slots: FrameSlots,
+}
 
-impl SlotKeys {
-    fn of(layer: &Secret, round: Round, place: Place) -> Self {
-        let label = match place.direction {
+impl FrameSealer {
+    /// Puts the layer around `plain`; `out` is 16 bytes longer.
+    ///
+    /// Keys and IV follow from the place: of all that is sealed for one place, only one may be sent.
+    ///
+    /// # Panics
+    /// On lengths or slots that do not fit, which are bugs of the caller.
+    pub fn seal(&self, slot: u8, plain: &[u8], out: &mut [u8]) {
+        assert_eq!(out.len(), plain.len() + LAYER_TAG, "slot is plain text and tag");
+        let (ciphertext, tag) = out.split_at_mut(plain.len());
+        cbc::Encryptor::inner_iv_init(&self.cipher, self.slots.iv(slot))
+            .encrypt_padded_b2b_mut::<NoPadding>(plain, ciphertext)
+            .expect("plain text is whole blocks");
+        let mac = self.slots.mac(slot, ciphertext).finalize().into_bytes();
+        tag.copy_from_slice(&mac[..LAYER_TAG]);
+    }
+}
+
+/// What opens the slots of one frame; kept no longer than that takes.
+pub struct FrameOpener {
+    cipher: Aes256Dec,
+    slots: FrameSlots,
+}
+
+impl FrameOpener {
+    /// Takes the layer off `layered` in its place: the plain text stands in front, the tag behind it.
+    ///
+    /// # Errors
+    /// [`Unopened`] if the tag does not fit; then `layered` is untouched.
+    ///
+    /// # Panics
+    /// On lengths or slots that do not fit, which are bugs of the caller.
+    pub fn open_in_place(&self, slot: u8, layered: &mut [u8]) -> Result<(), Unopened> {
+        let (text, tag) = layered.split_at_mut(layered.len() - LAYER_TAG);
+        self.slots.verify(slot, text, tag)?;
+        self.decryptor(slot)
+            .decrypt_padded_mut::<NoPadding>(text)
+            .expect("ciphertext is whole blocks");
+        Ok(())
+    }
+
+    fn decryptor(&self, slot: u8) -> cbc::Decryptor<&Aes256Dec> {
+        cbc::Decryptor::inner_iv_init(&self.cipher, self.slots.iv(slot))
+    }
+}
+
+/// IVs and tags of the slots of one frame.
+struct FrameSlots {
+    /// Has taken in the MAC key, version, direction and slots.
+    mac: Hmac<Sha256>,
+    round: Round,
+    ivs: [u8; IV * SLOTS_MAX as usize],
+}
+
+impl FrameSlots {
+    fn iv(&self, slot: u8) -> &Block<Aes256Enc> {
+        Block::<Aes256Enc>::from_slice(&self.ivs[usize::from(slot) * IV..][..IV])
+    }
+
+    fn mac(&self, slot: u8, ciphertext: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.mac.clone();
+        mac.update(&[slot]);
+        mac.update(&self.round.0.to_le_bytes());
+        mac.update(ciphertext);
+        mac
+    }
+
+    fn verify(&self, slot: u8, ciphertext: &[u8], tag: &[u8]) -> Result<(), Unopened> {
+        self.mac(slot, ciphertext).verify_truncated_left(tag).map_err(|_| Unopened)
+    }
+}
+
+/// Encryption key, MAC key, and an IV for each slot of a frame; erased on drop.
+struct FrameKeys {
+    bytes: [u8; 2 * KEY + IV * SLOTS_MAX as usize],
+    round: Round,
+    direction: Direction,
+    slots: u8,
+}
+
+impl FrameKeys {
+    fn of(layer: &Secret, round: Round, direction: Direction, slots: u8) -> Self {
+        assert!((SLOTS_MIN..=SLOTS_MAX).contains(&slots), "a frame has 1 to 8 slots");
+        let label = match direction {
             Direction::Deposit => DEPOSIT_KEYS,
             Direction::Reply => REPLY_KEYS,
         };
-        let mut keys = Self(Zeroizing::new([0; 2 * KEY + IV]));
-        let context: [&[u8]; 2] = [&round.0.to_le_bytes(), &[place.slot, place.slots]];
-        layer.expand(label, &context, &mut *keys.0);
+        let bytes = [0; 2 * KEY + IV * SLOTS_MAX as usize];
+        let mut keys = Self { bytes, round, direction, slots };
+        let used = 2 * KEY + IV * usize::from(slots);
+        layer.expand(label, &[&round.0.to_le_bytes(), &[slots]], &mut keys.bytes[..used]);
         keys
     }
 
-    fn encryption(&self) -> &[u8] {
-        &self.0[..KEY]
+    fn encryption(&self) -> &Key<Aes256Enc> {
+        Key::<Aes256Enc>::from_slice(&self.bytes[..KEY])
     }
 
-    fn iv(&self) -> &[u8] {
-        &self.0[2 * KEY..]
-    }
-
-    fn mac(&self, round: Round, place: Place, ciphertext: &[u8]) -> Hmac<Sha256> {
-        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0[KEY..2 * KEY])
+    fn slots(&self) -> FrameSlots {
+        let (keys, ivs) = self.bytes.split_at(2 * KEY);
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&keys[KEY..])
             .expect("HMAC takes keys of any length");
-        mac.update(&[VERSION, place.direction as u8, place.slots, place.slot]);
-        mac.update(&round.0.to_le_bytes());
-        mac.update(ciphertext);
-        mac
+        mac.update(&[VERSION, self.direction as u8, self.slots]);
+        let ivs = ivs.try_into().expect("the IVs are the rest");
+        FrameSlots { mac, round: self.round, ivs }
+    }
+}
+
+impl Drop for FrameKeys {
+    fn drop(&mut self) {
+        // as a slice: an array is erased byte by byte
+        self.bytes[..].zeroize();
     }
 }
 
@@ -180,6 +284,42 @@ mod tests {
             client.step();
             assert!(client.open(Round(round), PLACE, &slot, &mut plain).is_err());
             mixer.step();
+        }
+    }
+
+    #[test]
+    fn what_is_opened_in_its_place_is_what_is_opened_elsewhere() {
+        let (client, mixer) = pair();
+        let sealed = |byte| {
+            let mut slot = [0; DEPOSIT_SLOT];
+            client.seal(Round(9), PLACE, &[byte; DEPOSIT], &mut slot);
+            slot
+        };
+        let opener = mixer.opener(Round(9), PLACE.direction, PLACE.slots);
+        let mut slot = sealed(5);
+        assert_eq!(opener.open_in_place(PLACE.slot, &mut slot), Ok(()));
+        assert_eq!(slot[..DEPOSIT], [5; DEPOSIT]);
+        let mut spoiled = sealed(6);
+        spoiled[DEPOSIT] ^= 1;
+        let before = spoiled;
+        assert!(opener.open_in_place(PLACE.slot, &mut spoiled).is_err());
+        assert_eq!(spoiled, before);
+    }
+
+    #[test]
+    fn one_plain_text_looks_different_in_every_slot() {
+        let (client, _) = pair();
+        for slots in SLOTS_MIN..=SLOTS_MAX {
+            let sealer = client.sealer(Round(9), Direction::Deposit, slots);
+            let sealed = (0..slots).map(|slot| {
+                let mut layered = [0; DEPOSIT_SLOT];
+                sealer.seal(slot, &[5; DEPOSIT], &mut layered);
+                layered
+            });
+            let sealed: std::collections::BTreeSet<_> = sealed
+                .flat_map(|layered| layered.chunks(16).map(<[u8]>::to_vec).collect::<Vec<_>>())
+                .collect();
+            assert_eq!(sealed.len(), usize::from(slots) * DEPOSIT_SLOT / 16, "no block twice");
         }
     }
 

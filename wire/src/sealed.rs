@@ -88,7 +88,7 @@ pub fn open(
 }
 
 /// AES-256-CBC without padding; `plain` and `out` have the same whole number of blocks.
-pub(crate) fn encrypt(key: &[u8], iv: &[u8], plain: &[u8], out: &mut [u8]) {
+fn encrypt(key: &[u8], iv: &[u8], plain: &[u8], out: &mut [u8]) {
     cbc::Encryptor::<Aes256>::new_from_slices(key, iv)
         .expect("key has 32 bytes and IV 16")
         .encrypt_padded_b2b_mut::<NoPadding>(plain, out)
@@ -96,7 +96,7 @@ pub(crate) fn encrypt(key: &[u8], iv: &[u8], plain: &[u8], out: &mut [u8]) {
 }
 
 /// The reverse of [`encrypt`].
-pub(crate) fn decrypt(key: &[u8], iv: &[u8], ciphertext: &[u8], out: &mut [u8]) {
+fn decrypt(key: &[u8], iv: &[u8], ciphertext: &[u8], out: &mut [u8]) {
     cbc::Decryptor::<Aes256>::new_from_slices(key, iv)
         .expect("key has 32 bytes and IV 16")
         .decrypt_padded_b2b_mut::<NoPadding>(ciphertext, out)

@@ -1,28 +1,31 @@
 //! What a round costs, beside the same cryptographic primitives called bare over the same bytes.
 //!
-//! `cargo bench -p mixer` measures 1,000, 10,000 and 100,000 slots, `cargo bench -p mixer -- --million`
-//! a million as well (some minutes, most of them for the key agreements, and 3 GB). All
-//! figures are nanoseconds per slot; a seat's deposit has two slots here, so a seat costs twice that.
+//! `cargo bench --workspace --bench round` measures 1,000, 10,000, 100,000 and a million slots (the last
+//! takes 3 GB), on one thread and on one a core, and then dial rounds. `-- --slots 10000` measures one size
+//! only, `-- --threads 4` takes so many threads in place of one a core, `-- --dial` measures dial rounds
+//! only. All figures are per slot; a seat's deposit has two slots here, so a seat costs twice that.
 //!
-//! Bare and mixed samples alternate in one process. The bare one does, for every slot: HKDF-SHA-256 to
-//! 80 bytes, HMAC-SHA-256 over 508 bytes and AES-256-CBC decryption of 496 (in); the same
-//! HKDF, encryption of 480 bytes and HMAC over 492 (out). No layout, no shuffle, no dead drops.
+//! Bare and mixed samples alternate in one process. The bare one does, for every seat, HKDF-SHA-256 to
+//! 96 bytes and the two key schedules, and for every slot HMAC-SHA-256 over 508 bytes and AES-256-CBC
+//! decryption of 496 (in); the same, with encryption of 480 bytes and HMAC over 492 (out). No layout, no
+//! shuffle, no dead drops, and no step of the layers. It has one thread always.
 //!
-//! A second table sets dial rounds, in which everybody calls somebody, beside rounds without a dial slot,
-//! in turns and with the same seats; `cargo bench -p mixer -- --dial` measures nothing else.
+//! The last table sets dial rounds, in which everybody calls somebody, beside rounds without a dial slot,
+//! in turns and with the same seats.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark asks the clock")]
 
 use std::hint::black_box;
 use std::io::Write;
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-use aes::Aes256;
 use aes::cipher::block_padding::NoPadding;
-use aes::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
+use aes::cipher::{BlockDecryptMut, BlockEncryptMut, InnerIvInit, KeyInit as _};
+use aes::{Aes256Dec, Aes256Enc};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
-use mixer::{MixerKey, Open, Replies, Seat, Seats};
+use mixer::{MixerKey, Open, Replies, Seat, Seats, Threads};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use sha2::Sha256;
@@ -35,44 +38,86 @@ use wire::round::{ClientFrame, ServerHeader, deposit_frame, deposit_slots_mut};
 use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, INVITATION, WAKE_UP, round_frame};
 
 const SLOTS: u8 = 2;
+/// Samples that do not count.
+const WARM_UP: usize = 2;
 const HOLD: Duration = Duration::from_secs(1);
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().collect();
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        return eprintln!("measures nothing without --bench; run `cargo bench -p mixer`");
+    let arguments = Arguments::read();
+    if !arguments.bench {
+        return eprintln!("measures nothing without --bench; run `cargo bench --bench round`");
     }
-    if !arguments.iter().any(|argument| argument == "--dial") {
-        primitives(arguments.iter().any(|argument| argument == "--million"));
+    if !arguments.dial {
+        primitives(&arguments);
     }
-    println!("one whole round with dial slots / one without");
-    println!("{:>12}{:>10}{:>10}{:>10}", "seats", "median", "min", "max");
-    for (seats, samples) in [(10_000, 51), (100_000, 9)] {
-        let ratio = dialing(seats, samples);
-        println!("{seats:>12}{:>10.3}{:>10.3}{:>10.3}", ratio.median, ratio.min, ratio.max);
+    if arguments.slots.is_none() {
+        println!("one whole round with dial slots / one without");
+        println!("{:>12}{:>10}{:>10}{:>10}", "seats", "median", "min", "max");
+        for (seats, samples) in [(10_000, 51), (100_000, 9)] {
+            let ratio = dialing(seats, samples);
+            println!("{seats:>12}{:>10.3}{:>10.3}{:>10.3}", ratio.median, ratio.min, ratio.max);
+        }
+    }
+}
+
+/// What is to be measured.
+struct Arguments {
+    bench: bool,
+    dial: bool,
+    slots: Option<usize>,
+    threads: usize,
+}
+
+impl Arguments {
+    fn read() -> Self {
+        let given: Vec<_> = std::env::args().collect();
+        let has = |name| given.iter().any(|argument| argument == name);
+        let number = |name| {
+            let at = given.iter().position(|argument| argument == name)?;
+            Some(given.get(at + 1)?.parse::<usize>().expect("a number behind the name"))
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self {
+            bench: has("--bench"),
+            dial: has("--dial"),
+            slots: number("--slots"),
+            threads: number("--threads").unwrap_or_else(cores),
+        }
     }
 }
 
 /// Measures whole rounds beside the bare primitives.
-fn primitives(million: bool) {
+fn primitives(arguments: &Arguments) {
     println!("ns per slot (a seat's deposit has {SLOTS}); bare and mixed rounds alternate\n");
-    let mut sizes = vec![(1_000, 101), (10_000, 31), (100_000, 9)];
-    if million {
-        sizes.push((1_000_000, 5));
+    let sizes = match arguments.slots {
+        Some(slots) => vec![slots],
+        None => vec![1_000, 10_000, 100_000, 1_000_000],
+    };
+    let mut threads = vec![1];
+    if arguments.threads > 1 {
+        threads.push(arguments.threads);
     }
-    let ratios: Vec<_> =
-        sizes.into_iter().map(|(slots, samples)| measure(slots, samples)).collect();
-    println!("one whole round / the same primitives bare");
-    println!("{:>12}{:>10}{:>10}{:>10}", "slots", "median", "min", "max");
-    for (slots, ratio) in ratios {
-        println!("{slots:>12}{:>10.2}{:>10.2}{:>10.2}", ratio.median, ratio.min, ratio.max);
+    let measured: Vec<_> = sizes
+        .into_iter()
+        .flat_map(|slots| threads.iter().map(move |threads| (slots, *threads)))
+        .map(|(slots, threads)| (slots, threads, measure(slots, threads)))
+        .collect();
+    println!("whole rounds; slots a second and the ratio to the bare primitives are of medians");
+    println!(
+        "{:>12}{:>10}{:>12}{:>10}{:>10}{:>10}",
+        "slots", "threads", "a second", "ratio", "min", "max"
+    );
+    for (slots, threads, Measured { round_ns, ratio }) in measured {
+        let Spread { median, min, max } = ratio;
+        let rate = 1e9 / round_ns;
+        println!("{slots:>12}{threads:>10}{rate:>12.0}{median:>10.2}{min:>10.2}{max:>10.2}");
     }
     println!();
 }
 
 /// Measures dial rounds beside rounds without dial slots.
 fn dialing(seats: usize, samples: usize) -> Spread {
-    let mut room = Room::of(seats);
+    let mut room = Room::of(seats, 1);
     let mut ratios = Vec::with_capacity(samples);
     // the first sample warms up, and fills the queue
     for sample in 0..=samples {
@@ -90,25 +135,36 @@ fn dialing(seats: usize, samples: usize) -> Spread {
     Spread::of(ratios)
 }
 
-/// Measures one size, prints its table, and returns round over bare.
-fn measure(slots: usize, samples: usize) -> (usize, Spread) {
-    let mut room = Room::of(slots / usize::from(SLOTS));
+/// What one size comes to.
+struct Measured {
+    /// Median of a whole round, per slot.
+    round_ns: f64,
+    /// A whole round over the bare primitives.
+    ratio: Spread,
+}
+
+/// Measures one size with so many threads and prints its table.
+fn measure(slots: usize, threads: usize) -> Measured {
+    // about as many slots for every size, within bounds
+    let samples = (2_000_000 / slots).clamp(5, 101);
+    let mut room = Room::of(slots / usize::from(SLOTS), threads);
     let mut bare = Bare::of(slots);
     let mut columns: [Vec<f64>; Step::ALL.len()] = Default::default();
     let mut ratios = Vec::with_capacity(samples);
-    let mut shown = Instant::now();
-    // the first sample warms up
-    for sample in 0..=samples {
+    let (mut faulted, mut shown) = (0, Instant::now());
+    // the first two warm up: frames of two rounds alternate
+    for sample in 0..samples + WARM_UP {
         if shown.elapsed() > HOLD {
             progress(&format!("{slots} slots: sample {sample} of {samples}"));
             shown = Instant::now();
         }
         let mut times = [Duration::ZERO; Step::ALL.len()];
         bare.run(&mut times);
-        room.run(false, &mut times);
+        let faults = room.run(false, &mut times);
         times[Step::Bare as usize] = total(&times, &[Step::BareIn, Step::BareOut]);
         times[Step::Round as usize] = total(&times, &Step::OF_ROUND);
-        if sample > 0 {
+        if sample >= WARM_UP {
+            faulted += faults;
             for (column, time) in columns.iter_mut().zip(times) {
                 column.push(time.as_secs_f64() * 1e9 / slots as f64);
             }
@@ -117,15 +173,19 @@ fn measure(slots: usize, samples: usize) -> (usize, Spread) {
         }
     }
     progress("");
-    println!("{slots} slots, {} seats, {samples} samples", slots / usize::from(SLOTS));
+    let seats = slots / usize::from(SLOTS);
+    println!("{slots} slots, {seats} seats, {threads} threads, {samples} samples");
     println!("{:>12}{:>10}{:>10}{:>10}", "", "median", "min", "max");
-    for (step, column) in Step::ALL.into_iter().zip(columns) {
-        let spread = Spread::of(column);
+    for (step, column) in Step::ALL.into_iter().zip(&columns) {
+        let spread = Spread::of(column.clone());
         let Spread { median, min, max } = spread;
         println!("{:>12}{median:>10.0}{min:>10.0}{max:>10.0}", step.name());
     }
+    let faults = faulted as f64 / samples as f64;
+    println!("{:>12}{faults:>10.1} in a round", "page faults");
     println!();
-    (slots, Spread::of(ratios))
+    let round_ns = Spread::of(std::mem::take(&mut columns[Step::Round as usize])).median;
+    Measured { round_ns, ratio: Spread::of(ratios) }
 }
 
 fn total(times: &[Duration], steps: &[Step]) -> Duration {
@@ -199,37 +259,37 @@ struct Room {
     clients: Vec<Layer>,
     seats: Seats,
     next: Round,
+    /// The frames of the last round, which are on their way while the next one is mixed.
+    sent: Vec<u8>,
 }
 
 impl Room {
-    fn of(clients: usize) -> Self {
+    fn of(clients: usize, threads: usize) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let key = MixerKey::random(&mut rng);
-        // one key for all, to spare its making; every layer costs its two agreements all the same
         let own = AgreementKey::random(&mut rng);
+        // one agreement for all, which takes long; each seat's layer is one step behind the one before
+        let mut mixers = key.layer_for(&own.public()).expect("an own key is a point");
+        let mut theirs = Layer::for_client(&own, &key.public()).expect("an own key is a point");
+        let threads = Threads::start(threads).expect("the system gives threads");
         let mut room = Self {
             rng,
             clients: Vec::with_capacity(clients),
-            seats: Seats::new(SLOTS),
+            seats: Seats::new(SLOTS).with_threads(threads),
             next: Round(1),
+            sent: Vec::new(),
         };
-        let mut shown = Instant::now();
-        for done in 0..clients {
-            if shown.elapsed() > HOLD {
-                progress(&format!("agreeing on layers: {done} of {clients}"));
-                shown = Instant::now();
-            }
-            let layer = key.layer_for(&own.public()).expect("an own key is a point");
-            let reader = AccountIndex(u32::try_from(done).expect("clients count in 32 bits"));
-            room.seats.add(layer, reader).expect("seats for everybody");
-            let layer = Layer::for_client(&own, &key.public()).expect("an own key is a point");
-            room.clients.push(layer);
+        for reader in (0..).map(AccountIndex).take(clients) {
+            let next = mixers.next();
+            room.seats.add(std::mem::replace(&mut mixers, next), reader).expect("seats for all");
+            let next = theirs.next();
+            room.clients.push(std::mem::replace(&mut theirs, next));
         }
         room
     }
 
-    /// Runs the next round that is a dial round, or is none.
-    fn run(&mut self, dials: bool, times: &mut [Duration]) {
+    /// Runs the next round that is a dial round, or is none; returns how many pages the system had to give.
+    fn run(&mut self, dials: bool, times: &mut [Duration]) -> u64 {
         while self.next.has_dial() != dials {
             self.next = self.next.next();
         }
@@ -246,6 +306,7 @@ impl Room {
         };
         let seats = std::mem::replace(&mut self.seats, Seats::new(SLOTS));
         let rng = &mut self.rng;
+        let faults = faults();
         let mut timed = Timed { times, began: Instant::now() };
         let mut open = Open::new(self.next, seats, buckets);
         for (seat, frame) in (0..).map(Seat).zip(frames.chunks_exact(round_frame(SLOTS))) {
@@ -259,13 +320,17 @@ impl Room {
         let shuffled = timed.step(Step::Shuffle, peeled.shuffle(rng));
         let exchanged = timed.step(Step::Exchange, shuffled.exchange(rng));
         let returned = timed.step(Step::Unshuffle, exchanged.unshuffle());
-        let (replies, seats, counts) = timed.step(Step::Seal, returned.seal(&header));
+        let (replies, mut seats, counts) = timed.step(Step::Seal, returned.seal(&header));
+        let faults = self::faults() - faults;
         let bad = (counts.missing, counts.tampered, counts.malformed_dials);
         assert_eq!(bad, (0, 0, 0), "every deposit is good");
         self.check(&replies);
+        let (_, frames) = replies.into_parts();
+        seats.reclaim(std::mem::replace(&mut self.sent, frames));
         self.seats = seats;
         self.next = self.next.next();
         self.clients.iter_mut().for_each(Layer::step);
+        faults
     }
 
     /// Half of the clients talk in their first slot, each with its neighbour, and have one slot of cover
@@ -344,8 +409,9 @@ struct Bare {
 }
 
 impl Bare {
-    const INFO: [u8; 30] = [3; 30];
+    const INFO: [u8; 29] = [3; 29];
     const PLACE: [u8; 12] = [4; 12];
+    const KEYS: usize = 64 + 16 * SLOTS as usize;
 
     fn of(slots: usize) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(2);
@@ -355,46 +421,61 @@ impl Bare {
     }
 
     fn run(&mut self, times: &mut [Duration]) {
+        const LAYERED: usize = SLOTS as usize * DEPOSIT_SLOT;
+        const PLAIN: usize = SLOTS as usize * DEPOSIT;
         let mut timed = Timed { times, began: Instant::now() };
-        let keys = || self.keys.iter().flat_map(|key| [key; SLOTS as usize]);
-        let slots = || keys().zip(self.layered.chunks_exact(DEPOSIT_SLOT));
-        for ((key, layered), plain) in slots().zip(self.plain.chunks_exact_mut(DEPOSIT)) {
-            let keys = expand(key);
-            black_box(mac(&keys, &layered[..DEPOSIT]));
-            cbc::Decryptor::<Aes256>::new_from_slices(&keys[..32], &keys[64..])
-                .expect("key has 32 bytes and IV 16")
-                .decrypt_padded_b2b_mut::<NoPadding>(&layered[..DEPOSIT], plain)
-                .expect("ciphertext is whole blocks");
+        let seats = self.keys.iter().zip(self.layered.chunks_exact(LAYERED));
+        for ((key, layered), plain) in seats.zip(self.plain.chunks_exact_mut(PLAIN)) {
+            let (keys, mac) = expand(key);
+            let cipher = Aes256Dec::new(keys[..32].into());
+            let slots = layered.chunks_exact(DEPOSIT_SLOT).zip(plain.chunks_exact_mut(DEPOSIT));
+            for ((layered, plain), iv) in slots.zip(keys[64..].chunks_exact(16)) {
+                black_box(tag(&mac, &layered[..DEPOSIT]));
+                cbc::Decryptor::inner_iv_init(&cipher, iv.into())
+                    .decrypt_padded_b2b_mut::<NoPadding>(&layered[..DEPOSIT], plain)
+                    .expect("ciphertext is whole blocks");
+            }
         }
         timed.step(Step::BareIn, ());
-        let slots = self.layered.chunks_exact_mut(DEPOSIT_SLOT);
-        let seats = self.keys.iter().flat_map(|key| [key; SLOTS as usize]);
-        for ((key, layered), plain) in seats.zip(slots).zip(self.plain.chunks_exact(DEPOSIT)) {
-            let keys = expand(key);
-            cbc::Encryptor::<Aes256>::new_from_slices(&keys[..32], &keys[64..])
-                .expect("key has 32 bytes and IV 16")
-                .encrypt_padded_b2b_mut::<NoPadding>(&plain[DROP_ID..], &mut layered[..CELL])
-                .expect("plain text is whole blocks");
-            let tag = mac(&keys, &layered[..CELL]);
-            layered[CELL..][..tag.len()].copy_from_slice(&tag);
+        let seats = self.keys.iter().zip(self.layered.chunks_exact_mut(LAYERED));
+        for ((key, layered), plain) in seats.zip(self.plain.chunks_exact(PLAIN)) {
+            let (keys, mac) = expand(key);
+            let cipher = Aes256Enc::new(keys[..32].into());
+            let slots = layered.chunks_exact_mut(DEPOSIT_SLOT).zip(plain.chunks_exact(DEPOSIT));
+            for ((layered, plain), iv) in slots.zip(keys[64..].chunks_exact(16)) {
+                cbc::Encryptor::inner_iv_init(&cipher, iv.into())
+                    .encrypt_padded_b2b_mut::<NoPadding>(&plain[DROP_ID..], &mut layered[..CELL])
+                    .expect("plain text is whole blocks");
+                let tag = tag(&mac, &layered[..CELL]);
+                layered[CELL..][..tag.len()].copy_from_slice(&tag);
+            }
         }
         timed.step(Step::BareOut, ());
     }
 }
 
-fn expand(key: &[u8; 32]) -> [u8; 80] {
-    let mut keys = [0; 80];
+fn expand(key: &[u8; 32]) -> ([u8; Bare::KEYS], Hmac<Sha256>) {
+    let mut keys = [0; Bare::KEYS];
     let kdf = Hkdf::<Sha256>::from_prk(key).expect("32 bytes are a SHA-256 PRK");
     kdf.expand(&Bare::INFO, &mut keys).expect("length is far below 255 blocks");
-    keys
+    let mac = <Hmac<Sha256> as Mac>::new_from_slice(&keys[32..64])
+        .expect("HMAC takes keys of any length");
+    (keys, mac)
 }
 
-fn mac(keys: &[u8; 80], ciphertext: &[u8]) -> [u8; 32] {
-    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&keys[32..64])
-        .expect("HMAC takes keys of any length");
+fn tag(mac: &Hmac<Sha256>, ciphertext: &[u8]) -> [u8; 32] {
+    let mut mac = mac.clone();
     mac.update(&Bare::PLACE);
     mac.update(ciphertext);
     mac.finalize().into_bytes().into()
+}
+
+/// Returns how many pages the system has given to this process so far (proc_pid_stat(5), `minflt`).
+fn faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells of this process");
+    let (_, behind) = stat.rsplit_once(") ").expect("the name of the program is in brackets");
+    let field = behind.split(' ').nth(7).expect("it has far more fields");
+    field.parse().expect("it is a number")
 }
 
 /// Shows what is going on in the last line of the terminal; the empty text clears it.

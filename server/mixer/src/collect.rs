@@ -3,20 +3,17 @@
 use thiserror::Error;
 use wire::ids::Round;
 use wire::round::Deposit;
-use wire::size::DEPOSIT_SLOT;
 
 use crate::hop::Closed;
+use crate::memory::Memory;
 use crate::seat::{Seat, Seats};
 
 /// A round that takes deposits.
 ///
-/// Its memory is set by the seats when it opens: 512 bytes a slot.
+/// Its memory is set by the seats when it opens: 512 bytes a slot, those of the round before.
 pub struct Open {
     round: Round,
     seats: Seats,
-    /// One row of slots per seat number.
-    rows: Vec<u8>,
-    arrived: Vec<bool>,
 }
 
 /// Why a deposit was not taken; the round is as before.
@@ -54,9 +51,7 @@ impl Open {
     /// or fewer than before, which are bugs of the caller.
     pub fn new(round: Round, mut seats: Seats, buckets: u32) -> Self {
         seats.opens(round, buckets);
-        let numbers = seats.numbers() as usize;
-        let rows = vec![0; numbers * row_bytes(&seats)];
-        Self { round, seats, rows, arrived: vec![false; numbers] }
+        Self { round, seats }
     }
 
     /// Returns the round's number.
@@ -87,24 +82,19 @@ impl Open {
         if found > open {
             return Err(DepositError::Unopened { open, found });
         }
-        let number = seat.0 as usize;
-        if self.arrived[number] {
+        let (number, row) = (seat.0 as usize, self.seats.row_bytes());
+        let Memory { rows, arrived, .. } = &mut self.seats.memory;
+        if arrived[number] {
             return Err(DepositError::Doubled);
         }
-        let row = row_bytes(&self.seats);
-        self.rows[number * row..][..row].copy_from_slice(deposit.slots);
-        self.arrived[number] = true;
+        rows[number * row..][..row].copy_from_slice(deposit.slots);
+        arrived[number] = true;
         Ok(())
     }
 
     /// Closes the round; whoever has not deposited is missing.
     pub fn close(self) -> Closed {
-        let Self { round, seats, rows, arrived } = self;
-        Closed { round, seats, rows, arrived }
+        let Self { round, seats } = self;
+        Closed { round, seats }
     }
-}
-
-/// Bytes of all slots of one seat.
-fn row_bytes(seats: &Seats) -> usize {
-    usize::from(seats.slots()) * DEPOSIT_SLOT
 }

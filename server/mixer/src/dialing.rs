@@ -12,7 +12,7 @@ use wire::dial::{BUCKETS_MAX, Dial, DialReply, SealedInvitation, WakeUp, bucket_
 use wire::ids::AccountIndex;
 use wire::size::{CELL, WAKE_UPS};
 
-use crate::order::Order;
+use crate::order::shuffle;
 use crate::seat::Seat;
 
 /// Most buckets that one thing waits in after the buckets doubled around it, four times over; with more
@@ -140,7 +140,7 @@ impl Dialing {
             for (place, token) in reply.wake_ups.iter_mut().zip(wake_ups) {
                 *place = token;
             }
-            Order::random(WAKE_UPS, rng).shuffle(&mut reply.wake_ups);
+            shuffle(&mut reply.wake_ups, rng);
             let mut cell = [0; CELL];
             reply.encode_into(&mut cell);
             (bucket, cell)

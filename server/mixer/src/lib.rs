@@ -19,8 +19,14 @@
 //! to the buckets (`dialing`), which know neither layers nor drops, and never to shuffle or exchange.
 //!
 //! Invariants:
-//! - No IO, no clock, no random generator of its own: the caller passes them in. The generator is asked
-//!   in small pieces, so it should be one in user space, such as ChaCha20 with a fresh seed.
+//! - No IO, no clock, no random generator of its own: the caller passes them in. The caller's generator draws
+//!   the secret order, and the seeds of the random bytes of one step (`noise`).
+//! - What a slot holds is written once, into the row of its seat, and read once, into its partner's reply:
+//!   what is shuffled and sorted are numbers. The memory goes from round to round (`memory`): it grows with
+//!   the seats, is given back when less than a quarter is needed, and is erased, the order with the
+//!   shuffle, all else with the seal, so that no round finds anything of another one.
+//! - Layers are taken off and put on in batches of 64 seat numbers, on the threads that the caller gives
+//!   (`threads`). How many there are and what the slots hold changes no batch; no byte depends on the threads.
 //! - The mixer knows seats. Of an account it knows the index, to find the bucket that its seat reads, and
 //!   uses it for nothing else.
 //! - What the dial slots of a round hold changes no size and no count but that of malformed ones.
@@ -34,9 +40,12 @@ pub mod dialing;
 pub mod drops;
 mod hop;
 mod key;
+mod memory;
+mod noise;
 mod order;
 mod reply;
 mod seat;
+mod threads;
 
 pub use collect::{DepositError, Open};
 pub use counts::Counts;
@@ -44,3 +53,4 @@ pub use hop::{Closed, Exchanged, Peeled, Returned, Shuffled};
 pub use key::MixerKey;
 pub use reply::{Replies, first_frame};
 pub use seat::{SEATS_MAX, Seat, Seats, SeatsFull};
+pub use threads::{NoThreads, Threads};

@@ -1,39 +1,40 @@
 //! The secret order of one round.
 
 use rand_core::CryptoRngCore;
-use zeroize::Zeroizing;
 
-/// A uniformly drawn permutation, kept as the swaps that make it; erased on drop.
-///
-/// Fisher and Yates' shuffle (Durstenfeld 1964, Algorithm 235): position i swaps with one drawn from
-/// i and all behind it. The same swaps backwards undo it, so there is no inverse to compute, and both
-/// ways happen in place: no copy in seat order is left behind.
-pub(crate) struct Order(Zeroizing<Vec<u32>>);
+use crate::memory::Reused;
+
+/// A uniformly drawn permutation: at each position, the place of the thing that stands there; erased when
+/// it is given back, or dropped.
+pub(crate) struct Order(Reused<u32>);
 
 impl Order {
-    /// Draws an order of `length` things.
-    pub(crate) fn random(length: usize, rng: &mut impl CryptoRngCore) -> Self {
-        let length = u32::try_from(length).expect("slots of all seats count in 32 bits");
-        // of exact size, so that nothing is left behind by growing
-        let mut swaps = Zeroizing::new(Vec::with_capacity(length as usize));
-        swaps.extend((0..length).map(|position| position + below(length - position, rng)));
-        Self(swaps)
+    /// Draws an order of things at these places.
+    pub(crate) fn random(mut places: Reused<u32>, rng: &mut impl CryptoRngCore) -> Self {
+        shuffle(&mut places, rng);
+        Self(places)
     }
 
-    /// Puts things that stand in seat order into this order.
-    pub(crate) fn shuffle<T>(&self, things: &mut [T]) {
-        assert_eq!(things.len(), self.0.len(), "the order is of as many things");
-        for (position, other) in self.0.iter().enumerate() {
-            things.swap(position, *other as usize);
-        }
+    /// Returns the places by position.
+    pub(crate) fn places(&self) -> &[u32] {
+        &self.0
     }
 
-    /// The reverse of [`Self::shuffle`].
-    pub(crate) fn unshuffle<T>(&self, things: &mut [T]) {
-        assert_eq!(things.len(), self.0.len(), "the order is of as many things");
-        for (position, other) in self.0.iter().enumerate().rev() {
-            things.swap(position, *other as usize);
-        }
+    /// Erases the order and gives its memory back.
+    pub(crate) fn forget(self) -> Reused<u32> {
+        let Self(mut places) = self;
+        places.erase();
+        places
+    }
+}
+
+/// Puts things into a uniformly drawn order: Fisher and Yates' shuffle (Durstenfeld 1964, Algorithm 235),
+/// in which position i swaps with one drawn from i and all behind it.
+pub(crate) fn shuffle<T>(things: &mut [T], rng: &mut impl CryptoRngCore) {
+    let length = u32::try_from(things.len()).expect("slots of all seats count in 32 bits");
+    for position in 0..length {
+        let other = position + below(length - position, rng);
+        things.swap(position as usize, other as usize);
     }
 }
 
@@ -79,20 +80,28 @@ mod tests {
     }
 
     #[test]
-    fn a_shuffle_is_a_permutation_and_unshuffle_takes_it_back() {
+    fn a_shuffle_is_a_permutation() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         for length in [0, 1, 2, 3, 7, 1000] {
-            let order = Order::random(length, &mut rng);
             let sorted: Vec<_> = (0..length).collect();
             let mut things = sorted.clone();
-            order.shuffle(&mut things);
+            shuffle(&mut things, &mut rng);
             assert!(length < 1000 || things != sorted, "a shuffle moves things");
-            let mut again = things.clone();
-            again.sort_unstable();
-            assert_eq!(again, sorted);
-            order.unshuffle(&mut things);
+            things.sort_unstable();
             assert_eq!(things, sorted);
         }
+    }
+
+    #[test]
+    fn an_order_is_of_its_places_and_is_forgotten() {
+        let mut places = Reused::default().take(100);
+        places.iter_mut().zip(0..).for_each(|(place, number)| *place = 3 * number);
+        let order = Order::random(places, &mut ChaCha20Rng::seed_from_u64(1));
+        let mut sorted = order.places().to_vec();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..100).map(|number| 3 * number).collect::<Vec<_>>());
+        assert_ne!(order.places(), sorted);
+        assert!(order.forget().iter().all(|place| *place == 0));
     }
 
     #[test]
@@ -102,7 +111,7 @@ mod tests {
         let mut seen = std::collections::BTreeMap::<_, u32>::new();
         for _ in 0..DRAWS {
             let mut things = [0, 1, 2, 3];
-            Order::random(4, &mut rng).shuffle(&mut things);
+            shuffle(&mut things, &mut rng);
             *seen.entry(things).or_default() += 1;
         }
         assert_eq!(seen.len(), 24);
@@ -117,7 +126,7 @@ mod tests {
     fn two_generators_give_two_orders() {
         let shuffled = |seed| {
             let mut things: Vec<_> = (0..100).collect();
-            Order::random(100, &mut ChaCha20Rng::seed_from_u64(seed)).shuffle(&mut things);
+            shuffle(&mut things, &mut ChaCha20Rng::seed_from_u64(seed));
             things
         };
         assert_eq!(shuffled(1), shuffled(1));

@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 
 use rand_core::CryptoRngCore;
 use thiserror::Error;
+use wire::codec::Wire as _;
+use wire::dial::Dial;
 use wire::ids::{AccountIndex, Round};
 use wire::layer::Layer;
-use wire::size::{SLOTS_MAX, SLOTS_MIN};
+use wire::size::{DEPOSIT, DEPOSIT_SLOT, SLOTS_MAX, SLOTS_MIN};
 
 use crate::dialing::{Dialing, Given};
+use crate::memory::Memory;
+use crate::threads::Threads;
 
 /// Most seats of one mixer; times the most slots, they still count in 32 bits.
 pub const SEATS_MAX: u32 = 1 << 20;
@@ -33,10 +37,12 @@ pub struct Seats {
     last: Round,
     /// By seat number; the last one is always taken, so the length is bounded by the highest seat.
     /// Boxed, because a growing vector would leave copies of its keys behind.
-    sitters: Vec<Option<Box<Sitter>>>,
+    pub(crate) sitters: Vec<Option<Box<Sitter>>>,
     /// The numbers below `sitters.len()` that are not taken.
     free: BTreeSet<u32>,
     dialing: Dialing,
+    pub(crate) memory: Memory,
+    pub(crate) threads: Threads,
 }
 
 /// Who has a seat.
@@ -60,7 +66,21 @@ impl Seats {
             sitters: Vec::new(),
             free: BTreeSet::new(),
             dialing: Dialing::new(),
+            memory: Memory::default(),
+            threads: Threads::none(),
         }
+    }
+
+    /// Has layers taken off and put on by these threads from now on, in place of the caller's.
+    #[must_use]
+    pub fn with_threads(self, threads: Threads) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Takes the frames of an earlier round back once they are sent, to write those of a later one over
+    /// them.
+    pub fn reclaim(&mut self, frames: Vec<u8>) {
+        self.memory.frames = frames;
     }
 
     /// Seats a session at the lowest free number; its layer begins with the round that opens next, and
@@ -121,6 +141,15 @@ impl Seats {
         assert!(round > self.last, "round numbers only grow");
         self.last = round;
         self.dialing.set_buckets(buckets);
+        let (numbers, row) = (self.sitters.len(), self.row_bytes());
+        self.memory.rows.fit(numbers * row);
+        self.memory.arrived.fit(numbers);
+        self.memory.dialed.fit(numbers);
+    }
+
+    /// Returns how many bytes the slots of one deposit have.
+    pub(crate) fn row_bytes(&self) -> usize {
+        usize::from(self.slots) * DEPOSIT_SLOT
     }
 
     /// Returns one more than the highest number that is taken.
@@ -128,19 +157,26 @@ impl Seats {
         u32::try_from(self.sitters.len()).expect("seats are at most SEATS_MAX")
     }
 
-    /// Goes through the taken seats in order, with the queue that takes what they dial.
-    pub(crate) fn taken_and_dialing(
-        &mut self,
-    ) -> (impl Iterator<Item = (Seat, &Sitter)>, &mut Dialing) {
+    /// Goes through the taken seats in order.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = Seat> {
         let sitters = (0..).map(Seat).zip(&self.sitters);
-        let taken = sitters.filter_map(|(seat, sitter)| Some((seat, sitter.as_deref()?)));
-        (taken, &mut self.dialing)
+        sitters.filter_map(|(seat, sitter)| sitter.is_some().then_some(seat))
     }
 
-    /// Goes through the taken seats in order.
-    pub(crate) fn taken_mut(&mut self) -> impl Iterator<Item = (Seat, &mut Sitter)> {
-        let sitters = (0..).map(Seat).zip(&mut self.sitters);
-        sitters.filter_map(|(seat, sitter)| Some((seat, sitter.as_deref_mut()?)))
+    /// Queues what the seats dialed whose dial slots could be opened, which are the last ones; returns how
+    /// many of them hold nothing that can be said there.
+    pub(crate) fn queue_dials(&mut self) -> u32 {
+        let row = self.row_bytes();
+        let Memory { rows, dialed, .. } = &self.memory;
+        let mut malformed = 0;
+        for (seat, row) in (0..).map(Seat).zip(rows.chunks_exact(row)) {
+            if dialed[seat.0 as usize] {
+                let dial = Dial::decode(&row[row.len() - DEPOSIT_SLOT..][..DEPOSIT]).ok();
+                let queued = dial.is_some_and(|dial| self.dialing.deposit(seat, dial).is_ok());
+                malformed += u32::from(!queued);
+            }
+        }
+        malformed
     }
 
     /// Has the buckets of all seats give out what waits longest.
@@ -169,8 +205,8 @@ mod tests {
         std::iter::repeat_with(move || Layer::for_client(&client, &mixer).unwrap())
     }
 
-    fn taken(seats: &mut Seats) -> Vec<u32> {
-        seats.taken_mut().map(|(seat, _)| seat.0).collect()
+    fn taken(seats: &Seats) -> Vec<u32> {
+        seats.taken().map(|seat| seat.0).collect()
     }
 
     #[test]
@@ -181,7 +217,7 @@ mod tests {
         }
         seats.remove(Seat(3));
         seats.remove(Seat(1));
-        assert_eq!((seats.len(), taken(&mut seats)), (3, vec![0, 2, 4]));
+        assert_eq!((seats.len(), taken(&seats)), (3, vec![0, 2, 4]));
         for (number, layer) in [1, 3, 5].into_iter().zip(layers()) {
             assert_eq!(seats.add(layer, ANY), Ok(Seat(number)));
         }
@@ -197,7 +233,7 @@ mod tests {
         for number in [1, 3, 3, 4, 9] {
             seats.remove(Seat(number));
         }
-        assert_eq!((seats.numbers(), seats.len(), taken(&mut seats)), (3, 2, vec![0, 2]));
+        assert_eq!((seats.numbers(), seats.len(), taken(&seats)), (3, 2, vec![0, 2]));
         for number in [0, 2] {
             seats.remove(Seat(number));
         }

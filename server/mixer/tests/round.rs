@@ -13,6 +13,8 @@ use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, HEADER, REPLY_SLOT, round
 
 #[path = "round/dial.rs"]
 mod dial;
+#[path = "round/reuse.rs"]
+mod reuse;
 
 type Cell = [u8; CELL];
 

@@ -4,7 +4,7 @@
 //!  sessions ──join, leave, deposit──► room ◄──turn──┐
 //!     ▲                                │ take_open  │
 //!     │                                ▼            │
-//!     └───────── one frame a seat ── driver ──► mixer, on a thread of its own
+//!     └───────── one frame a seat ── driver ──► mixer, on threads of its own
 //! ```
 //!
 //! Invariants:
@@ -48,6 +48,9 @@ pub enum DriverError {
     /// Round numbers could not be reserved.
     #[error(transparent)]
     Reserve(#[from] ReserveError),
+    /// The mixer's threads could not be started.
+    #[error(transparent)]
+    Threads(#[from] mixer::NoThreads),
 }
 
 /// What the rounds are made with.
@@ -59,6 +62,8 @@ pub struct Pace {
     pub slots: u8,
     /// Most seats.
     pub seats_max: u32,
+    /// Threads that the mixer computes with; with one it takes the thread that it is called on.
+    pub threads: usize,
 }
 
 /// The sessions' way to the rounds.
@@ -163,7 +168,8 @@ impl Driver {
         let mut reservation = Reservation::new(store.clone());
         reservation.cover(round).await?;
         let mut room = Room::new(pace.seats_max);
-        room.open_first(round, Seats::new(pace.slots));
+        let threads = mixer::Threads::start(pace.threads)?;
+        room.open_first(round, Seats::new(pace.slots).with_threads(threads));
         let opened = Arc::new(Mutex::new(clock::now()));
         let rounds = Rounds { room: Arc::new(Mutex::new(room)), opened };
         let closes = clock::now() + numbers::left(genesis_ms, clock::unix_ms(), pace.period);

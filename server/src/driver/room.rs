@@ -107,6 +107,9 @@ pub struct Room {
     /// Each has a seat, so there are no more than seats.
     leaving: BTreeSet<StayId>,
     closed: bool,
+    /// The frames of the last round, which its sessions share; with the next one they are the mixer's again,
+    /// if nobody has any of them left to send.
+    sent: Bytes,
     late: u32,
     totals: Totals,
     tally: Tally,
@@ -150,6 +153,7 @@ impl Room {
             joining: Vec::new(),
             leaving: BTreeSet::new(),
             closed: false,
+            sent: Bytes::new(),
             late: 0,
             totals: Totals::default(),
             tally: Tally::default(),
@@ -254,6 +258,10 @@ impl Room {
         for joining in std::mem::take(&mut self.joining) {
             self.seat(joining, &mut seats);
         }
+        let sent = std::mem::take(&mut self.sent);
+        if sent.is_unique() {
+            seats.reclaim(sent.into());
+        }
         let header = ServerHeader { seats: seats.len(), ..header };
         self.last = header.open;
         self.open = Some(Open::new(header.open, seats, header.buckets));
@@ -266,6 +274,7 @@ impl Room {
         self.open = None;
         let joining = self.joining.iter().map(|joining| &joining.seated);
         self.seated.values().chain(joining).for_each(|seated| seated.frames.finish());
+        self.sent = Bytes::new();
         self.seated.clear();
         self.by_stay.clear();
         self.by_account.clear();
@@ -346,6 +355,7 @@ impl Room {
             header.write_to(frame);
         }
         let frames = Bytes::from(frames);
+        self.sent = frames.clone();
         let first = ServerHeader { answered: Round::NONE, ..*header };
         for (seat, seated) in &mut self.seated {
             let frame = if seated.opened {

@@ -65,8 +65,8 @@ def sealed(key, label, associated, iv, plain):
 
 
 def layered(layer, use, direction, round, slot, slots, plain):
-    keys = expand(layer, 80, b"iirs 1 layer " + use, le64(round), bytes([slot, slots]))
-    ciphertext = cbc(keys[:32], keys[64:], plain)
+    keys = expand(layer, 64 + 16 * slots, b"iirs 1 layer " + use, le64(round), bytes([slots]))
+    ciphertext = cbc(keys[:32], keys[64 + 16 * slot:][:16], plain)
     return ciphertext, mac(keys[32:64], bytes([1, direction, slots, slot]), le64(round), ciphertext)[:16]
 
 
