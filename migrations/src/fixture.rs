@@ -10,6 +10,9 @@ pub const V1: &str = include_str!("../fixtures/v1.hex");
 /// The database of schema version 2.
 pub const V2: &str = include_str!("../fixtures/v2.hex");
 
+/// The database of schema version 3.
+pub const V3: &str = include_str!("../fixtures/v3.hex");
+
 /// One entry of a fixture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -81,7 +84,7 @@ mod tests {
     use sled::Db;
 
     use super::*;
-    use crate::{META_TREE, Opened, v1, v2};
+    use crate::{META_TREE, Opened, v1, v2, v3};
 
     fn loaded(text: &str) -> (tempfile::TempDir, Db, Vec<Entry>) {
         let dir = tempfile::tempdir().unwrap();
@@ -155,9 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn version_2_opens_and_reads_as_what_it_is() {
+    fn version_2_reads_as_what_it_is() {
         let (_dir, db, _) = loaded(V2);
-        assert_eq!(crate::open(&db, &|| Ok(())).unwrap(), Opened::Current);
+        assert_eq!(crate::version(&db).unwrap(), Some(2));
 
         let ann: v2::Account = read_2(&db, v2::ACCOUNTS, 0u32.to_be_bytes());
         let expected = v2::Account {
@@ -216,6 +219,51 @@ mod tests {
             *entries_by_tree.entry(tree).or_default() += 1;
         }
         assert_eq!(entries_by_tree.len(), v2::TREES.len() + 1);
+    }
+
+    /// The sum of all entries that are summed, one by one.
+    fn sum(entries: &[Entry]) -> u128 {
+        let place = |name: &str| v2::TREES.iter().position(|tree| *tree == name);
+        let summands = entries
+            .iter()
+            .filter_map(|it| Some(v3::summand(place(&it.tree)? as u8, &it.key, &it.value)));
+        summands.fold(0, u128::wrapping_add)
+    }
+
+    #[test]
+    fn version_3_opens_and_is_version_2_with_its_sums() {
+        let (_dir, db, entries) = loaded(V3);
+        assert_eq!(crate::open(&db, &|| Ok(())).unwrap(), Opened::Current);
+        let sums: v3::Sums = read_2(&db, v3::SUMS, v3::ALL);
+        assert_eq!(sums, v3::Sums { written: 23, sum: sum(&entries) });
+
+        let others = |it: &Entry| it.tree != META_TREE && it.tree != v3::SUMS;
+        let before: Vec<_> = parse(V2).unwrap().into_iter().filter(others).collect();
+        assert_eq!(entries.into_iter().filter(others).collect::<Vec<_>>(), before);
+    }
+
+    #[test]
+    fn version_2_becomes_version_3_and_nothing_else_changes() {
+        let (_dir, db, entries) = loaded(V2);
+        assert_eq!(crate::open(&db, &|| Ok(())).unwrap(), Opened::Migrated { from: 2 });
+        for Entry { tree, key, value } in &entries {
+            let now = db.open_tree(tree).unwrap().get(key).unwrap().unwrap();
+            let raised = 3u32.to_be_bytes();
+            let expected = if tree == META_TREE { &raised[..] } else { value.as_slice() };
+            assert_eq!(now, expected);
+        }
+        let sums: v3::Sums = read_2(&db, v3::SUMS, v3::ALL);
+        assert_eq!(sums, v3::Sums { written: 0, sum: sum(&entries) });
+        assert_eq!(crate::open(&db, &|| Ok(())).unwrap(), Opened::Current);
+    }
+
+    #[test]
+    fn a_summand_tells_tree_key_and_value_apart() {
+        let of = v3::summand;
+        assert_eq!(of(0, b"a", b"b"), of(0, b"a", b"b"));
+        for other in [of(1, b"a", b"b"), of(0, b"ab", b""), of(0, b"", b"ab"), of(0, b"a", b"c")] {
+            assert_ne!(of(0, b"a", b"b"), other);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 pub mod fixture;
 pub mod v1;
 pub mod v2;
+pub mod v3;
 
 use sled::Db;
 use sled::transaction::TransactionError;
@@ -32,10 +33,10 @@ pub type Sync<'s> = &'s dyn Fn() -> sled::Result<()>;
 type Step = fn(&Db, Sync<'_>) -> Result<(), Error>;
 
 /// `STEPS[n]` leads to schema version `n + 1`; the first turns an empty database into version 1.
-const STEPS: [Step; 2] = [|db, _| v1::create(db), v2::migrate];
+const STEPS: [Step; 3] = [|db, _| v1::create(db), v2::migrate, v3::migrate];
 
 /// The trees whose entries each step rewrites.
-const REWRITTEN: [&[&str]; STEPS.len()] = [&[], &[v2::ACCOUNTS, v2::TOKENS]];
+const REWRITTEN: [&[&str]; STEPS.len()] = [&[], &[v2::ACCOUNTS, v2::TOKENS], &[]];
 
 /// What [`open`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +144,7 @@ pub fn trees(version: u32) -> &'static [&'static str] {
     match version {
         1 => &v1::TREES,
         2 => &v2::TREES,
+        3 => &v3::TREES,
         _ => &[],
     }
 }

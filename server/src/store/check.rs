@@ -22,8 +22,9 @@ use super::directory::DIRECTORY_MAX;
 use super::invite::INVITES_MAX;
 use super::record::{
     AccountRecord, AccountTokens, DirectoryRecord, IndexRecord, InviteRecord, NumberRecord, Record,
-    SecretRecord, TokenEntry, VaultRecord, decode,
+    SecretRecord, SumsRecord, TokenEntry, VaultRecord, decode,
 };
+use super::sums::{self, Sum};
 use super::token::TOKENS_PER_ACCOUNT_MAX;
 use super::trees::{Tree, Trees};
 use super::{SecretKind, StoreError, state};
@@ -79,7 +80,14 @@ pub(super) fn check(
     depth: Depth,
     told: &mut dyn FnMut(&'static str, u64),
 ) -> Report {
-    let mut check = Check { trees, depth, told, report: Report::default(), live: HashMap::new() };
+    let mut check = Check {
+        trees,
+        depth,
+        told,
+        report: Report::default(),
+        live: HashMap::new(),
+        sum: Sum::default(),
+    };
     for tree in ORDER {
         let name = tree.name();
         // sled panics on some damage.
@@ -95,7 +103,7 @@ pub(super) fn check(
 }
 
 /// The directory comes first: it says who there is.
-const ORDER: [Tree; 9] = [
+const ORDER: [Tree; 10] = [
     Tree::Directory,
     Tree::Accounts,
     Tree::Names,
@@ -105,6 +113,7 @@ const ORDER: [Tree; 9] = [
     Tree::Invites,
     Tree::Secrets,
     Tree::State,
+    Tree::Sums,
 ];
 
 /// An account that the directory says there is.
@@ -123,6 +132,8 @@ struct Check<'c> {
     report: Report,
     /// By index.
     live: HashMap<u32, Live>,
+    /// Of all records that were read.
+    sum: Sum,
 }
 
 impl Check<'_> {
@@ -137,6 +148,7 @@ impl Check<'_> {
             Tree::Invites => self.invites(),
             Tree::Secrets => self.secrets(),
             Tree::State => self.state(),
+            Tree::Sums => self.sums(),
         }
     }
 
@@ -150,6 +162,7 @@ impl Check<'_> {
         for entry in self.trees.raw(tree) {
             let (key, value) = entry?;
             records += 1;
+            self.sum.add(Sum::of(tree, &key, &value));
             if records % TOLD_EVERY == 0 {
                 (self.told)(tree.name(), records);
             }
@@ -176,7 +189,9 @@ impl Check<'_> {
     fn wrong(&mut self, tree: Tree, key: &[u8], what: &str) {
         let place = match (tree, <[u8; 4]>::try_from(key)) {
             (Tree::Names, _) => "an entry".to_owned(),
-            (Tree::Secrets | Tree::State, _) => String::from_utf8_lossy(key).into_owned(),
+            (Tree::Secrets | Tree::State | Tree::Sums, _) => {
+                String::from_utf8_lossy(key).into_owned()
+            }
             (_, Ok(index)) => u32::from_be_bytes(index).to_string(),
             (_, Err(_)) => key.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
         };
@@ -402,6 +417,19 @@ impl Check<'_> {
             Ok(origin) if (ROUND_MS_MIN..=ROUND_MS_MAX).contains(&origin.round_ms) => (),
             Ok(_) => self.report.problem("state: the length of a round is out of range".to_owned()),
             Err(_) => self.report.problem("state: what rounds count from is missing".to_owned()),
+        }
+        Ok(records)
+    }
+
+    /// Comes last: all other records were read.
+    fn sums(&mut self) -> Result<u64, StoreError> {
+        let records = self.each::<SumsRecord>(Tree::Sums, |check, key, _| {
+            if key != sums::ALL.as_bytes() {
+                check.wrong(Tree::Sums, key, "is no sum of the server");
+            }
+        })?;
+        if self.trees.sums()?.sum != self.sum.0 {
+            self.report.problem(format!("sums: {}", sums::MISSING));
         }
         Ok(records)
     }

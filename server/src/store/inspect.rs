@@ -65,7 +65,14 @@ pub fn check_store(
         return Err(OpenError::Older { path: data_dir.into(), found });
     }
     let trees = Trees::open(db).map_err(|error| open::failed(data_dir, error))?;
-    Ok(check(&trees, depth, told))
+    let mut report = check(&trees, depth, told);
+    match open::compare_written(data_dir, &store, &trees) {
+        Err(error @ (OpenError::LostWrites { .. } | OpenError::Damaged { .. })) => {
+            report.problem(format!("written: {error}"));
+        }
+        compared => drop(compared?),
+    }
+    Ok(report)
 }
 
 /// Brings a copy of the store to the newest schema, checks it, and throws it away. The store itself is only

@@ -3,7 +3,7 @@
 //! ```text
 //!  callers ──reads──────────────────────────────► sled
 //!     │                                            ▲
-//!     └─writes─► queue ─► store thread: take all, apply, flush, fdatasync ─► answers
+//!     └─writes─► queue ─► store thread: take all, apply, flush, fdatasync, count ─► answers
 //! ```
 //!
 //! Invariants:
@@ -11,6 +11,8 @@
 //! - The store thread is the only writer. A write is in one transaction over all trees, which several that wait share.
 //! - Accounts and directory are shown only as far as they are durable, so that no client ever saw
 //!   a directory that a power cut takes back.
+//! - Each transaction counts itself, and keeps the sum of all records; the count is kept beside sled, too. So a store
+//!   that lost something is refused, or found out soon after it was opened ([`SledStore::scrub`]).
 //! - Any storage error is fatal: the store takes no more writes and [`Store::fatal`] resolves.
 //! - Nothing of a round is ever written here.
 
@@ -25,13 +27,16 @@ mod open;
 mod password;
 mod record;
 mod restore;
+mod scrub;
 mod sled_store;
 mod state;
+mod sums;
 mod thread;
 mod token;
 mod trees;
 mod vault;
 mod watchdog;
+mod written;
 
 #[cfg(test)]
 mod tests;

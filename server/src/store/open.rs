@@ -3,7 +3,7 @@
 //! ```text
 //! data directory   0700
 //!   lock           held while the store is open
-//!   store/         sled
+//!   store/         sled, and beside its files `written` ([`super::written`])
 //!   store.new/     a store in the making; found at a start, its making was cut short
 //!   store.restoring/  one that is made from a backup ([`super::restore`])
 //! ```
@@ -19,6 +19,7 @@ use std::time::Duration;
 use sled::Db;
 
 use super::trees::Trees;
+use super::written::{WRITTEN, Written};
 use super::{Origin, StoreError, state};
 use crate::clock;
 
@@ -36,7 +37,7 @@ const SLED_CONF: &str = "conf";
 pub const CACHE_BYTES: u64 = 64 << 20;
 
 pub(super) const DIR_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
 const OTHERS: u32 = 0o077;
 
 /// How long sled's helper threads may keep a closed database locked.
@@ -103,6 +104,19 @@ pub enum OpenError {
         /// What was found.
         reason: String,
     },
+    /// Writes that were on the disk are gone.
+    #[error(
+        "the store in {} lost what was acknowledged: it has {found} writes, and {written} were on the disk; \
+         check the disk, and put a backup of the directory in its place", path.display()
+    )]
+    LostWrites {
+        /// The data directory.
+        path: PathBuf,
+        /// Writes that the store has.
+        found: u64,
+        /// Writes that it had.
+        written: u64,
+    },
     /// A backup was put back here, and that was cut short.
     #[error(
         "a backup was being restored to {} and that was cut short: run `iirs-server restore` again, or give \
@@ -139,11 +153,13 @@ pub(super) struct OpenDirectory {
     /// Held as long as the store is open.
     pub(super) lock: File,
     /// The database, of the newest schema.
-    pub(super) db: Db,
+    pub(super) trees: Trees,
     /// What the database was opened with; sled tells failures of its own threads through it.
     pub(super) config: sled::Config,
     /// sled's log through a descriptor of our own.
     pub(super) log: File,
+    /// How many writes are durable.
+    pub(super) written: Written,
 }
 
 /// Locks the data directory, clears what a crash left, and opens the store, a new one if need be.
@@ -220,7 +236,38 @@ fn open_locked(data_dir: &Path, lock: File) -> Result<OpenDirectory, OpenError> 
     tighten(&store)?;
     db.flush().map_err(|error| failed(data_dir, error))?;
     log.sync_data().map_err(io_error("sync", &log_path))?;
-    Ok(OpenDirectory { lock, db, config, log })
+    let trees = Trees::open(db).map_err(|error| failed(data_dir, error))?;
+    let written = open_written(data_dir, &store, &trees)?;
+    Ok(OpenDirectory { lock, trees, config, log, written })
+}
+
+/// Opens the number of writes that are durable, and makes that of a store that was only just migrated.
+fn open_written(data_dir: &Path, store: &Path, trees: &Trees) -> Result<Written, OpenError> {
+    match compare_written(data_dir, store, trees)? {
+        Some(written) => Ok(written),
+        None => Written::create(store, 0),
+    }
+}
+
+/// Compares the writes that a store has with those that were durable; `None` if none were counted yet.
+pub(super) fn compare_written(
+    data_dir: &Path,
+    store: &Path,
+    trees: &Trees,
+) -> Result<Option<Written>, OpenError> {
+    let sums = trees.sums();
+    let found = sums.map_err(|error| OpenError::Failed { path: data_dir.into(), error })?.written;
+    match Written::open(data_dir, store)? {
+        Some(written) if found < written.number() => {
+            let written = written.number();
+            Err(OpenError::LostWrites { path: data_dir.into(), found, written })
+        }
+        None if found > 0 => {
+            let reason = format!("{} is missing", store.join(WRITTEN).display());
+            Err(OpenError::Damaged { path: data_dir.into(), reason })
+        }
+        written => Ok(written),
+    }
 }
 
 /// Makes the data directory if there is none, and closes it to other users.
@@ -265,7 +312,9 @@ fn create(data_dir: &Path, new: &Path, origin: Origin) -> Result<(), OpenError> 
     migrations::open(&db, &|| Ok(())).map_err(|error| wrong_schema(data_dir, error))?;
     let trees = Trees::open(db).map_err(|error| failed(data_dir, error))?;
     let begun = state::set_origin(&trees, origin).and_then(|()| trees.flush());
-    begun.map_err(|error| OpenError::Failed { path: data_dir.into(), error })?;
+    let begun = begun.and_then(|()| trees.sums());
+    let begun = begun.map_err(|error| OpenError::Failed { path: data_dir.into(), error })?;
+    Written::create(new, begun.written)?;
     drop(trees);
     tighten(new)?;
     sync_tree(new)

@@ -23,6 +23,7 @@ use super::check::{Depth, Report, check};
 use super::open::{self, DIR_MODE, LOCK, OpenError, RESTORING, STORE, io_error};
 use super::state::{self, Restored};
 use super::trees::Trees;
+use super::written::Written;
 use crate::driver::numbers;
 
 /// How far ahead of the clock the rounds of a restored server begin, in milliseconds: three hours, an eighth
@@ -102,7 +103,7 @@ pub fn restore(
     let restoring = data_dir.join(RESTORING);
     open::remove_if_there(&restoring)?;
     let restored = build(file, data_dir, &restoring, verified, &mut *told)?;
-    let (first_round, report) = finish(restored, &verified, now_ms, after_round, told)?;
+    let (first_round, report) = finish(restored, &restoring, &verified, now_ms, after_round, told)?;
     open::tighten(&restoring)?;
     open::sync_tree(&restoring)?;
     let store = data_dir.join(STORE);
@@ -203,6 +204,7 @@ fn build(
 /// Sets what a restored store knows of its past, checks it and closes it.
 fn finish(
     trees: Trees,
+    restoring: &Path,
     backup: &BackupInfo,
     now_ms: u64,
     after_round: u64,
@@ -231,5 +233,6 @@ fn finish(
     let restored = Restored { backed_up_ms: backup.created_ms, directory_len };
     state::set_restored(&trees, restored, first_round).map_err(unsound)?;
     trees.flush().map_err(unsound)?;
+    Written::create(restoring, trees.sums().map_err(unsound)?.written)?;
     Ok((first_round, report))
 }

@@ -18,7 +18,8 @@ use super::{
     Account, AccountSummary, Backup, BackupError, DeleteError, DirectoryEntry, InviteError,
     InviteHash, NewAccount, NewPassword, NewToken, OpenError, Origin, ProofError, ProvedAccount,
     RegisterError, ReserveError, Restored, SecretKind, Store, StoreError, StoredVault, TokenHash,
-    TokenInfo, TokenRecord, VaultError, deletion, directory, invite, password, state, token, vault,
+    TokenInfo, TokenRecord, VaultError, deletion, directory, invite, password, scrub, state, token,
+    vault,
 };
 
 /// The store in a data directory, which no other process can open while this exists.
@@ -45,11 +46,10 @@ impl SledStore {
     }
 
     fn of(data_dir: &Path, opened: OpenDirectory) -> Result<Self, OpenError> {
-        let OpenDirectory { lock, db, config, log } = opened;
+        let OpenDirectory { lock, trees, config, log, written } = opened;
         let failed = |error: StoreError| OpenError::Failed { path: data_dir.into(), error };
-        let trees = Trees::open(db).map_err(|error| failed(error.into()))?;
         let condition = Arc::new(Condition::new(Extent::of(&trees).map_err(failed)?));
-        let thread = StoreThread::start(trees.clone(), config, log, condition.clone())
+        let thread = StoreThread::start(trees.clone(), config, log, written, condition.clone())
             .map_err(|error| failed(error.into()))?;
         Ok(Self { thread, trees, condition, _lock: lock })
     }
@@ -60,6 +60,15 @@ impl SledStore {
     /// [`BackupError::Busy`] if one is under way.
     pub fn begin_backup(&self) -> Result<Backup<'_>, BackupError> {
         Backup::begin(&self.trees, &self.thread)
+    }
+
+    /// Reads everything that the store holds, slowly, and compares it with what was written, as long as `go_on` says
+    /// so; returns how many records there are, `None` if it was ended before. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Fatal`] if something is missing; the store takes no more writes then.
+    pub fn scrub(&self, mut go_on: impl FnMut() -> bool) -> Result<Option<u64>, StoreError> {
+        self.read(|trees| scrub::scrub(trees, &mut go_on))
     }
 
     /// Returns what the store was restored from; `None` if it never was.

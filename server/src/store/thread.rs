@@ -1,6 +1,7 @@
 //! The store thread: the only writer, with group commit.
 //!
-//! It takes all writes that wait, applies them, flushes, syncs the log once, and only then answers.
+//! It takes all writes that wait, applies them, flushes, syncs the log once, then the number of writes beside it, and
+//! only then answers.
 //! While it syncs, the next ones gather.
 
 use std::convert::Infallible;
@@ -16,6 +17,7 @@ use super::StoreError;
 use super::directory::Extent;
 use super::trees::Trees;
 use super::watchdog::Watchdog;
+use super::written::Written;
 
 /// The writes that may wait; further callers wait for room.
 const WRITES_WAITING_MAX: usize = 4096;
@@ -139,6 +141,7 @@ impl StoreThread {
         trees: Trees,
         config: sled::Config,
         log: File,
+        written: Written,
         condition: Arc<Condition>,
     ) -> std::io::Result<Self> {
         let noted = condition.clone();
@@ -156,7 +159,7 @@ impl StoreThread {
         let worker = Worker { trees, log, watchdog, condition: condition.clone() };
         std::thread::Builder::new().name("store".to_owned()).spawn(move || {
             let _alive = alive;
-            worker.run(&received);
+            worker.run(&received, written);
         })?;
         Ok(Self {
             condition,
@@ -211,6 +214,11 @@ impl StoreThread {
         runtime.block_on(self.queue(work, true))
     }
 
+    /// Takes note that the store was found damaged.
+    pub(super) fn note(&self, error: &StoreError) {
+        self.condition.note(error);
+    }
+
     /// Finishes the writes that wait, then ends the thread. A thread that hangs in a failed storage
     /// is left behind.
     pub(super) fn close(&self) -> Result<(), StoreError> {
@@ -254,7 +262,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(self, writes: &Receiver<Write>) {
+    fn run(self, writes: &Receiver<Write>, mut written: Written) {
         let _on_panic = NotePanic(&self.condition);
         let mut next = None;
         while let Some(first) = next.take().or_else(|| writes.recv().ok()) {
@@ -263,7 +271,7 @@ impl Worker {
             let _watched = self.watchdog.batch();
             // Dropped, and so their callers woken, only after an error is noted.
             let mut answers = Vec::with_capacity(batch.len());
-            if let Err(error) = self.commit(batch, &mut answers) {
+            if let Err(error) = self.commit(batch, &mut written, &mut answers) {
                 self.condition.note(&error);
                 return;
             }
@@ -272,7 +280,12 @@ impl Worker {
         }
     }
 
-    fn commit(&self, batch: Vec<Write>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+    fn commit(
+        &self,
+        batch: Vec<Write>,
+        written: &mut Written,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), StoreError> {
         let collecting = self.trees.collecting();
         for Write { work, alone } in batch {
             answers.push(work(if alone { &self.trees } else { &collecting })?);
@@ -287,6 +300,7 @@ impl Worker {
         // descriptor is ours and open since the start, so that the kernel also reports through it
         // what failed to be written behind the back of sled's background thread.
         self.log.sync_data()?;
+        written.raise(self.trees.sums()?.written)?;
         self.condition.durable(Extent::of(&self.trees)?);
         Ok(())
     }
@@ -345,11 +359,15 @@ mod tests {
     fn start(log: Option<&str>) -> (tempfile::TempDir, Trees, Arc<Condition>, StoreThread) {
         let dir = tempfile::tempdir().unwrap();
         let config = sled::Config::new().path(dir.path()).cache_capacity(1 << 20);
-        let trees = Trees::open(config.open().unwrap()).unwrap();
+        let db = config.open().unwrap();
+        migrations::open(&db, &|| Ok(())).unwrap();
+        let trees = Trees::open(db).unwrap();
         let log = log.map_or(dir.path().join("db"), Into::into);
         let condition = Arc::new(Condition::new(Extent::default()));
         let log = File::open(log).unwrap();
-        let thread = StoreThread::start(trees.clone(), config, log, condition.clone()).unwrap();
+        let written = Written::create(dir.path(), 0).unwrap();
+        let thread =
+            StoreThread::start(trees.clone(), config, log, written, condition.clone()).unwrap();
         (dir, trees, condition, thread)
     }
 

@@ -9,9 +9,10 @@ use sled::{Db, IVec};
 
 use super::StoreError;
 use super::backup::Journal;
-use super::record::{Record, decode, encode};
+use super::record::{Record, SumsRecord, decode, encode};
+use super::sums::{self, Differences, Walks};
 
-/// One tree; the keys and records of each are written down in `migrations/src/v2.rs`.
+/// One tree; the keys and records of each are written down in `migrations/src/v2.rs` and `v3.rs`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tree {
     Accounts,
@@ -23,11 +24,13 @@ pub(super) enum Tree {
     Invites,
     Secrets,
     State,
+    /// What the others add up to ([`super::sums`]).
+    Sums,
 }
 
 impl Tree {
     /// All trees, in the order of their names.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Accounts,
         Self::Names,
         Self::Directory,
@@ -37,6 +40,7 @@ impl Tree {
         Self::Invites,
         Self::Secrets,
         Self::State,
+        Self::Sums,
     ];
 
     /// Returns its name in the database.
@@ -45,8 +49,8 @@ impl Tree {
     }
 }
 
-/// The trees' names in the order of [`Tree`], which is that of schema version 2: backups count on it.
-const NAMES: [&str; 9] = [
+/// The trees' names in the order of [`Tree`], which is that of schema version 3: backups count on it.
+const NAMES: [&str; 10] = [
     "accounts",
     "names",
     "directory",
@@ -56,6 +60,7 @@ const NAMES: [&str; 9] = [
     "invites",
     "secrets",
     "state",
+    "sums",
 ];
 
 /// The open database.
@@ -64,6 +69,7 @@ pub(super) struct Trees {
     db: Db,
     trees: Vec<sled::Tree>,
     journal: Arc<Journal>,
+    walks: Arc<Walks>,
     /// What the store thread has changed and not yet committed; nobody else has it.
     batch: Option<Arc<Mutex<Batch>>>,
 }
@@ -73,6 +79,21 @@ pub(super) struct Trees {
 struct Batch {
     changes: BTreeMap<(usize, IVec), Option<IVec>>,
     bytes: usize,
+}
+
+impl Batch {
+    fn take(&mut self, changes: &[Change]) {
+        for Change { tree, key, value } in changes {
+            self.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+            self.changes.insert((*tree as usize, key.clone()), value.clone());
+        }
+    }
+
+    /// Returns one change a key.
+    fn into_changes(self) -> impl Iterator<Item = Change> {
+        let changes = self.changes.into_iter();
+        changes.map(|((tree, key), value)| Change { tree: Tree::ALL[tree], key, value })
+    }
 }
 
 /// One entry that a write puts or removes.
@@ -107,7 +128,7 @@ impl Trees {
     /// Opens the trees of a database of the newest schema.
     pub(super) fn open(db: Db) -> sled::Result<Self> {
         let trees = NAMES.iter().map(|name| db.open_tree(name)).collect::<Result<_, _>>()?;
-        Ok(Self { db, trees, journal: Arc::default(), batch: None })
+        Ok(Self { db, trees, journal: Arc::default(), walks: Arc::default(), batch: None })
     }
 
     /// Returns the same trees for one who collects changes until [`Self::commit`].
@@ -125,13 +146,7 @@ impl Trees {
         let Some(batch) = self.batch().map(|mut batch| std::mem::take(&mut *batch)) else {
             return Ok(());
         };
-        let changes = batch.changes.into_iter().map(|((tree, key), value)| Change {
-            tree: Tree::ALL[tree],
-            key,
-            value,
-        });
-        let changes: Vec<_> = changes.collect();
-        if changes.is_empty() { Ok(()) } else { self.make(&changes) }
+        if batch.changes.is_empty() { Ok(()) } else { self.make(batch) }
     }
 
     fn batch(&self) -> Option<MutexGuard<'_, Batch>> {
@@ -152,12 +167,38 @@ impl Trees {
         &self.journal
     }
 
+    /// Returns the walks that are under way.
+    pub(super) fn walks(&self) -> &Walks {
+        &self.walks
+    }
+
     /// Reads all entries of a tree as they lie there, as they are asked for.
     pub(super) fn raw(
         &self,
         tree: Tree,
     ) -> impl Iterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
-        self.trees[tree as usize].iter().map(|entry| Ok(entry?))
+        self.raw_from(tree, Bound::Unbounded)
+    }
+
+    /// Reads the entries of a tree from a key on.
+    pub(super) fn raw_from(
+        &self,
+        tree: Tree,
+        from: Bound<IVec>,
+    ) -> impl Iterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
+        let range = (from, Bound::Unbounded);
+        self.trees[tree as usize].range(range).map(|entry| Ok(entry?))
+    }
+
+    /// Reads an entry as it lies there, whatever was collected.
+    pub(super) fn committed(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Ok(self.trees[tree as usize].get(key)?)
+    }
+
+    /// Reads what was committed adds up to.
+    pub(super) fn sums(&self) -> Result<SumsRecord, StoreError> {
+        let value = self.committed(Tree::Sums, sums::ALL.as_bytes())?;
+        value.and_then(|value| decode(&value)).ok_or_else(|| undecodable(Tree::Sums))
     }
 
     /// Returns the names of all trees of the database, also such as are not ours.
@@ -241,18 +282,25 @@ impl Trees {
 
     /// Makes changes, all or none: at once, or with the batch if one is collected.
     pub(super) fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let Some(mut batch) = self.batch() else { return self.make(changes) };
-        for Change { tree, key, value } in changes {
-            batch.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
-            batch.changes.insert((*tree as usize, key.clone()), value.clone());
+        if let Some(mut batch) = self.batch() {
+            batch.take(changes);
+            return Ok(());
         }
-        Ok(())
+        let mut batch = Batch::default();
+        batch.take(changes);
+        self.make(batch)
     }
 
-    fn make(&self, changes: &[Change]) -> Result<(), StoreError> {
-        self.journal.note(changes);
+    /// Makes changes and counts them in, in one transaction.
+    fn make(&self, batch: Batch) -> Result<(), StoreError> {
+        let changes: Vec<_> = batch.into_changes().collect();
+        let mut walks = self.walks.hold();
+        let differences = Differences::new(self, &changes)?;
+        let counted = [differences.counted(self.sums()?)?];
+        self.journal.note(&changes);
+        self.journal.note(&counted);
         let outcome = self.trees.as_slice().transaction(|trees| {
-            for Change { tree, key, value } in changes {
+            for Change { tree, key, value } in changes.iter().chain(&counted) {
                 match value {
                     Some(value) => trees[*tree as usize].insert(key, value)?,
                     None => trees[*tree as usize].remove(key)?,
@@ -261,8 +309,12 @@ impl Trees {
             Ok(())
         });
         outcome.map_err(|error: TransactionError<sled::Error>| match error {
-            TransactionError::Abort(error) | TransactionError::Storage(error) => error.into(),
-        })
+            TransactionError::Abort(error) | TransactionError::Storage(error) => {
+                StoreError::from(error)
+            }
+        })?;
+        walks.note(&differences);
+        Ok(())
     }
 
     /// Returns all entries of all trees, as they lie in the database.

@@ -1,9 +1,9 @@
 //! What is read from the disk, and what programs on the server's machine ask.
 
-use migrations::{v1, v2};
+use migrations::{v1, v2, v3};
 
 /// The trees of today.
-const TREES: [&str; 9] = [
+const TREES: [&str; 10] = [
     "accounts",
     "names",
     "directory",
@@ -13,6 +13,7 @@ const TREES: [&str; 9] = [
     "invites",
     "secrets",
     "state",
+    "sums",
 ];
 
 /// A value that is a record is written as it was read.
@@ -38,6 +39,7 @@ pub(crate) fn migrations(bytes: &[u8]) {
         7 => same(v2::decode::<v2::Account>(value).map(|record| v2::encode(&record)), value),
         8 => same(v2::decode::<v2::Token>(value).map(|record| v2::encode(&record)), value),
         9 => same(v2::decode::<v2::Vault>(value).map(|record| v2::encode(&record)), value),
+        10 => same(v3::decode::<v3::Sums>(value).map(|record| v3::encode(&record)), value),
         _ => same(v2::decode::<v2::Invite>(value).map(|record| v2::encode(&record)), value),
     }
 }

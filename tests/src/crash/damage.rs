@@ -1,4 +1,5 @@
-//! Files of the store that are cut short or have a flipped bit: refused with what to do, or opened with everything in it.
+//! Files of the store that are cut short or have a flipped bit: refused with what to do, at the opening or by the scrub
+//! that follows, or opened with everything in it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,6 +47,8 @@ enum Damage {
 struct Tally {
     /// Refused, with what to do.
     refused: u32,
+    /// Opened, and ended with what to do by the scrub that every start of a server begins.
+    scrubbed: u32,
     /// Opened, with everything in it.
     intact: u32,
     /// Opened, and something was missing: found only by comparing.
@@ -69,12 +72,13 @@ struct Specimen {
 /// # Errors
 /// If a store hangs, panics, tells what nobody stored, or does not say what to do.
 pub(super) fn run(place: &Place, seed: u64, tries: u32) -> anyhow::Result<()> {
-    for (what, Tally { refused, intact, missing }) in
+    for (what, Tally { refused, scrubbed, intact, missing }) in
         Specimen::make(&place.path().join("damage"), seed)?.tries(tries)?
     {
         println!(
-            "{what}: {refused} refused, {intact} opened whole, {missing} opened with records missing"
+            "{what}: {refused} refused, {scrubbed} ended by the scrub, {intact} opened whole, {missing} opened with records missing"
         );
+        ensure!(missing == 0, "records are missing without a word");
     }
     Ok(())
 }
@@ -105,13 +109,19 @@ impl Specimen {
         let snapshot = self.snapshot.clone();
         let mut tallies = Vec::new();
         for (damage, verb) in [(Damage::Flip, "bit flipped in"), (Damage::Cut, "cut short:")] {
-            for (file, named) in [("db", "db"), ("conf", "conf"), (snapshot.as_str(), "snap.*")] {
+            for (file, named) in [
+                ("db", "db"),
+                ("conf", "conf"),
+                (snapshot.as_str(), "snap.*"),
+                ("written", "written"),
+            ] {
                 let mut tally = Tally::default();
                 for number in 0..each {
                     let outcome = self.try_one(damage, file);
                     let outcome = outcome.with_context(|| format!("{verb} {named}, try {number}"));
                     match outcome? {
                         Outcome::Refused => tally.refused += 1,
+                        Outcome::Scrubbed => tally.scrubbed += 1,
                         Outcome::Intact => tally.intact += 1,
                         Outcome::Missing => tally.missing += 1,
                     }
@@ -151,12 +161,12 @@ impl Specimen {
                 ensure!(!made_up, "byte {at}: the store tells what nobody stored");
                 Outcome::Missing
             }
-            Err(said) => {
+            Err(refusal) => {
                 let helps = ["put a backup", "start again", "check the disk"];
-                if !helps.iter().any(|help| said.contains(help)) {
-                    bail!("byte {at}: the store does not say what to do: {said}");
+                if !helps.iter().any(|help| refusal.said.contains(help)) {
+                    bail!("byte {at}: the store does not say what to do: {}", refusal.said);
                 }
-                Outcome::Refused
+                if refusal.opened { Outcome::Scrubbed } else { Outcome::Refused }
             }
         };
         fs::remove_dir_all(&damaged)?;
@@ -164,8 +174,16 @@ impl Specimen {
     }
 }
 
+/// How a damaged store ended.
+struct Refusal {
+    said: String,
+    /// Whether it was open by then.
+    opened: bool,
+}
+
 enum Outcome {
     Refused,
+    Scrubbed,
     Intact,
     Missing,
 }
@@ -175,9 +193,14 @@ fn open(data: &Path) -> anyhow::Result<SledStore> {
     Ok(SledStore::open(data, origin)?)
 }
 
-fn open_and_read(data: &Path) -> Result<Everything, String> {
-    let store = SledStore::open_existing(data).map_err(|error| error.to_string())?;
-    read(&store).map_err(|error| error.to_string())
+/// Opens a store as a server does, reads, and waits for the scrub.
+fn open_and_read(data: &Path) -> Result<Everything, Refusal> {
+    let refusal = |opened| move |said: String| Refusal { said, opened };
+    let store = SledStore::open_existing(data);
+    let store = store.map_err(|error| error.to_string()).map_err(refusal(false))?;
+    let everything = read(&store);
+    store.scrub(|| true).map_err(|error| error.to_string()).map_err(refusal(true))?;
+    everything.map_err(|error| error.to_string()).map_err(refusal(true))
 }
 
 async fn fill(store: &SledStore, first: u32) -> anyhow::Result<()> {

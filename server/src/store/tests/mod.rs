@@ -15,6 +15,7 @@ mod invites;
 mod killed;
 mod opening;
 mod passwords;
+mod sums;
 mod tokens;
 mod upgrade;
 mod vaults;

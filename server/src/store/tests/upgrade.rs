@@ -1,8 +1,11 @@
 //! Stores of older releases.
 
-use migrations::fixture;
+use std::fs;
+
+use migrations::{fixture, v3};
 
 use super::*;
+use crate::store::written::{WRITTEN, Written};
 
 /// A data directory as the release of a fixture left it.
 fn left_by(text: &str) -> TempDir {
@@ -15,13 +18,22 @@ fn left_by(text: &str) -> TempDir {
         db.open_tree(&tree).unwrap().clear().unwrap();
     }
     fixture::load(&db, &fixture::parse(text).unwrap()).unwrap();
+    // No release before version 3 made it.
+    let written = dir.path().join("store").join(WRITTEN);
+    fs::remove_file(&written).unwrap();
+    if let Some(sums) = db.open_tree(v3::SUMS).unwrap().get(v3::ALL).unwrap() {
+        let sums: v3::Sums = v3::decode(&sums).unwrap();
+        Written::create(&dir.path().join("store"), sums.written).unwrap();
+    }
     dir
 }
 
 #[test]
 fn a_store_of_version_1_is_brought_up_and_goes_on() {
     let dir = left_by(fixture::V1);
+    drop(open(&dir));
     let store = open(&dir);
+    assert_eq!(store.scrub(|| true), Ok(Some(contents(&store).len() as u64)));
     assert_eq!((store.account_count(), store.directory_len()), (2, 2));
     let ann = store.account(&name("ann")).unwrap().unwrap();
     assert_eq!((ann.password_file.as_slice(), ann.password_changes), (&[0xa0; 192][..], 0));
@@ -41,9 +53,19 @@ fn a_store_of_version_1_is_brought_up_and_goes_on() {
 }
 
 #[test]
-fn a_store_of_version_2_reads_as_what_it_is() {
-    let dir = left_by(fixture::V2);
+fn a_store_of_version_2_is_brought_up_and_reads_as_what_it_is() {
+    reads_as_what_it_is(fixture::V2);
+}
+
+#[test]
+fn a_store_of_version_3_reads_as_what_it_is() {
+    reads_as_what_it_is(fixture::V3);
+}
+
+fn reads_as_what_it_is(text: &str) {
+    let dir = left_by(text);
     let store = open(&dir);
+    assert_eq!(store.scrub(|| true), Ok(Some(contents(&store).len() as u64)));
     assert_eq!((store.account_count(), store.directory_len()), (2, 4));
     assert_eq!(store.account(&name("ann")).unwrap().unwrap().password_changes, 2);
     assert!(store.account_by_index(AccountIndex(1)).unwrap().is_none());
