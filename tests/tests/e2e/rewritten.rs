@@ -118,7 +118,8 @@ impl Liar {
         let mode = Arc::new(AtomicU32::new(HONEST));
         let (now, lies) = (mode.clone(), Mutex::new(Lies::default()));
         let manner = move |asked, _, honest| match (asked, honest) {
-            (Asked::Session | Asked::Page | Asked::Vault, Honest::Control(honest)) => {
+            (Asked::Session | Asked::Page | Asked::Vault, Honest::Control(honest))
+            | (Asked::InRounds, Honest::Control(honest @ ServerControl::Page(_))) => {
                 let answer = lies.lock().unwrap().answer(now.load(Ordering::SeqCst), honest);
                 answer.map_or(Does::Honestly, |answer| Does::Says(answer.encode()))
             }

@@ -106,7 +106,7 @@ impl Scene {
         }
     }
 
-    /// Asks a client for its directory.
+    /// Asks a client for the names in its directory, in their order.
     fn names_of(&mut self, who: &str) -> anyhow::Result<Vec<String>> {
         self.tell(who, r#"{"do":"directory"}"#)?;
         let mut all = Vec::new();
@@ -117,6 +117,7 @@ impl Scene {
             }
             _ => false,
         })?;
+        all.sort_unstable();
         Ok(all)
     }
 
