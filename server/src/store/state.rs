@@ -1,5 +1,6 @@
 //! The server's own keys and numbers.
 
+use wire::restore::RESTORE_MS_MAX;
 use wire::size::RESTORES_MAX;
 use zeroize::Zeroizing;
 
@@ -84,6 +85,8 @@ const RESTORES: [[&str; 3]; RESTORES_MAX] = [
 /// The latest time that is taken from a clock for a restore, 1 January 2200: each further one is later by 1 ms at
 /// least, and has to fit.
 const RESTORED_MS_MAX: u64 = 7_258_118_400_000;
+
+const _: () = assert!(RESTORED_MS_MAX < RESTORE_MS_MAX / 2);
 
 /// A backup that the store was put back from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,7 +243,6 @@ mod tests {
             restores = with_one_more(restores, u64::MAX, now_ms, 7);
             assert_eq!(restores.last(), Some(&restored(RESTORED_MS_MAX, restored_ms, 7)));
         }
-        assert!(RESTORED_MS_MAX < wire::restore::RESTORE_MS_MAX / 2);
     }
 
     #[test]

@@ -20,13 +20,15 @@ fn restores(notices: &[(u64, &[Record])]) -> Restores {
     Restores { notices: notices.iter().map(notice).collect(), signature: UNSIGNED }
 }
 
-/// Comes back to a server that says this of its restores and has these records; returns the times of the restores
-/// that are told, what went wrong, and what is kept.
+/// The times of the restores that are told, what went wrong, and what is kept.
+type CameBack = (Vec<u64>, Vec<ErrorCode>, Vec<Change>);
+
+/// Comes back to a server that says this of its restores and has these records.
 fn come_back(
     client: &mut Client,
     restores: &Restores,
     all: &[Record],
-) -> Result<(Vec<u64>, Vec<ErrorCode>, Vec<Change>), PageError> {
+) -> Result<CameBack, PageError> {
     client.handle_lost();
     let from = client.held().pulls_from(restores);
     client.handle_restores(restores);
