@@ -101,6 +101,9 @@ impl EventLog {
             Event::Error { code, text, .. } => {
                 self.write(|| json!({"is": "error", "code": code.as_str(), "text": text}));
             }
+            Event::ServerRestored { backed_up_ms, restored_ms } => self.write(|| {
+                json!({"is": "server-restored", "backed_up_ms": backed_up_ms, "restored_ms": restored_ms})
+            }),
             Event::Ended { ok } => self.write(|| json!({"is": "ended", "ok": ok})),
             Event::Sessions { sessions } => {
                 self.write(|| json!({"is": "sessions", "number": sessions.len()}));

@@ -350,7 +350,7 @@ pub mod failure {
                 "There is no room for another contact. Forget or unblock somebody first."
             }
             ErrorCode::AccountGone => {
-                "This account was deleted, and nobody has the name now. You can forget this contact."
+                "This account is gone from the server, and nobody has the name now. You can forget this contact."
             }
             ErrorCode::VaultDamaged => {
                 "The list of your contacts that the server keeps for you cannot be opened. What this computer knows stays \

@@ -30,6 +30,7 @@ use wire::control::{
 use wire::ids::{AccountIndex, Name, Token};
 use wire::link::Pin;
 use wire::login::{LoginContext, LoginServer, ServerLoginState};
+use wire::restore::RestoreNotice;
 use wire::size::{CREDENTIAL_FINALIZATION, CREDENTIAL_REQUEST, REGISTRATION_UPLOAD};
 
 use crate::clock;
@@ -129,12 +130,13 @@ pub enum Standing {
 }
 
 impl Accounts {
-    /// Takes up the store, the server's secrets, who may register, and the limits on guessing and
-    /// registering.
+    /// Takes up the store, the server's secrets, what it was restored from, who may register, and the limits on
+    /// guessing and registering.
     pub fn new(
         store: Arc<SledStore>,
         login: LoginServer,
         root: RootKey,
+        restores: Vec<RestoreNotice>,
         registration: Registration,
         limits: Limits,
     ) -> Self {
@@ -142,7 +144,7 @@ impl Accounts {
             store,
             login,
             pin: Pin(root.pin()),
-            notary: Notary::new(root),
+            notary: Notary::new(root, restores),
             registration: Mutex::new(registration),
             limits: Arc::new(limits),
             sign_ins: AtomicU64::new(1),

@@ -184,7 +184,8 @@ impl Server {
         let (driver, rounds) = Driver::start(store.clone(), pace(&config)).await?;
         let (stop, stopped) = watch::channel(false);
         let limits = AccountLimits::new(config.registrations_per_hour);
-        let accounts = Accounts::new(store.clone(), login, root, config.registration, limits);
+        let (restores, registration) = (store.restores()?, config.registration);
+        let accounts = Accounts::new(store.clone(), login, root, restores, registration, limits);
         let hub = Hub::new(&config, accounts, rounds.clone(), &leaf, genesis_ms, &stopped);
         let hub = Arc::new(hub);
         let health = Health {

@@ -171,7 +171,7 @@ pub(crate) fn restore(config: &Config, path: &Path, after_round: u64) -> anyhow:
     eprintln!(
         "{}: {accounts} accounts, {records} records, as they were at {}; checked, and on the disk.\n\
          What was registered or changed after that is gone, and so are the sessions and vaults of that time. \
-         Tell your people: a client that saw a later registration says `directory-forked`, the others say nothing. Rounds go on at number {first_round}.\n\
+         Every client is told so once. Rounds go on at number {first_round}.\n\
          Start it with `iirs-server run`, with the configuration of before. Never start the old server again: \
          both have one identity.",
         data_dir.display(),

@@ -22,6 +22,7 @@ pub mod link;
 pub mod login;
 pub mod peer;
 pub mod public_key;
+pub mod restore;
 pub mod round;
 pub mod sealed;
 pub mod size;

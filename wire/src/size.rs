@@ -84,6 +84,10 @@ pub const NAME: usize = 1 + NAME_MAX;
 pub const RECORD: usize = NAME + 2 * PUBLIC_KEY + SIGNATURE;
 /// Records on one page of the directory: as many as a control frame holds beside the page's signature.
 pub const PAGE_RECORDS: usize = 5;
+/// A restore notice: two times, length and head of the directory.
+pub const RESTORE_NOTICE: usize = 8 + 8 + 4 + HASH;
+/// Restore notices in a session.
+pub const RESTORES_MAX: usize = 4;
 /// Master key in its sealed box.
 pub const SEALED_MASTER: usize = KEY + SEALED_OVERHEAD;
 /// Signing and agreement secret in their sealed box.
@@ -145,6 +149,7 @@ const _: () = {
     assert!(RECORD == 163);
     assert!(SEALED_MASTER == 80 && SEALED_IDENTITY == 112);
     assert!(SESSION_INFO == 26 && SESSIONS_MAX * SESSION_INFO < CONTROL_BODY);
+    assert!(RESTORE_NOTICE == 52);
     assert!(VAULT == 3072 && VAULT.is_multiple_of(BLOCK));
     assert!(4 + 4 + HASH + 1 + SIGNATURE + PAGE_RECORDS * RECORD <= CONTROL_BODY);
     // one 1200-byte packet: 1 + 8 (connection id) + 4 (number) + 16 (tag) + stream frame header <= 64

@@ -14,6 +14,7 @@ use wire::directory::Record;
 use wire::ids::Name;
 use wire::invitation::Invitation;
 use wire::peer::PeerMessage;
+use wire::restore::RestoreNotice;
 use wire::size::{self, SLOTS_MAX, SLOTS_MIN, round_frame, server_header};
 
 /// Where labels live that two programs have to agree on.
@@ -36,6 +37,7 @@ fn every_byte_table_has_no_gap_and_adds_up_to_the_size_in_the_code() {
         ("Stretching", Stretching::SIZE),
         ("Record", Record::SIZE),
         ("Session info", SessionInfo::SIZE),
+        ("Restore notice", RestoreNotice::SIZE),
         ("Sealed master", size::SEALED_MASTER),
         ("Sealed identity", size::SEALED_IDENTITY),
         ("Vault", size::VAULT - size::SEALED_OVERHEAD),
@@ -77,6 +79,7 @@ fn every_kind_of_control_frame_is_documented() {
         format!("| pages | 1 to {PULL_PAGES_MAX} |"),
         format!("| count | 0 to {} |", size::PAGE_RECORDS),
         format!("| count | 0 to {} |", size::SESSIONS_MAX),
+        format!("| restores | 0 to {}, how many notices |", size::RESTORES_MAX),
         format!("| part | which third of the vault, 0 to {} |", size::VAULT_PARTS - 1),
     ];
     for bound in bounds {
@@ -96,7 +99,7 @@ fn every_size_is_documented() {
         INVITATION INVITATION_BOX WAKE_UP WAKE_UPS
         SERVER_HEADER_PER_SLOT CONTROL_BODY CONTROL_FRAME
         NAME_MAX NAME RECORD PAGE_RECORDS SEALED_MASTER SEALED_IDENTITY TOKEN
-        SESSION_ID SESSION_INFO SESSIONS_MAX INVITE VAULT_PARTS VAULT
+        SESSION_ID SESSION_INFO SESSIONS_MAX RESTORE_NOTICE RESTORES_MAX INVITE VAULT_PARTS VAULT
         MESSAGE_ID TEXT_MAX FRAGMENTS_MAX
         REGISTRATION_REQUEST REGISTRATION_RESPONSE ENVELOPE REGISTRATION_UPLOAD
         CREDENTIAL_REQUEST CREDENTIAL_RESPONSE CREDENTIAL_FINALIZATION

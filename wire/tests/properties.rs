@@ -24,13 +24,14 @@ use wire::layer::{Direction, Layer, Place};
 use wire::link::{Link, Pin};
 use wire::peer::{Kind, Payload, PeerMessage};
 use wire::public_key::{AgreementKey, PublicKey};
+use wire::restore::{RESTORE_MS_MAX, RestoreNotice, Restores};
 use wire::round::{
     ClientFrame, Deposit, Join, ServerHeader, deposit_frame, deposit_slots_mut, reply_slots_mut,
 };
 use wire::sealed;
 use wire::size::{
     CELL, CONTROL_BODY, DEPOSIT, FRAGMENTS_MAX, HEADER, LAYER_TAG, PAGE_RECORDS, PEER_PAYLOAD,
-    SESSIONS_MAX, SLOTS_MAX, SLOTS_MIN, VAULT_PARTS, round_frame, server_header,
+    RESTORES_MAX, SESSIONS_MAX, SLOTS_MAX, SLOTS_MIN, VAULT_PARTS, round_frame, server_header,
 };
 
 proptest! {
@@ -498,8 +499,9 @@ fn session() -> impl Strategy<Value = Shown<ServerControl>> {
     let numbers =
         (any::<[u64; 2]>(), any::<[u32; 2]>(), SLOTS_MIN..=SLOTS_MAX, ROUND_MS_MIN..=ROUND_MS_MAX);
     let bytes = (array(), public_key(), array(), array(), array(), array(), array());
-    (numbers, bytes).prop_map(|(numbers, bytes)| {
-        let ([expires_ms, genesis_ms], [index, directory_length], slots, round_ms) = numbers;
+    (numbers, bytes, restores()).prop_map(|(numbers, bytes, restores)| {
+        let ([expires_ms, genesis_ms], [index, length], slots, round_ms) = numbers;
+        let shortest = restores.notices.last().map_or(0, |last| last.length);
         let (token, mixer, mixer_signature, master, identity, head, directory_signature) = bytes;
         Shown(ServerControl::Session(Box::new(Session {
             token: Token::new(token),
@@ -512,10 +514,27 @@ fn session() -> impl Strategy<Value = Shown<ServerControl>> {
             mixer_signature,
             master: SealedMaster(master),
             identity: SealedIdentity(identity),
-            directory_length,
+            directory_length: length.max(shortest),
             directory_head: Head(head),
             directory_signature,
+            restores,
         })))
+    })
+}
+
+fn restores() -> impl Strategy<Value = Restores> {
+    let times = prop::collection::btree_set(0..=RESTORE_MS_MAX, 0..=RESTORES_MAX);
+    let others = prop::collection::vec((0..=RESTORE_MS_MAX, any::<u32>(), array()), RESTORES_MAX);
+    (times, others, array()).prop_map(|(times, mut others, signature)| {
+        others.sort_by_key(|(_, length, _)| *length);
+        let notices = times.into_iter().zip(others);
+        let notices = notices.map(|(restored_ms, (backed_up_ms, length, head))| RestoreNotice {
+            backed_up_ms,
+            restored_ms,
+            length,
+            head: Head(head),
+        });
+        Restores { notices: notices.collect(), signature }
     })
 }
 

@@ -24,6 +24,7 @@ use wire::layer::{Direction, Layer, Place};
 use wire::link::{Link, Pin};
 use wire::peer::{FLAG_UNSENT, Kind, Payload, PeerMessage};
 use wire::public_key::{AgreementKey, PublicKey};
+use wire::restore::{RestoreNotice, Restores, restores_signed};
 use wire::round::{
     ClientFrame, Deposit, Join, ServerHeader, deposit_frame, deposit_slots_mut, reply_slots_mut,
 };
@@ -217,6 +218,12 @@ fn records_identities_heads_tokens_and_codes() {
     let root = VerifyingKey::from(PublicKey(vectors.array("root key")).parse().unwrap());
     let signature = Signature::from_slice(&vectors.take("head signature")).unwrap();
     root.verify(&signed, &signature).unwrap();
+
+    let signed = restores_signed(&restore_notices());
+    same(&signed, &vectors.take("signed restores"), "signed restores");
+    let signature = Signature::from_slice(&vectors.take("restores signature")).unwrap();
+    root.verify(&signed, &signature).unwrap();
+    same(&restores_signed(&[]), &vectors.take("signed restores, none"), "signed restores, none");
 
     let token = Token::new(vectors.array("token"));
     same(&token.digest(), &vectors.take("token digest"), "token digest");
@@ -454,6 +461,7 @@ fn server_controls() -> Vec<(&'static str, ServerControl)> {
             })),
         ),
         ("session", ServerControl::Session(Box::new(session()))),
+        ("session of a restored server", ServerControl::Session(Box::new(restored_session()))),
         ("empty page", page(vec![])),
         ("page of two", page(two)),
         ("page of five", page(five.map(|(name, fill)| record(name, fill)).collect())),
@@ -477,7 +485,24 @@ fn session() -> Session {
         directory_length: 0x3132_3334,
         directory_head: Head([0xb8; 32]),
         directory_signature: [0xbb; 64],
+        restores: Restores { notices: Vec::new(), signature: [0xbc; 64] },
     }
+}
+
+/// A server that was put back twice.
+fn restored_session() -> Session {
+    let restores = Restores { notices: restore_notices().to_vec(), signature: [0xbc; 64] };
+    Session { restores, ..session() }
+}
+
+fn restore_notices() -> [RestoreNotice; 2] {
+    let notice = |time: u64, length, fill| RestoreNotice {
+        backed_up_ms: 0x0000_4142_4344_4500 + time,
+        restored_ms: 0x0000_5152_5354_5500 + time,
+        length,
+        head: Head([fill; 32]),
+    };
+    [notice(1, 1, 0xbd), notice(2, 0x3132_3334, 0xbe)]
 }
 
 fn page(records: Vec<Record>) -> ServerControl {

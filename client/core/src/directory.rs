@@ -58,6 +58,9 @@ pub trait Records: Send {
     /// Appends records, each with the head after it.
     fn append(&mut self, records: &[(Record, Head)]);
 
+    /// Drops the records behind the first `length`; the next ones are appended there.
+    fn truncate(&mut self, length: u32);
+
     /// Returns the names of the records at `from` and behind, in the order of the log, one a record: `max` of
     /// them, or fewer if the log ends before.
     fn names(&self, from: u32, max: usize) -> Vec<Name>;
@@ -94,6 +97,12 @@ impl Records for MemoryRecords {
         let names = records.iter().map(|(record, _)| record.name);
         self.newest.extend(names.zip(self.len()..));
         self.log.extend_from_slice(records);
+    }
+
+    fn truncate(&mut self, length: u32) {
+        self.log.truncate(length as usize);
+        let names = self.log.iter().map(|(record, _)| record.name);
+        self.newest = names.zip(0..).collect();
     }
 
     fn names(&self, from: u32, max: usize) -> Vec<Name> {
@@ -187,6 +196,18 @@ impl Directory {
     /// Returns what to ask for to reach `length`, if something is missing.
     pub fn missing(&self, length: u32) -> Option<Pull> {
         Pull::toward(self.records.len(), length)
+    }
+
+    /// Drops what is behind a length, if the directory is longer and has this head there; tells whether nothing of
+    /// it contradicts that head.
+    ///
+    /// Whoever calls it has the server's signature for it.
+    pub(crate) fn cut(&mut self, mark: DirectoryMark) -> bool {
+        let agrees = !self.contradicts(mark);
+        if agrees && self.records.len() > mark.length {
+            self.records.truncate(mark.length);
+        }
+        agrees
     }
 
     /// Takes in a page. Of what is there already, as when an answer came so late that it was asked for
@@ -414,6 +435,7 @@ mod tests {
             fn append(&mut self, records: &[(Record, Head)]) {
                 assert!(records.is_empty());
             }
+            fn truncate(&mut self, _: u32) {}
             fn names(&self, _: u32, _: usize) -> Vec<Name> {
                 Vec::new()
             }
@@ -499,6 +521,36 @@ mod tests {
             let whole = self::directory().append(&page(0, &all, all.len()));
             assert_eq!(whole, Err(PageError::Deletion), "in one page");
         }
+    }
+
+    #[test]
+    fn a_directory_is_cut_only_to_a_head_that_it_had() {
+        let all = [record("ann", 1), record("bob", 2), deletion("ann", 1), record("ann", 3)];
+        let mark = |records: &[Record]| DirectoryMark {
+            length: records.len() as u32,
+            head: head(records),
+        };
+        let whole = || one_by_one(&all).0;
+        for length in 0..=all.len() {
+            let mut directory = whole();
+            assert!(directory.cut(mark(&all[..length])));
+            assert!(directory.mark() == mark(&all[..length]));
+            // what is looked up is what was there then, and the log goes on from there
+            let (then, _) = one_by_one(&all[..length]);
+            assert_eq!(place(&directory, "ann"), place(&then, "ann"), "{length}");
+            assert_eq!(directory.names_from(0), then.names_from(0));
+            let other = [&all[..length], &[record("eve", 9)]].concat();
+            let told = directory.append(&page(length as u32, &other, length + 1));
+            assert_eq!(told, Ok(new(&["eve"])));
+        }
+        let mut directory = whole();
+        let other = DirectoryMark { length: 2, head: head(&all[..1]) };
+        assert!(!directory.cut(other) && directory.mark() == mark(&all), "nothing is dropped");
+        let longer = DirectoryMark { length: 9, head: head(&all) };
+        assert!(
+            directory.cut(longer) && directory.mark() == mark(&all),
+            "nothing is to be dropped"
+        );
     }
 
     #[test]

@@ -122,6 +122,16 @@ pub enum Change {
     Clock(ServerClock),
     /// Length and head of the directory as it was seen last.
     Directory(u32, Head),
+    /// The server was restored: the directory has no more records than these, and all notices up to that time are
+    /// taken.
+    Restored {
+        /// Records that stay.
+        length: u32,
+        /// The newest notice's time, in milliseconds since 1970.
+        restored_ms: u64,
+    },
+    /// All restores up to that time were told.
+    RestoreTold(u64),
 }
 
 /// What numbers a server's rounds; it stays the same for the life of the server.
@@ -150,7 +160,9 @@ impl Change {
             | Self::Received(_)
             | Self::Token(_)
             | Self::Clock(_)
-            | Self::Vault(..) => true,
+            | Self::Vault(..)
+            | Self::Restored { .. }
+            | Self::RestoreTold(_) => true,
             Self::Sent(..) | Self::Mark(_) | Self::Directory(..) | Self::Listed(..) => false,
         }
     }
@@ -185,4 +197,15 @@ pub struct Saved {
     pub vault: u64,
     /// Highest version that the vault may have been written with.
     pub vault_used: u64,
+    /// The server's restores as far as they are known.
+    pub restores: KnownRestores,
+}
+
+/// How far the restores of a server are known, by their times in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownRestores {
+    /// The newest whose notice was taken: no notice up to it shortens the directory any more.
+    pub taken_ms: u64,
+    /// The newest that was told.
+    pub told_ms: u64,
 }

@@ -56,6 +56,10 @@ enum Said<'a> {
     KeyChanged {
         peer: &'a str,
     },
+    ServerRestored {
+        backed_up_ms: u64,
+        restored_ms: u64,
+    },
     Contact(SaidContact<'a>),
     Forgotten {
         peer: &'a str,
@@ -151,6 +155,9 @@ pub fn event(event: &Event) -> Option<String> {
         Event::Calling { peer } => Said::Calling { peer },
         Event::Answered { peer } => Said::Answered { peer },
         Event::KeyChanged { peer } => Said::KeyChanged { peer },
+        &Event::ServerRestored { backed_up_ms, restored_ms } => {
+            Said::ServerRestored { backed_up_ms, restored_ms }
+        }
         Event::Contact(contact) => Said::Contact(said_contact(contact)),
         Event::Forgotten { peer } => Said::Forgotten { peer },
         Event::Contacts { contacts } => {
@@ -428,6 +435,10 @@ mod tests {
             (Event::Calling { peer: user() }, r#"{"is":"calling","peer":"ann"}"#),
             (Event::Answered { peer: user() }, r#"{"is":"answered","peer":"ann"}"#),
             (Event::KeyChanged { peer: user() }, r#"{"is":"key-changed","peer":"ann"}"#),
+            (
+                Event::ServerRestored { backed_up_ms: 5, restored_ms: 9 },
+                r#"{"is":"server-restored","backed_up_ms":5,"restored_ms":9}"#,
+            ),
             (
                 Event::Contact(contact("ann", Standing::Contact, true)),
                 r#"{"is":"contact","peer":"ann","standing":"contact","verified":true}"#,

@@ -80,6 +80,7 @@ impl Progress {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
+            | Event::ServerRestored { .. }
             | Event::Local(_)
             | Event::SignedIn { .. }
             | Event::RoundOpen { .. }

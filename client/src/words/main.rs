@@ -222,6 +222,15 @@ pub const TOO_LONG: &str = "This message is longer than 16,384 bytes. Shorten it
 pub const BUSY: &str =
     "iirs is busy and did not take that. Nothing is lost; try again in a moment.";
 
+/// The server was put back from a backup of this moment.
+pub fn restored(backed_up: &str) -> String {
+    format!(
+        "The server was restored from a backup of {backed_up}. Accounts, password changes and changes of contact lists \
+         that were made after that are gone on the server. What this computer knows of your contacts is stored there \
+         again."
+    )
+}
+
 /// Beside a person to whom nothing was written.
 pub fn empty(peer: &str) -> String {
     format!(

@@ -107,7 +107,8 @@ async fn whole(clients: usize) -> Duration {
     let (root, login) = (RootKey::generate(), LoginServer::random(&mut OsRng));
     let pin = Pin(root.pin());
     let limits = Limits::new(1_000_000);
-    let accounts = Arc::new(Accounts::new(store, login, root, Registration::Open, limits));
+    let accounts =
+        Arc::new(Accounts::new(store, login, root, Vec::new(), Registration::Open, limits));
     let mut took = Duration::ZERO;
     for wave in 0..WHOLE / clients {
         let asked: Vec<_> = (0..clients)

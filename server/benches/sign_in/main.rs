@@ -47,7 +47,8 @@ fn main() {
     let root = RootKey::generate();
     let pin = Pin(root.pin());
     let login = LoginServer::random(&mut OsRng);
-    let accounts = Accounts::new(Arc::new(store), login, root, Registration::Open, Limits::new(1));
+    let accounts =
+        Accounts::new(Arc::new(store), login, root, Vec::new(), Registration::Open, Limits::new(1));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
     let name: Name = "ann".parse().expect("this is a name");
     runtime.block_on(register(&accounts, name, pin));

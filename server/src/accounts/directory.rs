@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use wire::codec::Wire as _;
 use wire::control::{Page, Pull};
 use wire::directory::{Head, Record, head_signed};
+use wire::restore::{RestoreNotice, Restores, restores_signed};
 use wire::size::{PAGE_RECORDS, SIGNATURE};
 
 use super::Accounts;
@@ -22,6 +23,8 @@ pub struct SignedHead {
     pub head: Head,
     /// The root key's signature over both.
     pub signature: [u8; SIGNATURE],
+    /// The backups that the server was put back from, signed too.
+    pub restores: Restores,
 }
 
 /// Signs heads of the directory, each once as long as it is asked for.
@@ -29,6 +32,8 @@ pub struct SignedHead {
 /// A head at a length never changes, so neither does its signature.
 pub(super) struct Notary {
     root: RootKey,
+    /// They stay the same while the server runs.
+    restores: Restores,
     kept: Mutex<Kept>,
 }
 
@@ -49,7 +54,8 @@ impl Accounts {
     pub fn directory(&self) -> Result<SignedHead, StoreError> {
         let length = self.store.directory_len();
         let head = self.head_at(length)?;
-        Ok(SignedHead { length, head, signature: self.notary.sign(length, &head) })
+        let (signature, restores) = (self.notary.sign(length, &head), self.notary.restores.clone());
+        Ok(SignedHead { length, head, signature, restores })
     }
 
     /// Reads the pages that a request asks for, exactly as many; those past the end are empty. A page ends
@@ -95,8 +101,9 @@ impl Accounts {
 }
 
 impl Notary {
-    pub(super) fn new(root: RootKey) -> Self {
-        Self { root, kept: Mutex::default() }
+    pub(super) fn new(root: RootKey, notices: Vec<RestoreNotice>) -> Self {
+        let signature = root.sign(&restores_signed(&notices));
+        Self { root, restores: Restores { notices, signature }, kept: Mutex::default() }
     }
 
     fn sign(&self, length: u32, head: &Head) -> [u8; SIGNATURE] {
@@ -164,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_kept_signature_is_not_made_again() {
-        let (notary, head) = (Notary::new(RootKey::generate()), Head([1; 32]));
+        let (notary, head) = (Notary::new(RootKey::generate(), Vec::new()), Head([1; 32]));
         let signature = notary.sign(5, &head);
         assert_eq!(notary.sign(5, &Head([2; 32])), signature);
         assert_ne!(notary.sign(10, &head), signature);

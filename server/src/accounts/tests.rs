@@ -28,7 +28,8 @@ fn world() -> World {
     let root = RootKey::generate();
     let pin = Pin(root.pin());
     let login = LoginServer::random(&mut OsRng);
-    let accounts = Accounts::new(store.clone(), login, root, Registration::Open, Limits::new(400));
+    let (open, limits) = (Registration::Open, Limits::new(400));
+    let accounts = Accounts::new(store.clone(), login, root, Vec::new(), open, limits);
     let context = accounts.context(&[4; 32]);
     World { _dir: dir, store, pin, accounts, context }
 }

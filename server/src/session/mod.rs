@@ -316,7 +316,8 @@ impl Hub {
         let SignedIn { member, token, expires_ms, master, identity } = signed_in;
         let hub = self.clone();
         let directory = self.workers.run(move || hub.accounts.directory()).await;
-        let SignedHead { length, head, signature } = directory.map_err(|error| failed(&error))?;
+        let SignedHead { length, head, signature, restores } =
+            directory.map_err(|error| failed(&error))?;
         let Offer { slots, round_ms, genesis_ms, mixer, mixer_signature } = self.offer;
         Ok(Box::new(Session {
             token,
@@ -332,6 +333,7 @@ impl Hub {
             directory_length: length,
             directory_head: head,
             directory_signature: signature,
+            restores,
         }))
     }
 }

@@ -18,7 +18,7 @@ use wire::directory::{Head, Record as PublicRecord};
 use wire::ids::Name;
 use zeroize::Zeroizing;
 
-use super::directory::DIRECTORY_MAX;
+use super::directory::{DIRECTORY_MAX, Extent};
 use super::invite::INVITES_MAX;
 use super::record::{
     AccountRecord, AccountTokens, DirectoryRecord, IndexRecord, InviteRecord, NumberRecord, Record,
@@ -27,7 +27,7 @@ use super::record::{
 use super::sums::{self, Sum};
 use super::token::TOKENS_PER_ACCOUNT_MAX;
 use super::trees::{Tree, Trees};
-use super::{SecretKind, StoreError, state};
+use super::{Restored, SecretKind, StoreError, state};
 
 /// Problems that are kept; further ones are counted.
 pub const PROBLEMS_MAX: usize = 100;
@@ -409,7 +409,7 @@ impl Check<'_> {
 
     fn state(&mut self) -> Result<u64, StoreError> {
         let records = self.each::<NumberRecord>(Tree::State, |check, key, _| {
-            if !state::NUMBERS.iter().any(|known| known.as_bytes() == key) {
+            if !state::is_number(key) {
                 check.wrong(Tree::State, key, "is no number of the server");
             }
         })?;
@@ -417,6 +417,15 @@ impl Check<'_> {
             Ok(origin) if (ROUND_MS_MIN..=ROUND_MS_MAX).contains(&origin.round_ms) => (),
             Ok(_) => self.report.problem("state: the length of a round is out of range".to_owned()),
             Err(_) => self.report.problem("state: what rounds count from is missing".to_owned()),
+        }
+        let length = Extent::of(self.trees)?.directory_len;
+        let restores = state::restored(self.trees)?;
+        let follows = |[one, next]: &[Restored; 2]| {
+            one.restored_ms < next.restored_ms && one.directory_len <= next.directory_len
+        };
+        let is_in_order = restores.array_windows().all(follows);
+        if !is_in_order || restores.last().is_some_and(|last| last.directory_len > length) {
+            self.report.problem("state: the restores do not fit the directory".to_owned());
         }
         Ok(records)
     }

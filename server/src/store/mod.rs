@@ -55,7 +55,9 @@ pub use open::{CACHE_BYTES, OpenError};
 pub use record::again as record_again;
 pub use restore::{RESTORE_AHEAD_MS, RestoreError, RestoredStore, check_backup, restore, verify};
 pub use sled_store::SledStore;
-pub use state::{Origin, ReserveError, Restored, SecretKind};
+pub use state::{Origin, ReserveError, SecretKind};
+
+use state::Restored;
 pub use thread::STUCK_S;
 pub use token::{NewToken, TOKENS_PER_ACCOUNT_MAX, TokenHash, TokenInfo, TokenRecord};
 pub use vault::{StoredVault, VAULT_BYTES, VaultError};

@@ -11,6 +11,7 @@
 //! - The file is read to its end, and its checksum found right, before anything is made.
 //! - A directory with a half-made store is no data directory: `run` refuses it.
 //! - The restored server opens no number of a round that the one before may have opened.
+//! - The restored store knows that it was restored, and every session says so.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{BufReader, Seek as _};
@@ -21,7 +22,7 @@ use std::time::Duration;
 use super::backup::{BackupError, BackupInfo, BackupReader, Step};
 use super::check::{Depth, Report, check};
 use super::open::{self, DIR_MODE, LOCK, OpenError, RESTORING, STORE, io_error};
-use super::state::{self, Restored};
+use super::state;
 use super::trees::Trees;
 use super::written::Written;
 use crate::driver::numbers;
@@ -230,8 +231,9 @@ fn finish(
         .map_err(unsound)?
         .max(numbers::by_clock(origin.genesis_ms, ahead_ms, period))
         .max(after_round.saturating_add(1));
-    let restored = Restored { backed_up_ms: backup.created_ms, directory_len };
-    state::set_restored(&trees, restored, first_round).map_err(unsound)?;
+    let before = state::restored(&trees).map_err(unsound)?;
+    let restores = state::with_one_more(before, backup.created_ms, now_ms, directory_len);
+    state::set_restored(&trees, &restores, first_round).map_err(unsound)?;
     trees.flush().map_err(unsound)?;
     Written::create(restoring, trees.sums().map_err(unsound)?.written)?;
     Ok((first_round, report))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wire::directory::Head;
 use wire::ids::{AccountIndex, Name, SessionId};
+use wire::restore::RestoreNotice;
 use wire::size;
 use zeroize::Zeroizing;
 
@@ -71,12 +72,19 @@ impl SledStore {
         self.read(|trees| scrub::scrub(trees, &mut go_on))
     }
 
-    /// Returns what the store was restored from; `None` if it never was.
+    /// Returns what clients are told of the restores of this store, the oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn restored(&self) -> Result<Option<Restored>, StoreError> {
-        self.read(state::restored)
+    pub fn restores(&self) -> Result<Vec<RestoreNotice>, StoreError> {
+        self.read(|trees| {
+            let notice = |restored| {
+                let Restored { backed_up_ms, restored_ms, directory_len: length } = restored;
+                let head = directory::head(trees, length)?;
+                Ok(RestoreNotice { backed_up_ms, restored_ms, length, head })
+            };
+            state::restored(trees)?.into_iter().map(notice).collect()
+        })
     }
 
     /// Tells whether the store works: it did not fail, and does not stand still.

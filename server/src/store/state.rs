@@ -1,5 +1,7 @@
 //! The server's own keys and numbers.
 
+use wire::restore::RESTORE_MS_MAX;
+use wire::size::RESTORES_MAX;
 use zeroize::Zeroizing;
 
 use super::StoreError;
@@ -70,20 +72,38 @@ const GENESIS_MS: &str = "genesis-ms";
 const ROUND_MS: &str = "round-ms";
 const ROUNDS_RESERVED: &str = "rounds-reserved";
 const DELETIONS: &str = "deletions";
-const BACKED_UP_MS: &str = "backed-up-ms";
-const RESTORED_LEN: &str = "restored-len";
 
-/// The names of all numbers.
-pub(super) const NUMBERS: [&str; 6] =
-    [GENESIS_MS, ROUND_MS, ROUNDS_RESERVED, DELETIONS, BACKED_UP_MS, RESTORED_LEN];
+/// The numbers of each restore, the oldest first: when the backup was made, when it was put back, and how long the
+/// directory was.
+const RESTORES: [[&str; 3]; RESTORES_MAX] = [
+    ["restore-1-backed-up-ms", "restore-1-ms", "restore-1-length"],
+    ["restore-2-backed-up-ms", "restore-2-ms", "restore-2-length"],
+    ["restore-3-backed-up-ms", "restore-3-ms", "restore-3-length"],
+    ["restore-4-backed-up-ms", "restore-4-ms", "restore-4-length"],
+];
 
-/// What a store knows of the backup that it was restored from.
+/// The latest time that is taken from a clock for a restore, 1 January 2200: each further one is later by 1 ms at
+/// least, and has to fit.
+const RESTORED_MS_MAX: u64 = 7_258_118_400_000;
+
+const _: () = assert!(RESTORED_MS_MAX < RESTORE_MS_MAX / 2);
+
+/// A backup that the store was put back from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Restored {
+pub(super) struct Restored {
     /// When the backup was made, in Unix milliseconds.
-    pub backed_up_ms: u64,
+    pub(super) backed_up_ms: u64,
+    /// When it was put back, in Unix milliseconds; later than any restore before it.
+    pub(super) restored_ms: u64,
     /// Records that the directory had then.
-    pub directory_len: u32,
+    pub(super) directory_len: u32,
+}
+
+/// Tells whether the server has a number of this name.
+pub(super) fn is_number(key: &[u8]) -> bool {
+    let numbers = [GENESIS_MS, ROUND_MS, ROUNDS_RESERVED, DELETIONS];
+    let mut numbers = numbers.iter().chain(RESTORES.as_flattened());
+    numbers.any(|number| number.as_bytes() == key)
 }
 
 /// Reads one of the server's keys.
@@ -142,26 +162,52 @@ pub(super) fn reserve_rounds(
     Ok(Ok(()))
 }
 
-/// Reads what the store was restored from; `None` if it never was.
-pub(super) fn restored(trees: &Trees) -> Result<Option<Restored>, StoreError> {
-    let numbers = (number(trees, BACKED_UP_MS)?, number(trees, RESTORED_LEN)?);
-    let (Some(backed_up_ms), Some(directory_len)) = numbers else { return Ok(None) };
-    let directory_len = u32::try_from(directory_len).map_err(|_| undecodable(Tree::State))?;
-    Ok(Some(Restored { backed_up_ms, directory_len }))
+/// Reads what the store was restored from, the oldest first; nothing if it never was.
+pub(super) fn restored(trees: &Trees) -> Result<Vec<Restored>, StoreError> {
+    let mut restores = Vec::new();
+    for [backed_up, restored, length] in RESTORES {
+        let numbers = (number(trees, backed_up)?, number(trees, restored)?, number(trees, length)?);
+        let (Some(backed_up_ms), Some(restored_ms), Some(directory_len)) = numbers else { break };
+        let directory_len = u32::try_from(directory_len).map_err(|_| undecodable(Tree::State))?;
+        restores.push(Restored { backed_up_ms, restored_ms, directory_len });
+    }
+    Ok(restores)
+}
+
+/// Returns the restores of a store with one more, which is of a backup that has the others in it.
+///
+/// Of too many the two oldest become one, which goes back as far as the first and came when the second did: it serves
+/// who knows neither, and who knows the first alone fetches a little more than he would have to.
+pub(super) fn with_one_more(
+    mut restores: Vec<Restored>,
+    backed_up_ms: u64,
+    now_ms: u64,
+    directory_len: u32,
+) -> Vec<Restored> {
+    let earliest = restores.last().map_or(0, |last| last.restored_ms + 1);
+    let restored_ms = now_ms.min(RESTORED_MS_MAX).max(earliest);
+    let backed_up_ms = backed_up_ms.min(RESTORED_MS_MAX);
+    if restores.len() == RESTORES_MAX {
+        let oldest = restores.remove(0);
+        restores[0] = Restored { restored_ms: restores[0].restored_ms, ..oldest };
+    }
+    restores.push(Restored { backed_up_ms, restored_ms, directory_len });
+    restores
 }
 
 /// Writes what the store was restored from, and reserves the rounds that were opened since.
 pub(super) fn set_restored(
     trees: &Trees,
-    restored: Restored,
+    restores: &[Restored],
     reserved: u64,
 ) -> Result<(), StoreError> {
-    let Restored { backed_up_ms, directory_len } = restored;
-    trees.apply(&[
-        Change::put(Tree::State, BACKED_UP_MS, &NumberRecord(backed_up_ms))?,
-        Change::put(Tree::State, RESTORED_LEN, &NumberRecord(directory_len.into()))?,
-        Change::put(Tree::State, ROUNDS_RESERVED, &NumberRecord(reserved))?,
-    ])
+    let mut numbers = vec![(ROUNDS_RESERVED, reserved)];
+    for (names, restore) in RESTORES.into_iter().zip(restores) {
+        let Restored { backed_up_ms, restored_ms, directory_len } = *restore;
+        numbers.extend(names.into_iter().zip([backed_up_ms, restored_ms, directory_len.into()]));
+    }
+    let put = |(name, number)| Change::put(Tree::State, name, &NumberRecord(number));
+    trees.apply(&numbers.into_iter().map(put).collect::<Result<Vec<_>, _>>()?)
 }
 
 /// Reads how many accounts were deleted, whether durable or not.
@@ -178,4 +224,35 @@ pub(super) fn one_more_deletion(trees: &Trees) -> Result<Change, StoreError> {
 
 fn number(trees: &Trees, key: &str) -> Result<Option<u64>, StoreError> {
     Ok(trees.get::<NumberRecord>(Tree::State, key)?.map(|number| number.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn restored(backed_up_ms: u64, restored_ms: u64, directory_len: u32) -> Restored {
+        Restored { backed_up_ms, restored_ms, directory_len }
+    }
+
+    #[test]
+    fn restores_are_in_order_whatever_the_clock_says() {
+        let mut restores = Vec::new();
+        for (now_ms, restored_ms) in
+            [(50, 50), (40, 51), (u64::MAX, RESTORED_MS_MAX), (60, RESTORED_MS_MAX + 1)]
+        {
+            restores = with_one_more(restores, u64::MAX, now_ms, 7);
+            assert_eq!(restores.last(), Some(&restored(RESTORED_MS_MAX, restored_ms, 7)));
+        }
+    }
+
+    #[test]
+    fn of_too_many_restores_the_oldest_goes_into_the_one_behind_it() {
+        let mut restores = Vec::new();
+        for number in 1..=6 {
+            restores = with_one_more(restores, number, 10 * number, 100 * number as u32);
+        }
+        let kept = [restored(1, 30, 100), restored(4, 40, 400), restored(5, 50, 500)];
+        assert_eq!(restores[..3], kept);
+        assert_eq!(restores[3..], [restored(6, 60, 600)]);
+    }
 }

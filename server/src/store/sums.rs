@@ -147,6 +147,9 @@ impl Under {
     }
 }
 
+/// Keys and values.
+pub(super) type Records = Vec<(IVec, IVec)>;
+
 /// Reads all records, in the order of trees and keys, while others may be written.
 pub(super) struct Walk<'t> {
     trees: &'t Trees,
@@ -164,7 +167,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Reads the next records, of one tree; `None` after the last one.
-    pub(super) fn next(&mut self) -> Result<Option<(Tree, Vec<(IVec, IVec)>)>, StoreError> {
+    pub(super) fn next(&mut self) -> Result<Option<(Tree, Records)>, StoreError> {
         let mut under = self.trees.walks().hold();
         let walked = under.walks.entry(self.number).or_default();
         while let Some(&tree) = Tree::ALL.get(walked.tree) {

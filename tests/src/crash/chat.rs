@@ -211,6 +211,7 @@ impl Person {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
+            | Event::ServerRestored { .. }
             | Event::Local(_)
             | Event::Connection(ConnectionState::Connecting | ConnectionState::Lost)
             | Event::RetryIn { .. }

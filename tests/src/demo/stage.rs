@@ -291,6 +291,7 @@ impl<'a> Stage<'a> {
             Said::Request { peer } => self.hear_ringing(peer, who)?,
             Said::Answered { peer } => self.hear_answer(who, peer),
             Said::KeyChanged { peer } => bail!("{who} is told that {peer} has another key"),
+            Said::ServerRestored { .. } => bail!("{who} is told that the server was restored"),
             Said::Forgotten { peer } => bail!("{who} has forgotten {peer}"),
             Said::PasswordChanged | Said::AccountDeleted | Said::SessionEnded { .. } => {
                 bail!("{who} says what nobody asked for: {said:?}")

@@ -86,6 +86,7 @@ impl Ledger {
             | Said::Calling { .. }
             | Said::Answered { .. }
             | Said::KeyChanged { .. }
+            | Said::ServerRestored { .. }
             | Said::Contact(_)
             | Said::Forgotten { .. }
             | Said::Contacts { .. }

@@ -60,6 +60,10 @@ pub enum Said {
     KeyChanged {
         peer: String,
     },
+    ServerRestored {
+        backed_up_ms: u64,
+        restored_ms: u64,
+    },
     Contact(Contact),
     Forgotten {
         peer: String,

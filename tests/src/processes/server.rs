@@ -118,21 +118,23 @@ impl Server {
     /// # Errors
     /// If `backup` cannot be started or fails.
     pub fn back_up(&self, file: &Path) -> anyhow::Result<()> {
-        self.command("backup", file)
+        self.command("backup", file, &[])
     }
 
-    /// Throws the data directory of a server that was killed away and restores a backup in its place.
+    /// Throws the data directory of a server that was killed away and restores a backup in its place; rounds go on
+    /// behind a number that is known to have been opened.
     ///
     /// # Errors
     /// If `restore` cannot be started or fails.
-    pub fn restore(&self, file: &Path) -> anyhow::Result<()> {
+    pub fn restore(&self, file: &Path, after_round: u64) -> anyhow::Result<()> {
         std::fs::remove_dir_all(&self.data_dir)?;
-        self.command("restore", file)
+        self.command("restore", file, &["--after-round", &after_round.to_string()])
     }
 
-    fn command(&self, name: &str, file: &Path) -> anyhow::Result<()> {
+    fn command(&self, name: &str, file: &Path, more: &[&str]) -> anyhow::Result<()> {
         let mut command = Command::new(&self.program);
-        let output = command.arg(name).arg(file).arg("--data-dir").arg(&self.data_dir).output()?;
+        command.arg(name).arg(file).arg("--data-dir").arg(&self.data_dir).args(more);
+        let output = command.output()?;
         if !output.status.success() {
             bail!("{name}: {}, {}", output.status, String::from_utf8_lossy(&output.stderr));
         }

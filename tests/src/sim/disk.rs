@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use client_core::record::{
-    Change, Contact, Outgoing, RECEIVED_IDS_MAX, Saved, SavedRoot, ServerClock,
+    Change, Contact, KnownRestores, Outgoing, RECEIVED_IDS_MAX, Saved, SavedRoot, ServerClock,
 };
 use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, IdentityHash, MessageId, Round};
@@ -24,6 +24,7 @@ pub struct Disk {
     declined: BTreeMap<IdentityHash, Round>,
     vault: u64,
     vault_used: u64,
+    restores: KnownRestores,
     /// Written without a flush: durable with the next change that somebody waits for.
     unflushed: Vec<Change>,
     /// Handed over.
@@ -101,6 +102,7 @@ impl Disk {
             declined: self.declined.iter().map(|(peer, until)| (*peer, *until)).collect(),
             vault: self.vault,
             vault_used: self.vault_used,
+            restores: self.restores,
         }
     }
 
@@ -167,6 +169,8 @@ impl Disk {
             // every start fetches the whole directory here
             Change::Listed(..) => (),
             Change::Directory(length, head) => self.directory = Some((length, head)),
+            Change::Restored { restored_ms, .. } => self.restores.taken_ms = restored_ms,
+            Change::RestoreTold(restored_ms) => self.restores.told_ms = restored_ms,
         }
         None
     }

@@ -19,6 +19,7 @@ use wire::control::{
 use wire::dial::buckets;
 use wire::directory::{Head, Record};
 use wire::ids::{AccountIndex, Round, Token};
+use wire::restore::Restores;
 use wire::round::{ClientFrame, ServerHeader};
 use wire::size::{
     CONTROL_BODY, PAGE_RECORDS, SEALED_IDENTITY, SEALED_MASTER, SIGNATURE, TOKEN, VAULT,
@@ -385,6 +386,7 @@ impl Service {
             directory_length,
             directory_head,
             directory_signature: [0; SIGNATURE],
+            restores: Restores { notices: Vec::new(), signature: [0; SIGNATURE] },
         }
     }
 

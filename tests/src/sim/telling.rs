@@ -189,6 +189,7 @@ impl World {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
+            | Event::ServerRestored { .. }
             | Event::Local(_)
             | Event::SignedIn { .. }
             | Event::RoundOpen { .. }

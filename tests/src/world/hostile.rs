@@ -24,6 +24,7 @@ use wire::ids::{AccountIndex, Name, Round, Token};
 use wire::link::{Link, Pin};
 use wire::login::{LoginContext, LoginServer};
 use wire::public_key::AgreementKey;
+use wire::restore::{Restores, restores_signed};
 use wire::round::ServerHeader;
 use wire::size::{CONTROL_BODY, CONTROL_FRAME, SIGNATURE, VAULT_PARTS, round_frame};
 
@@ -294,6 +295,10 @@ impl Server {
             {
                 let signed = head_signed(session.directory_length, &session.directory_head);
                 session.directory_signature = self.root.sign(&signed);
+                if session.restores.signature != [0; SIGNATURE] {
+                    let signed = restores_signed(&session.restores.notices);
+                    session.restores.signature = self.root.sign(&signed);
+                }
                 ServerControl::Session(session).encode()
             }
             _ => bytes,
@@ -440,6 +445,7 @@ impl Server {
             directory_length: records.len() as u32,
             directory_head: head(records),
             directory_signature: UNSIGNED,
+            restores: Restores { notices: Vec::new(), signature: UNSIGNED },
         }
     }
 }

@@ -11,6 +11,8 @@ use tests::world::{Person, Start};
 use wire::codec::Wire as _;
 use wire::control::ServerControl;
 use wire::directory::Record;
+use wire::restore::RestoreNotice;
+use wire::size::SIGNATURE;
 
 const HONEST: u32 = 0;
 /// Has no record in its directory any more.
@@ -23,6 +25,12 @@ const ROLLS_BACK: u32 = 3;
 const TAMPERS: u32 = 4;
 /// Says besides that it is a newer one.
 const TAMPERS_ANEW: u32 = 5;
+/// Says that it was put back from a backup that had all records but the last.
+const RESTORED: u32 = 6;
+/// Says the same of a later time, and no root key signed that.
+const FORGES: u32 = 7;
+/// Says it of a later time and of a directory that nobody saw.
+const RESTORED_FROM_ANOTHER: u32 = 8;
 
 struct Liar {
     hostile: Hostile,
@@ -61,6 +69,30 @@ impl Lies {
                 (page.length, page.head) = (self.told.len() as u32, head(&self.told));
                 Some(ServerControl::Page(page))
             }
+            (RESTORED | FORGES | RESTORED_FROM_ANOTHER, ServerControl::Session(mut session)) => {
+                let kept = &self.shown[..self.shown.len() - 1];
+                (session.directory_length, session.directory_head) =
+                    (kept.len() as u32, head(kept));
+                let is_another = mode == RESTORED_FROM_ANOTHER;
+                let notice = RestoreNotice {
+                    backed_up_ms: 900,
+                    restored_ms: if mode == RESTORED { 1000 } else { 2000 },
+                    length: kept.len() as u32,
+                    head: if is_another { head(&kept[1..]) } else { head(kept) },
+                };
+                session.restores.notices.push(notice);
+                if mode == FORGES {
+                    session.restores.signature = [0; SIGNATURE];
+                }
+                Some(ServerControl::Session(session))
+            }
+            (RESTORED, ServerControl::Page(mut page)) => {
+                let kept = &self.shown[..self.shown.len() - 1];
+                page.records.truncate(kept.len().checked_sub(page.from as usize)?);
+                let until = page.from as usize + page.records.len();
+                (page.length, page.head) = (kept.len() as u32, head(&kept[..until]));
+                Some(ServerControl::Page(page))
+            }
             (ROLLS_BACK, ServerControl::VaultPart(mut part)) => {
                 part.version = 0;
                 part.bytes.fill(0);
@@ -86,7 +118,8 @@ impl Liar {
         let mode = Arc::new(AtomicU32::new(HONEST));
         let (now, lies) = (mode.clone(), Mutex::new(Lies::default()));
         let manner = move |asked, _, honest| match (asked, honest) {
-            (Asked::Session | Asked::Page | Asked::Vault, Honest::Control(honest)) => {
+            (Asked::Session | Asked::Page | Asked::Vault, Honest::Control(honest))
+            | (Asked::InRounds, Honest::Control(honest @ ServerControl::Page(_))) => {
                 let answer = lies.lock().unwrap().answer(now.load(Ordering::SeqCst), honest);
                 answer.map_or(Does::Honestly, |answer| Does::Says(answer.encode()))
             }
@@ -123,6 +156,26 @@ impl Liar {
     }
 }
 
+/// Returns the times of the restores that somebody was told.
+fn told(person: &mut Person) -> Vec<u64> {
+    let told = person.log().iter().filter_map(|event| match event {
+        Event::ServerRestored { restored_ms, .. } => Some(*restored_ms),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// Returns the names of somebody's directory.
+async fn names(person: &mut Person) -> Vec<String> {
+    let mark = person.now();
+    person.command(Command::Directory).await;
+    let names = |event: &Event| match event {
+        Event::Directory { names } => Some(names.clone()),
+        _ => None,
+    };
+    person.hears(mark, "the directory", names).await
+}
+
 fn bob() -> Vec<(String, Standing, bool)> {
     vec![("bob".to_owned(), Standing::Calling, false)]
 }
@@ -152,6 +205,51 @@ async fn a_past_that_was_rewritten_or_forgotten_is_told_and_makes_no_wrong_conta
     let mut ann = Person::begin(liar.somebody("ann")).await;
     assert_eq!((ann.contacts().await, ann.safety_number("bob").await), (bob(), number));
     assert_eq!(ann.errors(), []);
+}
+
+#[tokio::test]
+async fn a_restore_that_the_server_signed_is_followed_once_and_a_forged_or_old_one_never() {
+    let liar = Liar::new();
+    liar.ann_who_calls_bob().await.leaves().await;
+    Person::begin(Start { register: true, ..liar.somebody("cid") }).await.leaves().await;
+    let mut ann = Person::begin(liar.somebody("ann")).await;
+    assert_eq!(names(&mut ann).await, ["ann", "bob", "cid"]);
+    ann.leaves().await;
+
+    // no key of the server's
+    liar.becomes(FORGES);
+    let mut ann = Person::start(liar.somebody("ann"));
+    ann.hears_error(0, ErrorCode::ServerProtocol).await;
+    assert!(!ann.ends().await.0 && told(&mut ann).is_empty());
+
+    // a directory that she never had: nothing of hers is dropped
+    liar.becomes(RESTORED_FROM_ANOTHER);
+    let mut ann = Person::begin(liar.somebody("ann")).await;
+    ann.hears_error(0, ErrorCode::DirectoryForked).await;
+    assert_eq!(names(&mut ann).await, ["ann", "bob", "cid"]);
+    assert!(told(&mut ann).is_empty());
+    ann.leaves().await;
+
+    liar.becomes(RESTORED);
+    for expected in [vec![1000], vec![]] {
+        let mut ann = Person::begin(liar.somebody("ann")).await;
+        assert_eq!(names(&mut ann).await, ["ann", "bob"]);
+        ann.sits_through(6).await;
+        assert_eq!((told(&mut ann), ann.errors()), (expected, vec![]));
+        assert_eq!(ann.contacts().await, bob());
+        ann.leaves().await;
+    }
+
+    // somebody registers, and the notice of before takes nobody back any more
+    liar.becomes(HONEST);
+    let mut ann = Person::begin(liar.somebody("ann")).await;
+    assert_eq!(names(&mut ann).await, ["ann", "bob", "cid"]);
+    ann.leaves().await;
+    liar.becomes(RESTORED);
+    let mut ann = Person::begin(liar.somebody("ann")).await;
+    ann.hears_error(0, ErrorCode::DirectoryForked).await;
+    assert_eq!(names(&mut ann).await, ["ann", "bob", "cid"]);
+    assert!(told(&mut ann).is_empty());
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::codec::{DecodeError, Reader, Wire, Writer};
 use crate::directory::{Head, Record, head_signed};
 use crate::ids::{AccountIndex, SessionId, Token};
 use crate::public_key::PublicKey;
+use crate::restore::Restores;
 use crate::size::{
     CONTROL_FRAME, CREDENTIAL_RESPONSE, PAGE_RECORDS, REGISTRATION_RESPONSE, SESSION_INFO,
     SESSIONS_MAX, SIGNATURE, SLOTS_MAX, SLOTS_MIN,
@@ -204,6 +205,8 @@ pub struct Session {
     pub directory_head: Head,
     /// ECDSA by the server's root key over [`head_signed`] of that length and head.
     pub directory_signature: [u8; SIGNATURE],
+    /// The backups that the server was put back from.
+    pub restores: Restores,
 }
 
 impl Session {
@@ -332,6 +335,7 @@ fn write_session(session: &Session, out: &mut Writer<'_>) {
     out.u32(session.directory_length);
     session.directory_head.write(out);
     out.bytes(&session.directory_signature);
+    session.restores.write(out);
 }
 
 fn read_session(input: &mut Reader<'_>) -> Result<Session, DecodeError> {
@@ -345,20 +349,27 @@ fn read_session(input: &mut Reader<'_>) -> Result<Session, DecodeError> {
     if !(ROUND_MS_MIN..=ROUND_MS_MAX).contains(&round_ms) {
         return Err(DecodeError::Field("round length"));
     }
+    let genesis_ms = input.u64()?;
+    let mixer = PublicKey::read(input)?;
+    let mixer_signature = input.array()?;
+    let master = SealedMaster::read(input)?;
+    let identity = SealedIdentity::read(input)?;
+    let directory_length = input.u32()?;
     Ok(Session {
         token,
         expires_ms,
         index,
         slots,
         round_ms,
-        genesis_ms: input.u64()?,
-        mixer: PublicKey::read(input)?,
-        mixer_signature: input.array()?,
-        master: SealedMaster::read(input)?,
-        identity: SealedIdentity::read(input)?,
-        directory_length: input.u32()?,
+        genesis_ms,
+        mixer,
+        mixer_signature,
+        master,
+        identity,
+        directory_length,
         directory_head: Head::read(input)?,
         directory_signature: input.array()?,
+        restores: Restores::read(input, directory_length)?,
     })
 }
 

@@ -145,6 +145,13 @@ def directory():
     gone = sign(signing, b"iirs 1 directory record" + name + signing_point + signing_point)
     root, root_point = key_pair(0xAA)
     signed = b"iirs 1 signed directory head" + (2).to_bytes(4, "little") + second_head
+    number = lambda value, size: value.to_bytes(size, "little")
+    notices = [
+        (number(0x414243444500 + time, 8), number(0x515253545500 + time, 8), number(length, 4), bytes([fill]) * 32)
+        for time, length, fill in [(1, 1, 0xBD), (2, 0x31323334, 0xBE)]
+    ]
+    restores = b"iirs 1 restore notices" + b"\x02" + b"".join(b"".join(notice) for notice in notices)
+    named = [zip(notice, ("backup made", "put back", "length", "head")) for notice in notices]
     token = bytes([0x99]) * 32
     token_digest = hashlib.sha256(b"iirs 1 session token" + token).digest()
     code = bytes.fromhex("00443214c74254b635cf")
@@ -166,6 +173,9 @@ def directory():
         ("root key", (root_point, "public key of the server's root")),
         ("signed head", (b"iirs 1 signed directory head", "label"), (b"\x02\x00\x00\x00", "length"), (second_head, "head")),
         ("head signature", (sign(root, signed), "ECDSA by the root key (any nonce would do): r, s")),
+        ("signed restores", (b"iirs 1 restore notices", "label"), (b"\x02", "notices"), *named[0], *named[1]),
+        ("restores signature", (sign(root, restores), "ECDSA by the root key (any nonce would do): r, s")),
+        ("signed restores, none", (b"iirs 1 restore notices", "label"), (b"\x00", "notices")),
         ("token", (token, "session token")),
         ("token digest", (token_digest, "SHA-256 over label and token")),
         ("session id", (token_digest[:8], "front of the digest")),

@@ -152,6 +152,14 @@ pub enum Event {
     AccountDeleted,
     /// Something about what is kept on this machine.
     Local(LocalEvent),
+    /// The server was put back from a backup: what was made or changed there after that is gone there. Told once for
+    /// each restore.
+    ServerRestored {
+        /// When the backup was made, in milliseconds since 1970.
+        backed_up_ms: u64,
+        /// When it was put back, in milliseconds since 1970.
+        restored_ms: u64,
+    },
     /// The connection changed.
     Connection(ConnectionState),
     /// The client is out of the rounds and tries to come back after a pause.
@@ -211,6 +219,7 @@ impl std::fmt::Debug for Event {
             Self::PasswordChanged => f.write_str("PasswordChanged"),
             Self::AccountDeleted => f.write_str("AccountDeleted"),
             Self::Local(event) => write!(f, "Local({event:?})"),
+            Self::ServerRestored { .. } => f.write_str("ServerRestored"),
             Self::Connection(state) => write!(f, "Connection({state:?})"),
             Self::RetryIn { ms } => write!(f, "RetryIn({ms} ms)"),
             Self::Error { code, .. } => write!(f, "Error({code:?})"),

@@ -450,10 +450,17 @@ impl Client {
 
     /// Tells why nothing goes to a contact.
     pub(super) fn stands_still(&mut self, peer: &str, about: About) {
-        if peer.parse().is_ok_and(|name| self.gone.contains(&name)) {
-            let text = format!(
-                "{peer} deleted the account, and nothing reaches {peer} here any more; forget this contact"
-            );
+        if let Some(name) = peer.parse().ok().filter(|name| self.gone.contains(name)) {
+            let text = if self.directory.is_deleted(&name) {
+                format!(
+                    "{peer} deleted the account, and nothing reaches {peer} here any more; forget this contact"
+                )
+            } else {
+                format!(
+                    "the account of {peer} is gone since the server was restored from a backup; ask {peer}, by another \
+                     way, to register again, then accept the new key; or forget this contact"
+                )
+            };
             return self.error(ErrorCode::AccountGone, text, about);
         }
         let text = format!(

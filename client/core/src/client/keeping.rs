@@ -143,11 +143,7 @@ impl Client {
         let seen = self.keeping.seen;
         self.keeping.stored = (version <= seen).then_some(version);
         if version < seen {
-            self.vault_error(
-                ErrorCode::VaultRolledBack,
-                "the server shows older contacts than it had before: it was restored from an old copy, or keeps them \
-                 back; what this machine knows stays, and is stored again; ask the server's operator",
-            );
+            self.vault_rolled_back();
         } else if version > 0 {
             match Vault::open(&self.keeping.key, self.own.name(), version, sealed.as_ref()) {
                 Ok(vault) => self.take_vault(vault),
@@ -156,6 +152,33 @@ impl Client {
         }
         self.reserve_version();
         self.tell_all_contacts();
+    }
+
+    /// The server has an older vault than one that was seen. One that was restored has, until it gets what is known
+    /// here; versions from then on are above the restore's time.
+    fn vault_rolled_back(&mut self) {
+        if self.keeping.seen >= self.restoration.taken_ms() {
+            self.vault_error(
+                ErrorCode::VaultRolledBack,
+                "the server shows older contacts than it had before: it was restored from an old copy, or keeps them \
+                 back; what this machine knows stays, and is stored again; ask the server's operator",
+            );
+        }
+    }
+
+    /// The server was restored, and has perhaps an older vault. All that is known here counts as unsaved, so that no
+    /// vault of before takes any of it away; and versions go on from the restore's time, so that none comes twice with
+    /// other contacts in it. Returns what is to be kept of that.
+    pub(super) fn vault_restored(&mut self, restored_ms: u64) -> Vec<Change> {
+        let Keeping { seen, used, .. } = self.keeping;
+        self.keeping.used = used.max(seen).max(restored_ms);
+        self.keeping.reserved = None;
+        let unsaved = self.contacts.values_mut().filter(|contact| !contact.unsaved);
+        let unsaved = unsaved.map(|contact| {
+            contact.unsaved = true;
+            Change::Contact(Box::new(contact.clone()))
+        });
+        unsaved.chain([Change::VaultUsed(self.keeping.used)]).collect()
     }
 
     fn take_vault(&mut self, vault: Vault) {
@@ -189,9 +212,11 @@ impl Client {
         self.keep(vec![Change::VaultUsed(version)], vec![Kept::Reserved(version)]);
     }
 
-    /// A version is durable.
+    /// A version is durable; of several the newest counts.
     pub(super) fn vault_reserved(&mut self, version: u64) {
-        self.keeping.reserved = Some(version);
+        if version == self.keeping.used {
+            self.keeping.reserved = Some(version);
+        }
     }
 
     /// Returns the control frame of a round if it is the vault's turn, or a vault is being fetched.
@@ -234,6 +259,9 @@ impl Client {
         // of too many the ones that are stored already stay
         contacts.sort_by_key(|(_, contact)| contact.unsaved);
         for (peer, contact) in contacts {
+            if self.is_lost(contact) {
+                continue;
+            }
             let fits = contact.forgotten || vault.insert(short(contact), entry(contact)).is_ok();
             if fits && contact.unsaved {
                 covers.insert(*peer);
@@ -248,6 +276,13 @@ impl Client {
             let text = format!("{VaultFull}; until then this machine alone knows the last ones");
             self.error(ErrorCode::TooManyContacts, text, About::default());
         }
+    }
+
+    /// Tells whether a contact's record is not in its place any more, since the server was restored: a vault could not
+    /// name him, so he is kept here alone.
+    fn is_lost(&self, contact: &Contact) -> bool {
+        let listed = self.directory.at(contact.index.0).map(|record| record.identity());
+        !contact.forgotten && listed != Some(contact.record.identity())
     }
 
     /// The vault names somebody whom the directory here does not have.
@@ -284,7 +319,8 @@ impl Client {
         }
         changes.push(Change::Vault(version, saved));
         // what changed while it was on its way is not in it
-        let is_all = self.contacts.values().all(|contact| !contact.unsaved);
+        let is_in = |contact: &Contact| !contact.unsaved || self.is_lost(contact);
+        let is_all = self.contacts.values().all(is_in);
         let told = is_all.then_some(Kept::True(Event::VaultStored { version }));
         self.keep(changes, told.into_iter().collect());
     }
@@ -348,7 +384,11 @@ impl Client {
         let entries = vault.entries();
         let is_superseded = |(who, entry): &(&ShortIdentity, &VaultEntry)| {
             let listed = self.directory.at(entry.index.0);
-            let record = listed.filter(|it| ShortIdentity::of(&it.identity()) == **who);
+            let listed = listed.filter(|it| ShortIdentity::of(&it.identity()) == **who);
+            // whom a restore took off the list is known here alone
+            let mut known =
+                self.contacts.iter().filter(|(peer, _)| ShortIdentity::of(peer) == **who);
+            let record = listed.or_else(|| known.next().map(|(_, contact)| contact.record));
             let newest = record.and_then(|it| self.directory.find(&it.name));
             let newest = newest.map(|(_, record)| ShortIdentity::of(&record.identity()));
             newest.is_some_and(|newest| newest != **who && entries.contains_key(&newest))

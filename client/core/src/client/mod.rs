@@ -14,6 +14,7 @@ mod dialling;
 mod early;
 mod keeping;
 mod kept;
+mod restored;
 mod turn;
 mod watch;
 
@@ -41,6 +42,7 @@ use crate::vault::VaultKey;
 use crate::wheel::Root;
 
 pub use control::{REQUESTS_MAX, RequestsFull};
+pub use restored::Held;
 
 use calls::Request;
 use commands::{Leaving, Unresolved};
@@ -48,6 +50,7 @@ use control::Asked;
 use dialling::Finder;
 use keeping::Keeping;
 use kept::Kept;
+use restored::Restoration;
 
 /// Conversations that may be open at once, for each slot of a deposit. With more, two people would meet
 /// so rarely that their sessions are given up between meetings; wake-ups will lift this.
@@ -126,6 +129,7 @@ pub struct Client {
     /// Invitations that were replayed, stale, forged, or of people who are not heard.
     refused_calls: u64,
     keeping: Keeping,
+    restoration: Restoration,
     /// Whether the contacts were told since the start.
     contacts_told: bool,
     /// What goes over the control stream in place of pulls, at most [`REQUESTS_MAX`].
@@ -213,6 +217,7 @@ impl Client {
             invitations: BTreeMap::new(),
             refused_calls: 0,
             keeping: Keeping::new(vault, saved.vault, saved.vault_used),
+            restoration: Restoration::new(saved.restores),
             contacts_told: false,
             requests_out: VecDeque::new(),
             listed: 0,
@@ -314,6 +319,7 @@ impl Client {
 
     /// Tells that the directory is as long as the session says; names that wait are looked up.
     pub fn handle_directory_synced(&mut self, now: Now, length: u32, head: Head) {
+        self.tell_restores();
         self.compare_directory(DirectoryMark { length, head });
         if let Some(before) = self.seen_before.take() {
             if before.length > length {

@@ -519,5 +519,6 @@ fn debug_shows_no_digit_of_a_safety_number_and_no_name() {
 
 mod early;
 mod requests;
+mod restored;
 mod speed;
 mod vault;

@@ -46,13 +46,15 @@ impl Client {
     }
 
     /// Stops the conversations of those names that the directory shows with other keys than are known, and of contacts
-    /// whose accounts are gone.
+    /// whose accounts are gone: deleted, or lost when the server was restored.
     pub(super) fn compare_keys(&mut self, names: Vec<Name>) {
         for name in names {
             let Some(known) = self.known.get(&name).map(Record::identity) else { continue };
             match self.directory.find(&name).map(|(_, record)| record.identity()) {
                 Some(shown) if shown != known => self.key_changed(name),
-                None if self.directory.is_deleted(&name) => self.account_gone(name, known),
+                None if self.directory.is_deleted(&name) || self.restoration.taken_ms() > 0 => {
+                    self.account_gone(name, known);
+                }
                 Some(_) | None => (),
             }
         }
@@ -104,7 +106,7 @@ impl Client {
         }
     }
 
-    /// Stops the conversation of a contact who deleted the account, and tells so once.
+    /// Stops the conversation of a contact whose account is gone, and tells so once.
     fn account_gone(&mut self, name: Name, peer: IdentityHash) {
         if self.is_contact(&peer) && self.changed.insert(name) {
             self.gone.insert(name);

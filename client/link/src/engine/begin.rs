@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use client_core::client::Client;
+use client_core::client::{Client, Held};
 use client_core::directory::Records as _;
 use client_core::identity::{Identity, MasterKey};
 use client_core::record::{Change, Saved};
@@ -85,6 +85,8 @@ struct Kept {
     records: DiskRecords,
     /// Whether the copy was whole; else it is an empty one.
     is_whole: bool,
+    /// How much of the directory there is.
+    held: Held,
 }
 
 /// What the password opened before the server was asked.
@@ -169,9 +171,9 @@ impl Opened {
         let Self { gate, session, master, identity, kept, take_up } = self;
         kept.tell_damage(teller);
         let (token, names) = (session.token.duplicate(), session.directory_length);
-        let done = kept.records.len();
-        teller.tell(Event::Progress(Step::Directory { names, done }));
-        let coming = Coming::with_session(gate, session, done);
+        let held = kept.held;
+        teller.tell(Event::Progress(Step::Directory { names, done: held.length }));
+        let coming = Coming::with_session(gate, session, held);
         let make = blocking(move || kept.into_client(&master, identity, take_up));
         let (made, coming) = coming.while_making(make).await;
         let begun = Begun::SignedIn { names };
@@ -239,8 +241,8 @@ async fn begin_early(
     let take_up: TakeUp = Box::new(|_| Ok(saved));
     let made = blocking(move || kept.into_client(&master, identity, take_up)).await??;
     let typed = Typed { person: person.clone(), place: made.profile.password_place() };
-    let length = made.client.directory_length();
-    let coming = Coming::back(link.clone(), token.duplicate(), length, Some(typed.clone()));
+    let held = made.client.held();
+    let coming = Coming::back(link.clone(), token.duplicate(), held, Some(typed.clone()));
     let (user, stretching) = (person.user, person.stretching);
     let begun = Begun::Early { typed };
     let beginning = made.begin(link.clone(), user, token, stretching, coming, begun)?;
@@ -258,7 +260,8 @@ impl Kept {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { profile, records, is_whole })
+        let held = Held { length: records.len(), taken_ms: profile.restores()?.taken_ms };
+        Ok(Self { profile, records, is_whole, held })
     }
 
     fn tell_damage(&self, teller: &Teller) {

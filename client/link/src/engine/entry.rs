@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client_core::account::{SignIn, SignUp};
+use client_core::client::Held;
 use client_core::directory::{PageError, RECORDS_MAX};
 use client_core::identity::{Identity, MasterKey};
 use client_core::vault::SealedVault;
@@ -22,6 +23,7 @@ use wire::layer::Layer;
 use wire::link::Link;
 use wire::login::LoginContext;
 use wire::public_key::AgreementKey;
+use wire::restore::{Restores, restores_signed};
 use wire::size::{CONTROL_BODY, CONTROL_FRAME, VAULT_PARTS};
 use zeroize::Zeroizing;
 
@@ -49,9 +51,9 @@ pub(super) struct Gate {
     receive: quinn::RecvStream,
 }
 
-/// Pages that were verified and wait for the core and the disk, each about 1 KiB: enough that the pulls do not wait
-/// while the core begins, which takes the longer the more contacts there are.
-pub(super) const PAGES_MAX: usize = 2048;
+/// Pages that were verified and wait for the core and the disk, each about 1 KiB, with the restores in front of them:
+/// enough that the pulls do not wait while the core begins, which takes the longer the more contacts there are.
+pub(super) const ARRIVALS_MAX: usize = 2048;
 
 /// Times that the vault is fetched if it changes meanwhile.
 const VAULT_TRIES: u32 = 3;
@@ -74,23 +76,30 @@ pub(super) struct StoredVault {
     pub(super) sealed: SealedVault,
 }
 
-/// A way into the rounds, and the pages of the directory that come on it.
+/// A way into the rounds, and what comes of the directory on it.
 pub(super) struct Coming {
     pub(super) entry: Pin<Box<dyn Future<Output = Result<Entry, Trouble>> + Send>>,
-    pub(super) pages: mpsc::Receiver<Page>,
+    pub(super) arrivals: mpsc::Receiver<Arrival>,
+}
+
+/// What comes of the directory, verified each by itself.
+pub(super) enum Arrival {
+    /// The server's restores, first of all.
+    Restores(Restores),
+    Page(Page),
 }
 
 impl Coming {
-    /// Goes in with a session: fetches the vault and what the directory has beyond `length`, and joins.
-    pub(super) fn with_session(gate: Gate, session: Box<Session>, length: u32) -> Self {
-        let (send_pages, pages) = mpsc::channel(PAGES_MAX);
-        Self { entry: Box::pin(Entry::make(gate, session, length, send_pages, false)), pages }
+    /// Goes in with a session: fetches the vault and what the directory has beyond what is held, and joins.
+    pub(super) fn with_session(gate: Gate, session: Box<Session>, held: Held) -> Self {
+        let (send, arrivals) = mpsc::channel(ARRIVALS_MAX);
+        Self { entry: Box::pin(Entry::make(gate, session, held, send, false)), arrivals }
     }
 
     /// Comes back with a token: connects, resumes, or signs in with what was typed, and goes in.
-    pub(super) fn back(link: Link, token: Token, length: u32, typed: Option<Typed>) -> Self {
-        let (send_pages, pages) = mpsc::channel(PAGES_MAX);
-        Self { entry: Box::pin(come_back(link, token, length, typed, send_pages)), pages }
+    pub(super) fn back(link: Link, token: Token, held: Held, typed: Option<Typed>) -> Self {
+        let (send, arrivals) = mpsc::channel(ARRIVALS_MAX);
+        Self { entry: Box::pin(come_back(link, token, held, typed, send)), arrivals }
     }
 
     /// Goes on while something else is made, on a thread of its own: no step of the way in waits for that, and the
@@ -110,12 +119,13 @@ impl Entry {
     async fn make(
         mut gate: Gate,
         session: Box<Session>,
-        length: u32,
-        pages: mpsc::Sender<Page>,
+        held: Held,
+        arrivals: mpsc::Sender<Arrival>,
         is_new: bool,
     ) -> Result<Self, Trouble> {
         let vault = gate.vault().await?;
-        gate.pull(length, &session, &pages).await?;
+        send(&arrivals, Arrival::Restores(session.restores.clone())).await?;
+        gate.pull(held.pulls_from(&session.restores), &session, &arrivals).await?;
         let own = AgreementKey::random(&mut OsRng);
         let layer = Layer::for_client(&own, &session.mixer).map_err(Failure::protocol)?;
         let streams = Box::new(Streams::join(gate, session.slots, own.public()).await?);
@@ -239,7 +249,7 @@ impl Gate {
         &mut self,
         mut from: u32,
         session: &Session,
-        pages: &mpsc::Sender<Page>,
+        arrivals: &mpsc::Sender<Arrival>,
     ) -> Result<(), Trouble> {
         if session.directory_length as usize > RECORDS_MAX {
             return Err(PageError::TooLarge.into());
@@ -255,8 +265,7 @@ impl Gate {
                 }
                 verify_page(&self.connected.root, &page)?;
                 from = from.saturating_add(u32::try_from(page.records.len()).unwrap_or(u32::MAX));
-                let gone = |_| Trouble::Lost("nobody takes the directory".into());
-                pages.send(page).await.map_err(gone)?;
+                send(arrivals, Arrival::Page(page)).await?;
             }
         }
         Ok(())
@@ -267,7 +276,7 @@ impl Gate {
         (self.connected, self.send, self.receive)
     }
 
-    /// Asks for a session and checks that the mixer's key and the directory's head in it are the server's.
+    /// Asks for a session and checks that the mixer's key, the directory's head and the restores in it are the server's.
     async fn session(&mut self, request: &ClientControl) -> Result<Box<Session>, Trouble> {
         let ServerControl::Session(session) = self.ask(request).await? else {
             return Err(out_of_turn().into());
@@ -278,6 +287,9 @@ impl Gate {
         let signed = head_signed(session.directory_length, &session.directory_head);
         verify_signature(&self.connected.root, &signed, &session.directory_signature)
             .map_err(|_| unsigned_directory())?;
+        let signed = restores_signed(&session.restores.notices);
+        verify_signature(&self.connected.root, &signed, &session.restores.signature)
+            .map_err(|_| Failure::protocol("what the server says of its restores is not signed"))?;
         Ok(session)
     }
 
@@ -324,9 +336,9 @@ impl Gate {
 async fn come_back(
     link: Link,
     token: Token,
-    length: u32,
+    held: Held,
     typed: Option<Typed>,
-    pages: mpsc::Sender<Page>,
+    arrivals: mpsc::Sender<Arrival>,
 ) -> Result<Entry, Trouble> {
     let mut gate = match Gate::open_within(&link, RECONNECT_WITHIN).await {
         // Whoever can drop packets can forge this answer, which nothing protects: it ends no client
@@ -348,7 +360,12 @@ async fn come_back(
         }
         session => session?,
     };
-    Entry::make(gate, session, length, pages, is_new).await
+    Entry::make(gate, session, held, arrivals, is_new).await
+}
+
+async fn send(arrivals: &mpsc::Sender<Arrival>, arrival: Arrival) -> Result<(), Trouble> {
+    let gone = |_| Trouble::Lost("nobody takes the directory".into());
+    arrivals.send(arrival).await.map_err(gone)
 }
 
 /// Says what else it may be if the server refuses the password that opens the profile.
@@ -407,13 +424,21 @@ mod tests {
 
     use super::*;
 
-    fn page(from: u32) -> Page {
-        Page { from, length: u32::MAX, head: Head::EMPTY, records: Vec::new(), signature: [0; 64] }
+    fn page(from: u32) -> Arrival {
+        let (records, signature) = (Vec::new(), [0; 64]);
+        Arrival::Page(Page { from, length: u32::MAX, head: Head::EMPTY, records, signature })
+    }
+
+    fn place(arrival: &Arrival) -> u32 {
+        match arrival {
+            Arrival::Page(page) => page.from,
+            Arrival::Restores(_) => panic!("no restores came"),
+        }
     }
 
     #[tokio::test]
     async fn no_step_of_the_way_in_waits_for_the_client() {
-        let (send_pages, pages) = mpsc::channel(PAGES_MAX);
+        let (send_pages, arrivals) = mpsc::channel(ARRIVALS_MAX);
         let (arrive, arrived) = std::sync::mpsc::channel();
         let entry = async move {
             for from in 0..1000 {
@@ -423,29 +448,30 @@ mod tests {
             arrive.send(()).unwrap();
             Err(Trouble::Lost("at the end of the way".into()))
         };
-        let coming = Coming { entry: Box::pin(entry), pages };
+        let coming = Coming { entry: Box::pin(entry), arrivals };
         let late = Duration::from_secs(5);
         let making = blocking(move || arrived.recv_timeout(late).is_ok());
-        let (made, Coming { entry, mut pages }) = coming.while_making(making).await;
+        let (made, Coming { entry, mut arrivals }) = coming.while_making(making).await;
         assert!(made.ok().unwrap(), "the client is made after the end of the way");
         assert!(matches!(entry.await, Err(Trouble::Lost(_))));
-        let kept = std::iter::from_fn(|| pages.try_recv().ok()).map(|page| page.from);
+        let kept = std::iter::from_fn(|| arrivals.try_recv().ok()).map(|it| place(&it));
         assert!(kept.eq(0..1000));
     }
 
     #[tokio::test]
     async fn a_client_that_is_made_first_goes_on_with_the_way_in() {
-        let (send_pages, pages) = mpsc::channel(PAGES_MAX);
+        let (send_pages, arrivals) = mpsc::channel(ARRIVALS_MAX);
         let (allow, allowed) = tokio::sync::oneshot::channel();
         let entry = async move {
             send_pages.send(page(7)).await.unwrap();
             allowed.await.unwrap();
             Err(Trouble::Lost("at the end of the way".into()))
         };
-        let coming = Coming { entry: Box::pin(entry), pages };
-        let ((), Coming { entry, mut pages }) = coming.while_making(std::future::ready(())).await;
+        let coming = Coming { entry: Box::pin(entry), arrivals };
+        let ((), Coming { entry, mut arrivals }) =
+            coming.while_making(std::future::ready(())).await;
         allow.send(()).unwrap();
         assert!(matches!(entry.await, Err(Trouble::Lost(_))));
-        assert_eq!(pages.recv().await.unwrap().from, 7);
+        assert_eq!(place(&arrivals.recv().await.unwrap()), 7);
     }
 }

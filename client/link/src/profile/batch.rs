@@ -13,8 +13,8 @@ use super::data::{Data, Rows, damaged};
 use super::deletion;
 use super::records::Tail;
 use super::row::{
-    ContactRow, DeclinedRow, HistoryRow, PeerRow, PendingRow, ProgressRow, ReceivedRow, RootRow,
-    StateRow, VaultRow, history_key,
+    ContactRow, DeclinedRow, HistoryRow, PeerRow, PendingRow, ProgressRow, ReceivedRow,
+    RestoresRow, RootRow, StateRow, VaultRow, history_key,
 };
 
 const STATE_KEY: &[u8] = &[];
@@ -25,6 +25,8 @@ struct Batch<'d> {
     state: StateRow,
     /// The end of the directory, once a change goes there.
     tail: Option<Tail>,
+    /// Changes that cut the directory.
+    cuts: u32,
 }
 
 /// Refuses a change that is longer than a profile keeps.
@@ -46,7 +48,9 @@ pub(super) fn check(change: &Change) -> Result<(), ProfileError> {
         | Change::Mark(_)
         | Change::Token(_)
         | Change::Clock(_)
-        | Change::Directory(..) => (0, 0),
+        | Change::Directory(..)
+        | Change::Restored { .. }
+        | Change::RestoreTold(_) => (0, 0),
     };
     match (label, text) {
         (..=LABEL_MAX, ..=TEXT_MAX) => Ok(()),
@@ -59,14 +63,14 @@ pub(super) fn check(change: &Change) -> Result<(), ProfileError> {
 pub(super) fn commit(data: &Data, changes: &[Change], durable: bool) -> Result<(), ProfileError> {
     let rows = data.write(durable)?;
     let state = rows.get(STATE_KEY)?.unwrap_or_default();
-    let mut batch = Batch { rows, state, tail: None };
+    let mut batch = Batch { rows, state, tail: None, cuts: 0 };
     changes.iter().try_for_each(|change| batch.apply(change))?;
-    let Batch { rows, state, tail } = batch;
+    let Batch { rows, state, tail, cuts } = batch;
     rows.put(STATE_KEY, &state)?;
     let listed = tail.map(|tail| tail.finish(&rows)).transpose()?;
     rows.commit()?;
     if let Some(length) = listed {
-        data.set_listed(length);
+        data.set_listed(length, cuts);
     }
     Ok(())
 }
@@ -99,17 +103,38 @@ impl Batch<'_> {
             Change::Vault(version, contacts) => self.vault(*version, contacts),
             Change::VaultUsed(version) => self.vault_used(*version),
             Change::Listed(from, records) => {
-                let tail = match self.tail.take() {
-                    Some(tail) => tail,
-                    None => Tail::read(&self.rows)?,
-                };
-                self.tail.insert(tail).append(&self.rows, *from, records)
+                let mut tail = self.take_tail()?;
+                tail.append(&self.rows, *from, records)?;
+                self.tail = Some(tail);
+                Ok(())
             }
             Change::Directory(length, head) => {
                 self.state.directory = Some((*length, head.0));
                 Ok(())
             }
+            Change::Restored { length, restored_ms } => self.restored(*length, *restored_ms),
+            Change::RestoreTold(restored_ms) => {
+                let row = self.rows.get::<RestoresRow>(&[])?.unwrap_or_default();
+                self.rows.put(&[], &RestoresRow { told: row.told.max(*restored_ms), ..row })
+            }
         }
+    }
+
+    fn take_tail(&mut self) -> Result<Tail, ProfileError> {
+        self.tail.take().map_or_else(|| Tail::read(&self.rows), Ok)
+    }
+
+    /// Cuts the directory, also what was marked of it, and takes the notice that it is cut for, in one.
+    fn restored(&mut self, length: u32, restored_ms: u64) -> Result<(), ProfileError> {
+        let row = self.rows.get::<RestoresRow>(&[])?.unwrap_or_default();
+        self.rows.put(&[], &RestoresRow { taken: row.taken.max(restored_ms), ..row })?;
+        let mut tail = self.take_tail()?;
+        if tail.cut(&self.rows, length)? {
+            self.cuts += 1;
+            self.state.directory = None;
+        }
+        self.tail = Some(tail);
+        Ok(())
     }
 
     fn opened(&self, record: &Record) -> Result<(), ProfileError> {

@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use client_core::record::{Contact, Outgoing, Saved, SavedRoot, ServerClock};
+use client_core::record::{Contact, KnownRestores, Outgoing, Saved, SavedRoot, ServerClock};
 use redb::{
     AccessGuard, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable,
     ReadableTableMetadata, WriteTransaction,
@@ -22,7 +22,7 @@ use super::key::{HistoryKey, ProfileKey, Seal};
 use super::old;
 use super::row::{
     ContactRow, DeclinedRow, HistoryRow, META, PeerRow, PendingRow, ProgressRow, ReceivedRow,
-    RootRow, Row, SCHEMA_KEY, SCHEMA_VERSION, StateRow, Table, VaultRow, history_key,
+    RestoresRow, RootRow, Row, SCHEMA_KEY, SCHEMA_VERSION, StateRow, Table, VaultRow, history_key,
 };
 use super::texts::{self, Texts};
 use super::value;
@@ -37,11 +37,20 @@ pub(super) struct Data {
     /// Locked for reading while anything is read or written under it.
     texts: RwLock<Texts>,
     /// Records of the directory that can be read from here.
-    listed: AtomicU32,
+    listed: Mutex<Listed>,
     /// Whether a record that was there when the profile was opened could not be read since.
     unlisted: AtomicBool,
     // dropped last, so that the next program finds the database closed
     _lock: Lock,
+}
+
+/// How much of the directory is on disk.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Listed {
+    /// Records.
+    pub(super) length: u32,
+    /// How often it was cut since the profile was opened: records behind a cut are others than before it.
+    pub(super) cuts: u32,
 }
 
 /// Rows in a write transaction.
@@ -84,10 +93,11 @@ impl Data {
         guarded(|| {
             let database = open_verified(path)?;
             let texts = RwLock::new(Texts::Open(history));
-            let (listed, unlisted) = (AtomicU32::new(0), AtomicBool::new(false));
+            let (listed, unlisted) = (Mutex::default(), AtomicBool::new(false));
             let data = Self { database, key, texts, listed, unlisted, _lock: lock };
-            if version(&data.database)? != SCHEMA_VERSION {
-                old::migrate(&data)?;
+            let version = version(&data.database)?;
+            if version != SCHEMA_VERSION {
+                old::migrate(&data, version)?;
             }
             texts::gather(&data)?;
             Ok(data)
@@ -142,16 +152,25 @@ impl Data {
             declined: self.all()?.iter().map(declined).collect(),
             vault: vault.version,
             vault_used: vault.used,
+            restores: self.restores()?,
         })
     }
 
-    /// Returns how many records of the directory can be read from here.
-    pub(super) fn listed(&self) -> u32 {
-        self.listed.load(Ordering::Acquire)
+    /// Returns how far the server's restores are known.
+    pub(super) fn restores(&self) -> Result<KnownRestores, ProfileError> {
+        let RestoresRow { taken, told } = self.get(&[])?.unwrap_or_default();
+        Ok(KnownRestores { taken_ms: taken, told_ms: told })
     }
 
-    pub(super) fn set_listed(&self, length: u32) {
-        self.listed.store(length, Ordering::Release);
+    /// Returns how many records of the directory can be read from here.
+    pub(super) fn listed(&self) -> Listed {
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says how many records there are after a change, and how often it cut the directory.
+    pub(super) fn set_listed(&self, length: u32, cuts: u32) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        *listed = Listed { length, cuts: listed.cuts.wrapping_add(cuts) };
     }
 
     /// Tells whether a record could not be read that was there.

@@ -57,7 +57,7 @@ pub use walk::{Direction, Names, Walk};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use client_core::record::{Change, Saved};
+use client_core::record::{Change, KnownRestores, Saved};
 use etcetera::BaseStrategy as _;
 use rand_core::OsRng;
 use wire::account::{SealedIdentity, Stretching};
@@ -437,6 +437,14 @@ impl Profile {
         max: usize,
     ) -> Result<Page, ProfileError> {
         history::page(&self.data, peer, before, max)
+    }
+
+    /// Returns how far the server's restores are known.
+    ///
+    /// # Errors
+    /// [`ProfileError::Damaged`] and [`ProfileError::Disk`].
+    pub fn restores(&self) -> Result<KnownRestores, ProfileError> {
+        guarded(|| self.data.restores())
     }
 
     /// Opens the copy of the server's directory; reads all of it, and keeps the profile open.

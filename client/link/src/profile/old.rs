@@ -3,6 +3,7 @@
 //! - 1 had the tables up to `received`.
 //! - 2 had those up to `records`. Its rows of the history were sealed under the profile key, with the rounds of our
 //!   messages in them.
+//! - 3 had those up to `waiting`.
 //!
 //! Rows that are the same today are not repeated here; these are frozen.
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use wire::size::{HASH, MESSAGE_ID};
 
 use super::ProfileError;
-use super::data::{Data, damaged};
+use super::data::{Data, Rows, damaged};
 use super::key::Seal;
 use super::row::{HistoryRow, ProgressRow, Table};
 use super::value;
@@ -37,11 +38,19 @@ pub(super) enum OldHistoryRow {
 }
 
 /// Makes a profile of an older version into one of this, in one durable transaction: cut off, it is as it was.
-pub(super) fn migrate(data: &Data) -> Result<(), ProfileError> {
-    // reads what was there before the transaction, which writes to the same table
-    let history = data.table(Table::History)?;
+pub(super) fn migrate(data: &Data, version: u32) -> Result<(), ProfileError> {
     let rows = data.write(true)?;
     rows.put_schema()?;
+    if version < 3 {
+        split_history(data, &rows)?;
+    }
+    rows.commit()
+}
+
+/// Puts each message of the history, and how far it is, into rows of their own.
+fn split_history(data: &Data, rows: &Rows<'_>) -> Result<(), ProfileError> {
+    // as it was before the transaction, which writes to the same table
+    let history = data.table(Table::History)?;
     for entry in data.entries(&history)? {
         let (key, sealed) = entry?;
         let key = key.value();
@@ -53,7 +62,7 @@ pub(super) fn migrate(data: &Data) -> Result<(), ProfileError> {
             rows.put(key, &progress)?;
         }
     }
-    rows.commit()
+    Ok(())
 }
 
 /// Takes apart what never changes and what does.

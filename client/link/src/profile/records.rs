@@ -22,7 +22,7 @@ use wire::size::RECORD;
 
 use super::ProfileError;
 use super::data::{Data, Rows, damaged, guarded};
-use super::row::BlockRow;
+use super::row::{BlockRow, Table};
 
 /// Records of a full block.
 const BLOCK_RECORDS: u32 = 24;
@@ -35,6 +35,8 @@ pub struct DiskRecords {
     names: BTreeSet<(u64, u32)>,
     /// Records in front of `recent`; all of them are on disk.
     settled: u32,
+    /// How often this was cut; what is on disk is not what is here before it was cut as often.
+    cuts: u32,
     recent: VecDeque<(Record, Head)>,
     /// The block that was read last, and its number.
     read: Mutex<Option<(u32, BlockRow)>>,
@@ -68,15 +70,32 @@ impl DiskRecords {
                 if length > next * BLOCK_RECORDS { Err(damaged::<BlockRow>()) } else { Ok(()) }
             })
         })?;
-        data.set_listed(length);
+        data.set_listed(length, 0);
+        let cuts = data.listed().cuts;
         let (recent, read) = (VecDeque::new(), Mutex::new(None));
-        Ok(Self { data, hasher, names, settled: length, recent, read })
+        Ok(Self { data, hasher, names, settled: length, cuts, recent, read })
     }
 
     /// Tells whether no more than so many records are in memory.
     #[cfg(test)]
     pub(super) fn is_settled_but_for(&self, recent: usize) -> bool {
         self.recent.len() <= recent
+    }
+
+    /// Leaves to the disk what is there.
+    fn settle(&mut self) {
+        let listed = self.data.listed();
+        let settled = self.settled;
+        while listed.cuts == self.cuts
+            && self.settled < listed.length
+            && self.recent.pop_front().is_some()
+        {
+            self.settled += 1;
+        }
+        if self.settled != settled {
+            // it may be of before a cut
+            *self.read.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 
     /// Works on the block with this record.
@@ -140,14 +159,21 @@ impl Records for DiskRecords {
     }
 
     fn append(&mut self, records: &[(Record, Head)]) {
-        let kept = self.data.listed();
-        while self.settled < kept && self.recent.pop_front().is_some() {
-            self.settled += 1;
-        }
+        self.settle();
         for (record, head) in records {
             self.names.insert((self.hasher.hash_one(record.name.as_str()), self.len()));
             self.recent.push_back((*record, *head));
         }
+    }
+
+    fn truncate(&mut self, length: u32) {
+        if length >= self.len() {
+            return;
+        }
+        self.names.retain(|(_, place)| *place < length);
+        self.recent.truncate(length.saturating_sub(self.settled) as usize);
+        self.settled = self.settled.min(length);
+        self.cuts = self.cuts.wrapping_add(1);
     }
 
     fn names(&self, from: u32, max: usize) -> Vec<Name> {
@@ -193,6 +219,29 @@ impl Tail {
             self.block.records.extend(record.encode());
         }
         Ok(())
+    }
+
+    /// Drops what is behind the first `length` records; tells whether there was anything.
+    pub(super) fn cut(&mut self, rows: &Rows<'_>, length: u32) -> Result<bool, ProfileError> {
+        if length >= self.length() {
+            return Ok(false);
+        }
+        let (number, kept) = (length / BLOCK_RECORDS, length % BLOCK_RECORDS);
+        if number < self.number {
+            let first = number.to_be_bytes();
+            let block = rows.get::<BlockRow>(&first)?;
+            self.block = block.ok_or_else(damaged::<BlockRow>)?;
+            self.number = number;
+        }
+        rows.remove_between(Table::Records, [&number.to_be_bytes(), &[u8::MAX; 4]], |_| false)?;
+        self.block.records.truncate(kept as usize * RECORD);
+        if kept == 0 {
+            *self = match number.checked_sub(1) {
+                Some(_) => Self::read(rows)?,
+                None => Self { number: 0, block: BlockRow::default() },
+            };
+        }
+        Ok(true)
     }
 
     /// Writes the last block; returns the directory's length.

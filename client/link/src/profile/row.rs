@@ -16,6 +16,7 @@
 //! drafts     name tag 32                    what is being written to somebody
 //! forgetful  name tag 32                    whose history is deleted when the program ends
 //! segment    (empty)                        the key of what waits
+//! restores   (empty)                        up to which the server's restores are taken and told
 //! waiting    peer tag 32 · order 8          a message that came or was written while the history is locked
 //! ```
 //!
@@ -37,7 +38,7 @@ use super::key::{PeerTag, Seal};
 use super::value::Padding;
 
 /// The version of tables and rows together.
-pub(super) const SCHEMA_VERSION: u32 = 3;
+pub(super) const SCHEMA_VERSION: u32 = 4;
 
 /// Holds the schema version under [`SCHEMA_KEY`], in clear, so that a newer one is recognised.
 pub(super) const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
@@ -62,6 +63,7 @@ pub(super) enum Table {
     Forgetful,
     Segment,
     Waiting,
+    Restores,
 }
 
 /// What lies in one table.
@@ -195,6 +197,13 @@ pub(super) struct SegmentRow {
     pub(super) key: [u8; KEY],
 }
 
+/// How far the server's restores are known, by their times in milliseconds since 1970, 0 for none; its key is empty.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct RestoresRow {
+    pub(super) taken: u64,
+    pub(super) told: u64,
+}
+
 /// Records of the directory in its order, 163 bytes each; the key is the block's number.
 ///
 /// With its box, a full block fills one page of the database.
@@ -220,7 +229,7 @@ fn known(round: u64) -> Option<Round> {
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::State,
         Self::Peers,
         Self::History,
@@ -237,6 +246,7 @@ impl Table {
         Self::Forgetful,
         Self::Segment,
         Self::Waiting,
+        Self::Restores,
     ];
 
     pub(super) fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
@@ -257,6 +267,7 @@ impl Table {
             Self::Forgetful => "forgetful",
             Self::Segment => "segment",
             Self::Waiting => "waiting",
+            Self::Restores => "restores",
         })
     }
 
@@ -279,6 +290,7 @@ impl Table {
             Self::Forgetful => 14,
             Self::Segment => 15,
             Self::Waiting => 16,
+            Self::Restores => 17,
         }]
     }
 
@@ -301,6 +313,7 @@ impl Table {
             Self::Forgetful => "whose history is forgotten",
             Self::Segment => "key of what came while locked",
             Self::Waiting => "what came while locked",
+            Self::Restores => "restores",
         }
     }
 }
@@ -345,6 +358,10 @@ impl Row for ForgetfulRow {
 impl Row for SegmentRow {
     const TABLE: Table = Table::Segment;
     const SEAL: Seal = Seal::History;
+}
+
+impl Row for RestoresRow {
+    const TABLE: Table = Table::Restores;
 }
 
 impl Row for PendingRow {

@@ -8,7 +8,7 @@ use iced::keyboard::key::Named;
 use wire::ids::MessageId;
 use wire::size::TEXT_MAX;
 
-use crate::words;
+use crate::{present, words};
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn a_message_goes_from_the_field_to_delivered() {
     assert_eq!(text, "hi bob\ntwo");
     window.click("send");
     assert!(window.commands().is_empty(), "an empty field sends nothing");
-    let time = crate::present::time(window.app.here.unix_ms, &window.app.here);
+    let time = present::time(window.app.here.unix_ms, &window.app.here);
     assert!(window.shows(&format!("{time} · being saved")));
     for (is, round, words) in [
         (MessageState::Queued, None, "waiting for bob to be online"),
@@ -53,7 +53,7 @@ fn the_parts_of_a_long_message_are_counted_until_it_is_delivered() {
     };
     let label = send(&mut window, &"long ".repeat(200));
     send(&mut window, "the next one");
-    let time = crate::present::time(window.app.here.unix_ms, &window.app.here);
+    let time = present::time(window.app.here.unix_ms, &window.app.here);
     for arrived in [0, 3] {
         let Event::Status(mut status) = status(&[("bob", true)]) else { unreachable!() };
         let parts = UnderWay { label: label.clone(), arrived, parts: 4 };
@@ -279,6 +279,24 @@ fn notices_are_put_away_one_by_one() {
     window.click("notice");
     assert!(!window.shows("Slow-down happened.") && window.shows("Directory-forked happened."));
     assert!(window.shows("Server-protocol happened."));
+}
+
+#[test]
+fn that_the_server_was_restored_stays_to_be_read_until_it_is_put_away() {
+    let mut window = signed_in();
+    for backed_up_ms in [1_790_000_000_000, u64::MAX] {
+        window.tell(Event::ServerRestored { backed_up_ms, restored_ms: 5 });
+    }
+    let here = present::Here { unix_ms: 0, zone: jiff::tz::TimeZone::system() };
+    let said = [1_790_000_000_000, u64::MAX].map(|at| present::moment(at, &here));
+    let said = said.map(|moment| words::main::restored(&moment));
+    assert!(said[0].contains(" 2026, ") && said[1].contains("an impossible time"), "{said:?}");
+    for number in 0..3 {
+        window.tell(Event::Round { number, seats: 2, missed: 0 });
+    }
+    assert!(said.iter().all(|words| window.shows(words)));
+    window.click("notice");
+    assert!(!window.shows(&said[0]) && window.shows(&said[1]));
 }
 
 #[test]

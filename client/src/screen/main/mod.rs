@@ -26,12 +26,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use client_link::api::{About, Command, ConversationStatus, ErrorCode, Event, MessageState};
 use iced::widget::text_editor;
 use iced::widget::text_editor::Edit;
+use jiff::tz::TimeZone;
 use rand_core::{OsRng, RngCore};
 use wire::ids::MessageId;
 
 use crate::clock::Now;
 use crate::connection::Connection;
 use crate::event_log::EventLog;
+use crate::present::{self, Here};
 use crate::words::{failure, main as words};
 use address::Address;
 use contacts::Contacts;
@@ -206,6 +208,10 @@ impl Main {
             Event::Contact(status) => self.bound(status),
             Event::Forgotten { peer } => self.unbound(&peer),
             Event::Error { code, text, about } => self.trouble(code, text, about),
+            Event::ServerRestored { backed_up_ms, restored_ms: _ } => {
+                let here = Here { unix_ms: now.unix_ms, zone: TimeZone::system() };
+                self.notice(words::restored(&present::moment(backed_up_ms, &here)));
+            }
             // a contact's event comes with each of the three that follow, and says more
             Event::Calling { .. } | Event::Answered { .. } | Event::KeyChanged { .. } => (),
             Event::Progress(_)

@@ -111,6 +111,7 @@ impl Privacy {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
+            | Event::ServerRestored { .. }
             | Event::Local(_)
             | Event::SignedIn { .. }
             | Event::State { .. }

@@ -230,6 +230,7 @@ impl Settings {
             | Event::Calling { .. }
             | Event::Answered { .. }
             | Event::KeyChanged { .. }
+            | Event::ServerRestored { .. }
             | Event::Contact(_)
             | Event::Forgotten { .. }
             | Event::Contacts { .. }

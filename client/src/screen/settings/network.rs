@@ -77,6 +77,7 @@ impl Network {
             | Event::SessionEnded { .. }
             | Event::PasswordChanged
             | Event::AccountDeleted
+            | Event::ServerRestored { .. }
             | Event::Local(_)
             | Event::RetryIn { .. }
             | Event::Error { .. }

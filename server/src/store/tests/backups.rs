@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, Write as _};
 
+use wire::restore::RestoreNotice;
+
 use super::*;
 
 const NOW_MS: u64 = GENESIS_MS + 1_000_000;
@@ -85,8 +87,7 @@ fn a_restored_store_holds_what_was_backed_up_and_goes_on() {
     let again = reopen(to.path()).unwrap();
     assert_eq!(but_for_state(&again), before);
     assert_eq!(again.origin(), Ok(ORIGIN));
-    let of = Restored { backed_up_ms: NOW_MS, directory_len: 4 };
-    assert_eq!((again.restored(), store.restored()), (Ok(Some(of)), Ok(None)));
+    assert_eq!((again.restores(), store.restores()), (Ok(vec![notice(&again, 4, 0)]), Ok(vec![])));
     assert_eq!(run(again.register(signed_account("dan"), None)), Ok(AccountIndex(4)));
     assert_log_is_whole(&again);
     assert_eq!(again.scrub(|| true), Ok(Some(contents(&again).len() as u64)));
@@ -97,6 +98,30 @@ fn a_restored_store_holds_what_was_backed_up_and_goes_on() {
         mode(&fs::metadata(to.path().join("store/db")).unwrap().permissions()) & 0o777,
         0o600
     );
+}
+
+/// What a store says that was put back at [`NOW_MS`] for the first time, or `times` times more.
+fn notice(store: &SledStore, length: u32, times: u64) -> RestoreNotice {
+    let head = store.directory(length - 1, 1).unwrap()[0].head;
+    RestoreNotice { backed_up_ms: NOW_MS, restored_ms: NOW_MS + times, length, head }
+}
+
+#[test]
+fn a_store_that_is_restored_again_tells_both_and_each_is_later() {
+    let (_dir, _store, mut file, _) = backed_up();
+    let to = tempfile::tempdir().unwrap();
+    put_back(&mut file, to.path()).unwrap();
+    let again = reopen(to.path()).unwrap();
+    run(again.register(signed_account("dan"), None)).unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    again.begin_backup().unwrap().write(&mut file, NOW_MS, || true).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    // by a clock that stands still
+    assert!(put_back(&mut file, to.path()).unwrap().report.is_sound());
+    let twice = reopen(to.path()).unwrap();
+    assert_eq!(twice.restores(), Ok(vec![notice(&twice, 4, 0), notice(&twice, 5, 1)]));
+    drop(twice);
+    assert!(check_store(to.path(), Depth::Links, &mut |_, _| ()).unwrap().is_sound());
 }
 
 #[test]

@@ -37,6 +37,9 @@ fn missing<T>() -> Result<T, StoreError> {
     Err(StoreError::Fatal(MISSING.to_owned()))
 }
 
+/// What somebody does to the records behind the store's back.
+type Damage = Box<dyn FnOnce(&sled::Db)>;
+
 #[test]
 fn a_scrub_of_a_whole_store_counts_its_records() {
     let dir = closed();
@@ -54,7 +57,7 @@ fn a_record_that_is_gone_or_was_changed_ends_the_store_and_is_told_by_a_check() 
         let bob = names.get("bob").unwrap().unwrap();
         names.insert("ann", bob).unwrap();
     };
-    let changes: [Box<dyn FnOnce(&sled::Db)>; 5] = [
+    let changes: [Damage; 5] = [
         Box::new(remove(Tree::Names, "bob")),
         Box::new(remove(Tree::AccountTokens, 2u32.to_be_bytes())),
         Box::new(remove(Tree::Tokens, [7; 32])),

@@ -14,7 +14,7 @@ fn shown_vault(saved: Saved, version: u64, sealed: &SealedVault) -> Client {
     client
 }
 
-fn own_name() -> Name {
+pub(super) fn own_name() -> Name {
     "ann".parse().unwrap()
 }
 
@@ -27,12 +27,12 @@ fn sealed(version: u64, blocked: bool) -> SealedVault {
     vault.seal(&vault_key(), &own_name(), &mut ChaCha20Rng::seed_from_u64(5))
 }
 
-fn noise() -> SealedVault {
+pub(super) fn noise() -> SealedVault {
     SealedVault::from_parts(&[[7; 1024]; 3])
 }
 
 /// Does everything that waits for the disk; returns what was told meanwhile to have gone wrong.
-fn kept(client: &mut Client) -> Vec<ErrorCode> {
+pub(super) fn kept(client: &mut Client) -> Vec<ErrorCode> {
     let (mut batches, mut errors) = (Vec::new(), Vec::new());
     while let Some(output) = client.poll_output() {
         match output {
@@ -50,7 +50,7 @@ fn kept(client: &mut Client) -> Vec<ErrorCode> {
 }
 
 /// The control frames of one cycle that write the vault.
-fn puts(client: &mut Client) -> Vec<VaultPut> {
+pub(super) fn puts(client: &mut Client) -> Vec<VaultPut> {
     let frames = (0..30).map(|number| client.control_frame(Round(5 * number + 2)).1);
     let puts = frames.filter_map(|frame| match frame {
         ClientControl::VaultPut(put) => Some(*put),
@@ -61,7 +61,7 @@ fn puts(client: &mut Client) -> Vec<VaultPut> {
     puts
 }
 
-fn stored(client: &mut Client, version: u64) {
+pub(super) fn stored(client: &mut Client, version: u64) {
     let stored = ServerControl::VaultStored(VaultVersion { version });
     client.handle_control(NOW, stored).unwrap();
     kept(client);
@@ -212,7 +212,7 @@ fn bob((key, place): (u64, u32), unsaved: bool) -> Contact {
 }
 
 /// A vault of these contacts.
-fn vault_of(version: u64, contacts: &[Contact]) -> SealedVault {
+pub(super) fn vault_of(version: u64, contacts: &[Contact]) -> SealedVault {
     let mut vault = Vault::new(version);
     for Contact { record, index, verified, blocked, .. } in contacts {
         let entry = VaultEntry { index: *index, verified: *verified, blocked: *blocked };

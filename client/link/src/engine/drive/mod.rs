@@ -11,13 +11,13 @@ use client_core::record::Change;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wire::codec::Wire;
-use wire::control::{Page, ServerControl};
+use wire::control::ServerControl;
 use wire::ids::Token;
 use wire::link::Link;
 
 use super::account::{AccountWork, Then};
 use super::begin::{Beginning, Begun, Marks};
-use super::entry::{Coming, Entry, PAGES_MAX, Typed, verify_page};
+use super::entry::{ARRIVALS_MAX, Arrival, Coming, Entry, Typed, verify_page};
 use super::history::Question;
 use super::local::{Shelf, Step as Does, about};
 use super::stream::{Frame, Streams};
@@ -36,7 +36,7 @@ const ANSWER_GRACE: Duration = Duration::from_secs(1);
 const BACKLOG_MAX: usize = 4096;
 
 // those that are left when the client has its seat are taken in at once, each with a batch
-const _: () = assert!(2 * PAGES_MAX <= BACKLOG_MAX);
+const _: () = assert!(2 * ARRIVALS_MAX <= BACKLOG_MAX);
 
 /// Batches handed to the profile at once.
 const SUBMITTED_MAX: usize = BATCHES_WAITING_MAX / 2;
@@ -106,7 +106,7 @@ enum Wake {
     Local(Does),
     Kept(Option<Completion>),
     Account(Then),
-    Page(Page),
+    Arrival(Arrival),
     Entry(Result<Box<Entry>, Trouble>),
 }
 
@@ -219,11 +219,11 @@ impl Drive {
                     tokio::time::sleep_until(*until).await;
                     Wake::Again
                 }
-                Way::Back(Coming { entry, pages }) => tokio::select! {
+                Way::Back(Coming { entry, arrivals }) => tokio::select! {
                     biased;
-                    // before the pages: how many wait depends on how long the client took to make
+                    // before what arrived: how much waits depends on how long the client took to make
                     entry = entry => Wake::Entry(entry.map(Box::new)),
-                    Some(page) = pages.recv(), if keeps_up => Wake::Page(page),
+                    Some(arrival) = arrivals.recv(), if keeps_up => Wake::Arrival(arrival),
                 },
                 Way::Gone => std::future::pending().await,
             }
@@ -248,7 +248,7 @@ impl Drive {
             Wake::Again => self.come_back(),
             Wake::Local(does) => self.does(does),
             Wake::Account(then) => self.follow(then),
-            Wake::Page(page) => self.page(&page)?,
+            Wake::Arrival(arrival) => self.arrives(&arrival)?,
             Wake::Entry(entry) => self.enter(*entry?)?,
             Wake::Frame(frame) => match frame? {
                 Frame::Round(frame) => {

@@ -10,7 +10,7 @@ use wire::control::{Page, Session};
 
 use super::{ANSWER_GRACE, Drive, First, Way};
 use crate::api::{About, ErrorCode, Event, Step};
-use crate::engine::entry::{Coming, Entry};
+use crate::engine::entry::{Arrival, Coming, Entry};
 use crate::engine::trouble::{Failure, Trouble};
 use crate::profile::Work;
 
@@ -22,8 +22,18 @@ pub(super) const PAUSES: (Duration, Duration) =
 const NAMES_TOLD: u32 = 1000;
 
 impl Drive {
-    /// Takes in a page of the directory on the way in.
-    pub(super) fn page(&mut self, page: &Page) -> Result<(), Trouble> {
+    /// Takes in what comes of the directory on the way in.
+    pub(super) fn arrives(&mut self, arrival: &Arrival) -> Result<(), Trouble> {
+        match arrival {
+            Arrival::Restores(restores) => {
+                self.client.handle_restores(restores);
+                Ok(())
+            }
+            Arrival::Page(page) => self.page(page),
+        }
+    }
+
+    fn page(&mut self, page: &Page) -> Result<(), Trouble> {
         self.client.handle_page(page)?;
         let done = self.client.directory_length();
         if let Some(First::Shut { names, told, .. }) = &mut self.first
@@ -38,9 +48,10 @@ impl Drive {
     /// Takes a session's entry: the pages that are left, and its seat.
     pub(super) fn enter(&mut self, entry: Entry) -> Result<(), Trouble> {
         let Entry { streams, layer, session, vault, is_new } = entry;
-        if let Way::Back(Coming { mut pages, .. }) = std::mem::replace(&mut self.way, Way::Gone) {
-            while let Ok(page) = pages.try_recv() {
-                self.page(&page)?;
+        if let Way::Back(Coming { mut arrivals, .. }) = std::mem::replace(&mut self.way, Way::Gone)
+        {
+            while let Ok(arrival) = arrivals.try_recv() {
+                self.arrives(&arrival)?;
             }
         }
         if is_new {
@@ -118,12 +129,12 @@ impl Drive {
     /// Starts an attempt to come back.
     pub(super) fn come_back(&mut self) {
         let (link, token) = (self.link.clone(), self.token.duplicate());
-        let length = self.client.directory_length();
+        let held = self.client.held();
         let typed = match &self.first {
             Some(First::Open(typed)) => typed.clone(),
             Some(First::Shut { .. }) | None => None,
         };
-        self.way = Way::Back(Coming::back(link, token, length, typed));
+        self.way = Way::Back(Coming::back(link, token, held, typed));
     }
 
     /// Forgets the password that was typed for the first way in; the history's key comes from it.

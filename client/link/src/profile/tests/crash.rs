@@ -18,6 +18,13 @@ const CHILD_LOCKS: &str = "IIRS_TEST_LOCKS";
 /// Tells it to keep drafts instead of messages.
 const CHILD_DRAFTS: &str = "IIRS_TEST_DRAFTS";
 
+/// Tells it to let the directory grow and to cut it.
+const CHILD_CUTS: &str = "IIRS_TEST_CUTS";
+
+/// Records that stay, and how many come and go.
+const STAY: u32 = 30;
+const GO: u32 = 40;
+
 /// The program of the second process: writes until it is killed or the disk is full, and says what
 /// was kept.
 #[test]
@@ -38,6 +45,7 @@ fn child_writes_until_it_ends() {
             }
         }
         let kept = match env::var_os(CHILD_DRAFTS) {
+            _ if env::var_os(CHILD_CUTS).is_some() => grow_and_cut(&mut profile, number),
             Some(_) => profile.draft(&drafted_to(number), &draft(number)),
             None => profile.apply(&[
                 Change::Received(theirs(number, peer(1), &format!("text {number}"))),
@@ -52,6 +60,21 @@ fn child_writes_until_it_ends() {
         }
         writeln!(out, "\nkept {number}").unwrap();
     }
+}
+
+/// Appends records that are named after a number, and cuts them off for that number's restore.
+fn grow_and_cut(profile: &mut Profile, number: u64) -> Result<(), ProfileError> {
+    let records = profile.records()?;
+    let mut head = records.head(STAY).unwrap();
+    let mut more = Vec::new();
+    for place in 0..GO {
+        let mut record = record("x");
+        record.name = format!("person.{number}.{place}").parse().unwrap();
+        head = head.after(&record.encode().try_into().unwrap());
+        more.push((record, head));
+    }
+    profile.apply(&[Change::Listed(STAY, more), Change::Token(None)])?;
+    profile.apply(&[Change::Restored { length: STAY, restored_ms: number }])
 }
 
 /// With whom the draft of a number is; from the fourth on, each takes the place of an older one.
@@ -114,6 +137,39 @@ fn what_comes_while_the_history_is_locked_survives_a_kill() {
         kept = before + killed_after(batches, &mut child);
         let found = assert_kept(dir.path(), kept);
         kept = found;
+    }
+}
+
+#[test]
+fn a_directory_is_cut_with_the_notice_that_it_is_cut_for_or_not_at_all() {
+    let (dir, mut profile) = created();
+    profile.apply(&[Change::Listed(0, chain(0, STAY, Head::EMPTY))]).unwrap();
+    drop(profile);
+    let mut from = 1;
+    for batches in 4..12 {
+        let mut child = start(dir.path(), &format!("export {CHILD_CUTS}=1 {CHILD_FROM}={from};"));
+        let kept = from - 1 + killed_after(batches, &mut child);
+        let profile = unlock(dir.path()).ok().unwrap().profile;
+        let taken = profile.restores().unwrap().taken_ms;
+        assert!((kept..=kept + 1).contains(&taken), "{kept} were kept and {taken} is taken");
+        let records = profile.records().unwrap();
+        match records.record(STAY) {
+            None => assert_eq!(records.len(), STAY),
+            Some(next) => {
+                assert_eq!(records.len(), STAY + GO);
+                assert_eq!(next.name.as_str(), format!("person.{}.0", taken + 1));
+            }
+        }
+        let length = records.len();
+        drop(records);
+        drop(profile);
+        from = taken + 1;
+        if length > STAY {
+            // the next process begins where the records end
+            let mut profile = unlock(dir.path()).ok().unwrap().profile;
+            profile.apply(&[Change::Restored { length: STAY, restored_ms: from }]).unwrap();
+            from += 1;
+        }
     }
 }
 

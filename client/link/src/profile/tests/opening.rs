@@ -132,6 +132,7 @@ fn new_tables(version: u32) -> &'static [Table] {
             Table::Segment,
             Table::Waiting,
         ],
+        4 => &[Table::Restores],
         _ => panic!("no such version"),
     }
 }
@@ -145,7 +146,7 @@ fn make_old(dir: &Path, version: u32) {
     let database = redb::Database::open(dir.join("data.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     transaction.open_table(row::META).unwrap().insert(row::SCHEMA_KEY, version).unwrap();
-    {
+    if version < 3 {
         let progress = transaction.open_table(Table::Progress.definition()).unwrap();
         let mut table = transaction.open_table(Table::History.definition()).unwrap();
         let raw = |row: redb::AccessGuard<'_, &'static [u8]>| row.value().to_vec();
@@ -189,32 +190,36 @@ fn old_row(row: row::HistoryRow, how_far: row::ProgressRow) -> old::OldHistoryRo
 }
 
 #[test]
-fn a_profile_of_the_second_schema_opens_with_its_history_and_states() {
-    let (dir, mut profile) = created();
-    let [one, other] = [1, 2].map(peer);
-    let mut changes: Vec<_> = (0..9).map(|n| Change::Queued(ours(n, one, "ours"))).collect();
-    changes.extend((9..14).map(|n| Change::Received(theirs(n, other, "theirs"))));
-    changes.extend([
-        Change::Sent(id(0), Round(20)),
-        Change::Delivered(id(0), Round(21)),
-        Change::Sent(id(1), Round(22)),
-        Change::Token(Some(Token::new(TOKEN))),
-    ]);
-    profile.apply(&changes).unwrap();
-    let before = [one, other].map(|peer| whole_history(&profile, &peer).ok().unwrap());
-    drop(profile);
-    make_old(dir.path(), 2);
-    for _ in 0..2 {
-        let Unlocked { profile, saved, .. } = unlock(dir.path()).ok().unwrap();
-        let after = [one, other].map(|peer| whole_history(&profile, &peer).ok().unwrap());
-        assert!(after == before);
-        assert_eq!(saved.outgoing.len(), 8, "all but the one that is delivered");
-        assert_eq!(saved.outgoing[0].sent, Some(Round(22)));
-        assert!(profile.drafts().unwrap().is_empty() && profile.forgetful().unwrap().is_empty());
+fn a_profile_of_an_older_schema_opens_with_its_history_and_states() {
+    for version in [2, 3] {
+        let (dir, mut profile) = created();
+        let [one, other] = [1, 2].map(peer);
+        let mut changes: Vec<_> = (0..9).map(|n| Change::Queued(ours(n, one, "ours"))).collect();
+        changes.extend((9..14).map(|n| Change::Received(theirs(n, other, "theirs"))));
+        changes.extend([
+            Change::Sent(id(0), Round(20)),
+            Change::Delivered(id(0), Round(21)),
+            Change::Sent(id(1), Round(22)),
+            Change::Token(Some(Token::new(TOKEN))),
+        ]);
+        profile.apply(&changes).unwrap();
+        let before = [one, other].map(|peer| whole_history(&profile, &peer).ok().unwrap());
+        drop(profile);
+        make_old(dir.path(), version);
+        for _ in 0..2 {
+            let Unlocked { profile, saved, .. } = unlock(dir.path()).ok().unwrap();
+            let after = [one, other].map(|peer| whole_history(&profile, &peer).ok().unwrap());
+            assert!(after == before);
+            assert_eq!(saved.outgoing.len(), 8, "all but the one that is delivered");
+            assert_eq!(saved.outgoing[0].sent, Some(Round(22)));
+            assert!(
+                profile.drafts().unwrap().is_empty() && profile.forgetful().unwrap().is_empty()
+            );
+        }
+        let Unlocked { mut profile, .. } = unlock(dir.path()).ok().unwrap();
+        profile.apply(&[Change::Delivered(id(1), Round(30))]).unwrap();
+        assert_eq!(reopened(dir.path(), profile).saved.outgoing.len(), 7);
     }
-    let Unlocked { mut profile, .. } = unlock(dir.path()).ok().unwrap();
-    profile.apply(&[Change::Delivered(id(1), Round(30))]).unwrap();
-    assert_eq!(reopened(dir.path(), profile).saved.outgoing.len(), 7);
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! The copy of the server's directory.
 
+use std::collections::VecDeque;
+
+use client_core::record::KnownRestores;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
 use redb::ReadableTable;
 
 use super::row::Table;
@@ -166,6 +171,82 @@ fn a_block_of_another_directory_that_was_here_before_is_damage() {
     change_rows(dir.path(), |rows| rows[1] = before[1].clone());
     let profile = unlock(dir.path()).ok().unwrap().profile;
     assert!(matches!(profile.records().err(), Some(ProfileError::Damaged("directory"))));
+}
+
+/// A record of a time of its own, that follows a head.
+fn another(place: u32, time: u64, head: Head) -> (Record, Head) {
+    let key = SigningKey::from_slice(&[1; 32]).unwrap();
+    let signing = *key.verifying_key();
+    let signing = wire::public_key::PublicKey::of(&p256::PublicKey::from(signing));
+    let name = format!("person.{place}.{time}").parse().unwrap();
+    let record = Record { name, signing, agreement: signing, signature: [1; 64] };
+    (record, head.after(&record.encode().try_into().unwrap()))
+}
+
+/// Draws what is appended, cut, kept and read, in any order; what is kept comes later than what is in memory.
+#[test]
+fn a_directory_that_is_cut_is_what_it_was_then_however_late_that_is_kept() {
+    let mut rng = ChaCha20Rng::seed_from_u64(11);
+    let mut draw = |below: u32| rng.next_u32() % below;
+    for _ in 0..20 {
+        let (dir, mut profile) = created();
+        let mut records = profile.records().unwrap();
+        let mut all: Vec<(Record, Head)> = Vec::new();
+        let mut waiting = VecDeque::new();
+        for time in 0..120 {
+            let length = all.len() as u32;
+            match draw(8) {
+                0 => {
+                    let kept = draw(length + 1);
+                    all.truncate(kept as usize);
+                    records.truncate(kept);
+                    waiting.push_back(Change::Restored { length: kept, restored_ms: time });
+                }
+                1..=3 => {
+                    let before = records.head(length).unwrap();
+                    let more = (length..length + draw(40)).scan(before, |head, place| {
+                        let record = another(place, time, *head);
+                        *head = record.1;
+                        Some(record)
+                    });
+                    let more: Vec<_> = more.collect();
+                    records.append(&more);
+                    all.extend_from_slice(&more);
+                    waiting.push_back(Change::Listed(length, more));
+                }
+                4 | 5 => {
+                    let some: Vec<_> = (0..draw(4)).map_while(|_| waiting.pop_front()).collect();
+                    profile.apply(&some).unwrap();
+                }
+                _ if length > 0 => {
+                    let place = draw(length);
+                    let (record, head) = all[place as usize];
+                    assert!(records.record(place) == Some(record), "{place} of {length}");
+                    assert_eq!(records.head(place + 1), Some(head));
+                    assert_eq!(records.find(&record.name), Some(place));
+                }
+                _ => (),
+            }
+        }
+        assert_same(&records, &all);
+        profile.apply(&waiting.into_iter().collect::<Vec<_>>()).unwrap();
+        assert_same(&records, &all);
+        drop(records);
+        let Unlocked { profile, .. } = reopened(dir.path(), profile);
+        assert_same(&profile.records().unwrap(), &all);
+    }
+}
+
+#[test]
+fn what_is_known_of_restores_only_rises() {
+    let (dir, mut profile) = created();
+    assert_eq!(profile.restores().ok(), Some(KnownRestores::default()));
+    let taken = |restored_ms| Change::Restored { length: 0, restored_ms };
+    profile.apply(&[taken(9), Change::RestoreTold(7)]).unwrap();
+    profile.apply(&[taken(8), Change::RestoreTold(6)]).unwrap();
+    let Unlocked { profile, saved, .. } = reopened(dir.path(), profile);
+    let known = KnownRestores { taken_ms: 9, told_ms: 7 };
+    assert_eq!((profile.restores().ok(), saved.restores), (Some(known), known));
 }
 
 /// Changes the blocks behind the profile's back, with good checksums.

@@ -1,0 +1,261 @@
+//! What the client makes of a server that says that it was put back from a backup.
+
+use wire::ids::AccountIndex;
+use wire::restore::{RestoreNotice, Restores};
+
+use super::vault::{kept, noise, own_name, puts, stored, vault_of};
+use super::*;
+use crate::client::Held;
+use crate::record::{Contact, KnownRestores};
+use crate::vault::{SealedVault, ShortIdentity, Vault};
+
+/// What a session says of its restores: of each the time, and the directory then.
+fn restores(notices: &[(u64, &[Record])]) -> Restores {
+    let notice = |&(restored_ms, records): &(u64, &[Record])| RestoreNotice {
+        backed_up_ms: restored_ms - 1,
+        restored_ms,
+        length: records.len() as u32,
+        head: head(records),
+    };
+    Restores { notices: notices.iter().map(notice).collect(), signature: UNSIGNED }
+}
+
+/// The times of the restores that are told, what went wrong, and what is kept.
+type CameBack = (Vec<u64>, Vec<ErrorCode>, Vec<Change>);
+
+/// Comes back to a server that says this of its restores and has these records.
+fn come_back(
+    client: &mut Client,
+    restores: &Restores,
+    all: &[Record],
+) -> Result<CameBack, PageError> {
+    client.handle_lost();
+    let from = client.held().pulls_from(restores);
+    client.handle_restores(restores);
+    let (length, head) = (all.len() as u32, head(all));
+    if from < length {
+        let records = all[from as usize..].to_vec();
+        client.handle_page(&Page { from, length, head, signature: UNSIGNED, records })?;
+    }
+    client.handle_directory_synced(NOW, length, head);
+    let (mut told, mut errors, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(output) = client.poll_output() {
+        match output {
+            Output::Event(Event::ServerRestored { backed_up_ms, restored_ms }) => {
+                assert_eq!(backed_up_ms, restored_ms - 1);
+                told.push(restored_ms);
+            }
+            Output::Event(Event::Error { code, .. }) => errors.push(code),
+            Output::Keep(_, kept) => changes.extend(kept),
+            Output::Event(_)
+            | Output::Deposit(_)
+            | Output::Control(_)
+            | Output::Answer(_)
+            | Output::Leave => (),
+        }
+    }
+    Ok((told, errors, changes))
+}
+
+fn names(client: &Client) -> Vec<String> {
+    client.directory.names_from(0).iter().map(|name| name.to_string()).collect()
+}
+
+fn before() -> Vec<Record> {
+    vec![record("ann", 1), record("bob", 2), record("cid", 3), record("dan", 4)]
+}
+
+#[test]
+fn a_directory_is_cut_once_for_a_restore_and_goes_on_with_the_servers() {
+    let all = before();
+    let mut client = shown(Saved::default(), &all);
+    let _ = outputs(&mut client);
+    let after = [&all[..2], &[record("eve", 5)]].concat();
+    let notice = restores(&[(50, &all[..2])]);
+    let (told, errors, changes) = come_back(&mut client, &notice, &after).unwrap();
+    assert_eq!((told, errors), (vec![50], vec![]));
+    assert_eq!(names(&client), ["ann", "bob", "eve"]);
+    let is_cut = |it: &Change| matches!(it, Change::Restored { length: 2, restored_ms: 50 });
+    let cut = changes.iter().position(is_cut).unwrap();
+    let listed = changes.iter().position(|it| matches!(it, Change::Listed(2, _))).unwrap();
+    assert!(cut < listed && changes.iter().any(|it| matches!(it, Change::RestoreTold(50))));
+    assert_eq!(client.held(), Held { length: 3, taken_ms: 50 });
+
+    // the same once more is nothing new, and shortens nothing
+    assert_eq!(client.held().pulls_from(&notice), 3);
+    let (told, errors, _) = come_back(&mut client, &notice, &after).unwrap();
+    assert_eq!((told, errors), (vec![], vec![]));
+    let (told, errors, _) = come_back(&mut client, &notice, &after[..2]).unwrap();
+    assert_eq!((told, errors), (vec![], vec![ErrorCode::DirectoryForked]));
+    assert_eq!(names(&client), ["ann", "bob", "eve"]);
+    let other = [&all[..2], &[record("fay", 6), record("gil", 7)]].concat();
+    assert_eq!(come_back(&mut client, &notice, &other).err(), Some(PageError::Chain));
+}
+
+#[test]
+fn a_notice_of_another_head_or_an_older_time_drops_nothing() {
+    let all = before();
+    let other = [all[0], record("bob", 9)];
+    let known = KnownRestores { taken_ms: 50, told_ms: 50 };
+    for (known, notice) in [
+        (KnownRestores::default(), restores(&[(60, &other)])),
+        (known, restores(&[(50, &all[..2])])),
+        (known, restores(&[(49, &all[..2])])),
+    ] {
+        let mut client = shown(Saved { restores: known, ..Saved::default() }, &all);
+        let _ = outputs(&mut client);
+        let (told, errors, changes) = come_back(&mut client, &notice, &all[..2]).unwrap();
+        assert_eq!((told, errors), (vec![], vec![ErrorCode::DirectoryForked]));
+        assert_eq!(client.held(), Held { length: 4, taken_ms: known.taken_ms });
+        assert!(!changes.iter().any(|it| matches!(it, Change::Restored { .. })));
+    }
+}
+
+#[test]
+fn who_has_nothing_to_drop_is_told_once_and_the_notice_serves_no_second_time() {
+    let all = before();
+    let notice = restores(&[(50, &all[..3])]);
+    for length in [2, 3] {
+        let mut client = shown(Saved::default(), &all[..length]);
+        let _ = outputs(&mut client);
+        for expected in [vec![50], vec![]] {
+            let (told, errors, _) = come_back(&mut client, &notice, &all).unwrap();
+            assert_eq!((told, errors), (expected, vec![]));
+        }
+        let (_, errors, _) = come_back(&mut client, &notice, &all[..3]).unwrap();
+        assert_eq!(errors, [ErrorCode::DirectoryForked]);
+        assert_eq!(client.held().length, 4);
+    }
+    // a notice that contradicts what the server itself shows
+    let mut client = shown(Saved::default(), &all[..2]);
+    let _ = outputs(&mut client);
+    let wrong = restores(&[(50, &[all[0], all[1], record("cid", 9)])]);
+    let (told, errors, _) = come_back(&mut client, &wrong, &all).unwrap();
+    assert_eq!((told, errors), (vec![], vec![ErrorCode::DirectoryForked]));
+}
+
+#[test]
+fn who_was_away_for_two_restores_goes_back_to_the_first_and_hears_of_both() {
+    let all = before();
+    let between = [&all[..2], &[record("eve", 5), record("fay", 6)]].concat();
+    let after = [&between[..3], &[record("gil", 7)]].concat();
+    let both = restores(&[(50, &all[..2]), (70, &between[..3])]);
+    let mut client = shown(Saved::default(), &all);
+    let _ = outputs(&mut client);
+    let (told, errors, _) = come_back(&mut client, &both, &after).unwrap();
+    assert_eq!((told, errors), (vec![50, 70], vec![]));
+    assert_eq!(names(&client), ["ann", "bob", "eve", "gil"]);
+
+    // who was there in between
+    let known = KnownRestores { taken_ms: 50, told_ms: 50 };
+    let mut client = shown(Saved { restores: known, ..Saved::default() }, &between);
+    let _ = outputs(&mut client);
+    assert_eq!(client.held().pulls_from(&both), 3);
+    let (told, errors, changes) = come_back(&mut client, &both, &after).unwrap();
+    assert_eq!((told, errors), (vec![70], vec![]));
+    assert!(changes.iter().any(|it| matches!(it, Change::Restored { length: 3, restored_ms: 70 })));
+    assert_eq!(names(&client), ["ann", "bob", "eve", "gil"]);
+}
+
+#[test]
+fn a_restore_that_was_not_told_before_a_crash_is_told_by_the_next_start() {
+    let all = before();
+    let notice = restores(&[(50, &all[..2])]);
+    let known = KnownRestores { taken_ms: 50, told_ms: 0 };
+    let mut client = shown(Saved { restores: known, ..Saved::default() }, &all[..2]);
+    let _ = outputs(&mut client);
+    let (told, errors, changes) = come_back(&mut client, &notice, &all[..2]).unwrap();
+    assert_eq!((told, errors), (vec![50], vec![]));
+    assert!(!changes.iter().any(|it| matches!(it, Change::Restored { .. })), "it is cut already");
+}
+
+#[test]
+fn who_registered_after_a_restore_hears_nothing_of_it() {
+    let all = [record("bob", 2), record("ann", 1)];
+    let notice = restores(&[(50, &all[..1])]);
+    let mut client = shown(Saved::default(), &[]);
+    let _ = outputs(&mut client);
+    let (told, errors, _) = come_back(&mut client, &notice, &all).unwrap();
+    assert_eq!((told, errors), (vec![], vec![]));
+    assert_eq!(client.held().taken_ms, 50, "and it serves nobody to take anything back");
+}
+
+fn contact(record: Record, place: u32) -> Contact {
+    let index = AccountIndex(place);
+    Contact { record, index, verified: false, blocked: false, forgotten: false, unsaved: false }
+}
+
+/// Ann with bob and dan as contacts, whom the vault of version 9 had.
+fn with_contacts() -> (Client, Vec<Record>) {
+    let all = before();
+    let contacts = vec![contact(all[1], 1), contact(all[3], 3)];
+    let saved = Saved { contacts, vault: 9, vault_used: 9, ..Saved::default() };
+    let mut client = shown(saved, &all);
+    let _ = outputs(&mut client);
+    (client, all)
+}
+
+#[test]
+fn a_contact_whose_account_is_gone_stands_still_until_somebody_has_the_name() {
+    let (mut client, all) = with_contacts();
+    let notice = restores(&[(50, &all[..2])]);
+    let (told, errors, _) = come_back(&mut client, &notice, &all[..2]).unwrap();
+    assert_eq!((told, errors), (vec![50], vec![ErrorCode::AccountGone]));
+    client.handle_command(NOW, send("dan"));
+    client.handle_command(NOW, send("bob"));
+    let (errors, kept) = outputs(&mut client);
+    assert_eq!(errors, [ErrorCode::AccountGone]);
+    assert!(keeps_a_message(&kept), "bob is as he was");
+    let after = [all[0], all[1], record("dan", 8)];
+    client.handle_control(NOW, last_page(&after)).unwrap();
+    assert_eq!(outputs(&mut client).0, [ErrorCode::KeyChanged]);
+    client.handle_command(NOW, Command::AcceptKey { peer: "dan".into() });
+    assert_eq!(outputs(&mut client).0, []);
+    assert!(client.conversations.contains_key(&after[2].identity()));
+}
+
+#[test]
+fn contacts_stay_and_are_stored_again_above_every_version_of_before() {
+    let (mut client, all) = with_contacts();
+    let notice = restores(&[(1000, &all[..2])]);
+    let _ = come_back(&mut client, &notice, &all[..2]).unwrap();
+    // what the backup had: nobody
+    client.handle_vault(7, &vault_of(7, &[]));
+    assert_eq!(kept(&mut client), [], "an older vault is what is to be expected");
+    let puts = puts(&mut client);
+    let version = puts[0].version;
+    assert_eq!((puts.len(), puts[0].base, version), (3, 7, 1001));
+    let parts: Vec<_> = puts.iter().map(|put| put.bytes).collect();
+    let sealed = SealedVault::from_parts(<&[_; 3]>::try_from(&parts[..]).unwrap());
+    let opened = Vault::open(&vault_key(), &own_name(), version, sealed.as_ref()).unwrap();
+    let bob = ShortIdentity::of(&all[1].identity());
+    assert!(opened.entries().keys().eq([&bob]), "dan has no place in the directory");
+    assert!(client.contacts.contains_key(&all[3].identity()), "and is known here");
+    stored(&mut client, version);
+    assert!(
+        client.contacts[&all[3].identity()].unsaved && !client.contacts[&all[1].identity()].unsaved
+    );
+    // from now on an older one is told again
+    client.handle_vault(7, &noise());
+    assert_eq!(kept(&mut client), [ErrorCode::VaultRolledBack]);
+}
+
+#[test]
+fn what_another_machine_stored_after_the_restore_is_joined_with_what_is_known_here() {
+    let (mut client, all) = with_contacts();
+    let after = [all[0], all[1], record("eve", 5)];
+    let notice = restores(&[(1000, &all[..2])]);
+    let _ = come_back(&mut client, &notice, &after).unwrap();
+    client.handle_vault(1001, &vault_of(1001, &[contact(after[2], 2)]));
+    assert_eq!(kept(&mut client), []);
+    for here in [all[1], all[3], after[2]] {
+        assert!(client.contacts.contains_key(&here.identity()), "{}", here.name);
+    }
+    // there dan registered again, and his new key was accepted
+    let after = [&after[..], &[record("dan", 8)]].concat();
+    client.handle_control(NOW, last_page(&after)).unwrap();
+    client.handle_vault(1002, &vault_of(1002, &[contact(after[3], 3)]));
+    let dans = [all[3], after[3]]
+        .map(|dan| client.contacts.get(&dan.identity()).is_some_and(|contact| !contact.forgotten));
+    assert_eq!(dans, [false, true]);
+}
