@@ -90,6 +90,11 @@ impl Book {
         self.pages().entered += 1;
     }
 
+    /// Begins to count, or stops; what was counted stays.
+    pub(super) fn count(&self, begins: bool) {
+        self.pages().measuring = begins;
+    }
+
     /// Has the gap in which the server was away count for nobody: everybody counts from the next reply.
     pub(super) fn forgive(&self) {
         self.pages().members.iter_mut().for_each(|member| member.last = None);

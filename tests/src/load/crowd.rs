@@ -118,6 +118,13 @@ impl Crowd {
         self.seated = (self.seated + more).min(clients);
     }
 
+    /// Has everybody leave; they can take a seat again.
+    pub(super) fn unseat(&mut self) {
+        self.clients.abort_all();
+        self.runtime.block_on(async { while self.clients.join_next().await.is_some() {} });
+        self.seated = 0;
+    }
+
     /// Returns how many are signed up.
     pub fn clients(&self) -> usize {
         match &self.members {
@@ -134,6 +141,11 @@ impl Crowd {
     /// Counts who got a reply to a deposit since then.
     pub fn replied_since(&self, since: Instant) -> usize {
         self.shared.book.replied_since(since)
+    }
+
+    /// Begins to count rounds, or stops; what was counted stays.
+    pub(super) fn count(&self, begins: bool) {
+        self.shared.book.count(begins);
     }
 
     /// Counts rounds from now on.

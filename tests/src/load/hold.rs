@@ -11,90 +11,87 @@ use super::stage::{Stage, progress};
 /// Rounds before counting begins, in which all have a seat.
 const WARM_UP: u32 = 2;
 
-/// Parts of the rounds that are measured each by itself, if there are as many rounds.
+/// Parts that the rounds are measured in, if two servers take turns.
 const PARTS: u32 = 5;
 
 /// Clients that are in the rounds before the memory of the others is counted: one in so many.
 const FIRST: usize = 10;
 
-/// Takes everybody into the rounds, and measures so many rounds, of all servers at the same time.
+/// Takes everybody into the rounds of one server after the other, and measures so many rounds of each: of one server at
+/// once, of several in turns, with all clients in the rounds of one and none in those of the others.
 pub(super) fn measure(stages: &mut [Stage], rounds: u32) -> anyhow::Result<Vec<Held>> {
-    let mut taken = Vec::new();
-    for stage in &mut *stages {
-        taken.push(take_in(stage)?);
-    }
-    let round = stages.first().context("there is no server")?.round;
-    pause(stages, WARM_UP * round)?;
-    let mut watches = Vec::new();
-    for stage in &*stages {
-        stage.crowd.count_anew();
-        watches.push(Watch::start(stage)?);
-    }
-    for done in 1..=rounds {
-        pause(stages, round)?;
-        for stage in &*stages {
-            let tally = stage.crowd.tally();
-            let (kind, kept, missed, p99) =
-                (stage.kind, tally.kept, tally.missed, tally.reply_ms.p99);
-            progress(&format!(
-                "round {done} of {rounds}, {kind}: {kept} replies, {missed} missed, p99 {p99} ms"
-            ));
-        }
-        if rounds < PARTS || done * PARTS / rounds > (done - 1) * PARTS / rounds {
-            for (stage, watch) in stages.iter().zip(&mut watches) {
-                watch.look(stage)?;
+    let parts = if stages.len() > 1 { PARTS.min(rounds) } else { 1 };
+    let mut watches: Vec<_> = stages.iter().map(|_| Watch::default()).collect();
+    for part in 0..parts {
+        let share = rounds * (part + 1) / parts - rounds * part / parts;
+        for (stage, watch) in stages.iter_mut().zip(&mut watches) {
+            if parts > 1 {
+                progress(&format!("part {} of {parts}, {}", part + 1, stage.kind));
+            }
+            watch.watch(stage, share)?;
+            if parts > 1 {
+                stage.crowd.unseat();
             }
         }
     }
-    let held = stages.iter().zip(watches).zip(taken);
-    held.map(|((stage, watch), taken)| watch.end(stage, rounds, &taken)).collect()
-}
-
-/// Waits for as long as the first of the stages does; they are in one program.
-fn pause(stages: &[Stage], time: Duration) -> anyhow::Result<()> {
-    stages.first().map_or(Ok(()), |stage| stage.pause(time))
+    let held = stages.iter().zip(watches);
+    held.map(|(stage, watch)| watch.end(stage, rounds)).collect()
 }
 
 /// What a server costs while it is watched.
+#[derive(Default)]
 struct Watch {
-    processor: Duration,
+    taken: Option<Taken>,
+    spent: Duration,
     rounds: u64,
-    began: (Duration, u64),
+    resident: u64,
+    grown: i64,
     /// Microseconds a client and round, of each part.
     parts: Vec<f64>,
 }
 
 impl Watch {
-    fn start(stage: &Stage) -> anyhow::Result<Self> {
-        let usage = stage.usage()?;
-        let began = (usage.processor, usage.resident);
-        Ok(Self { processor: usage.processor, rounds: 0, began, parts: Vec::new() })
-    }
-
-    /// Adds the part since the last look.
-    fn look(&mut self, stage: &Stage) -> anyhow::Result<()> {
-        let (processor, tally) = (stage.usage()?.processor, stage.crowd.tally());
-        let rounds = tally.kept + tally.missed;
-        let cost = per_round(processor.saturating_sub(self.processor), rounds - self.rounds);
-        self.parts.push(cost);
-        (self.processor, self.rounds) = (processor, rounds);
+    /// Takes everybody in and watches so many rounds.
+    fn watch(&mut self, stage: &mut Stage, rounds: u32) -> anyhow::Result<()> {
+        let taken = take_in(stage)?;
+        self.taken.get_or_insert(taken);
+        stage.pause(WARM_UP * stage.round)?;
+        let before = stage.usage()?;
+        stage.crowd.count(true);
+        for done in 1..=rounds {
+            stage.pause(stage.round)?;
+            let (kind, tally) = (stage.kind, stage.crowd.tally());
+            let (kept, missed, p99) = (tally.kept, tally.missed, tally.reply_ms.p99);
+            progress(&format!(
+                "round {done} of {rounds}, {kind}: {kept} replies, {missed} missed, p99 {p99} ms"
+            ));
+        }
+        let after = stage.usage()?;
+        stage.crowd.count(false);
+        let spent = after.processor.saturating_sub(before.processor);
+        let tally = stage.crowd.tally();
+        let held = tally.kept + tally.missed - self.rounds;
+        self.parts.push(per_round(spent, held));
+        self.spent += spent;
+        self.rounds += held;
+        self.resident = after.resident;
+        self.grown += i64::try_from(after.resident)? - i64::try_from(before.resident)?;
         Ok(())
     }
 
-    fn end(self, stage: &Stage, rounds: u32, taken: &Taken) -> anyhow::Result<Held> {
-        let (usage, tally) = (stage.usage()?, stage.crowd.tally());
-        let (processor, resident) = self.began;
-        let spent = usage.processor.saturating_sub(processor);
+    fn end(self, stage: &Stage, rounds: u32) -> anyhow::Result<Held> {
+        let tally = stage.crowd.tally();
+        let taken = self.taken.context("nobody was in the rounds")?;
         Ok(Held {
             server: stage.kind,
             clients: stage.clients(),
             rounds,
             missed: tally.missed,
-            cpu_us_per_client_round: per_round(spent, tally.kept + tally.missed),
+            cpu_us_per_client_round: per_round(self.spent, self.rounds),
             parts: self.parts,
             rss_bytes_per_client: taken.bytes_a_client,
-            rss_bytes: usage.resident,
-            rss_bytes_grown: i64::try_from(usage.resident)? - i64::try_from(resident)?,
+            rss_bytes: self.resident,
+            rss_bytes_grown: self.grown,
             reply_ms: tally.reply_ms,
             handshakes_per_s: taken.handshakes_per_s,
         })

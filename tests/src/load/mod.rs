@@ -52,8 +52,8 @@ const ROUNDS_MAX: u32 = 1_800;
   handshakes_per_s         connections made and sessions taken up again by token, a second, as fast as they go
 
 With --bare the server is plain quinn with the same settings, which sends each frame back: the floor. With --compare
-both hold as many clients at the same time, and the JSON has bare_cpu_us_per_client_round and ratio, the median of
-five parts of the time, with the least and the greatest.
+the clients are in turns with the server and with plain quinn, a fifth of the rounds each time, and the JSON has
+bare_cpu_us_per_client_round and ratio, the median of the five turns, with the least and the greatest.
 
 With --storm the server is killed and started again with everybody in the rounds, then the same with plain quinn;
 the figures say how everybody comes back.
