@@ -225,6 +225,28 @@ async fn a_change_of_password_that_a_kill_cuts_off_leaves_the_old_or_the_new() {
     assert_eq!(run.end().0, Some(0));
 }
 
+/// As a disk does that loses a record: nothing tells of it but the scrub.
+#[tokio::test]
+async fn a_record_that_is_gone_ends_the_server_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::start(dir.path(), "", "");
+    run.connect().await.register("ann", "p").await.ok().unwrap();
+    run.signal(Signal::TERM);
+    assert_eq!(run.end().0, Some(0));
+    let whole = Run::start(dir.path(), "", "");
+    whole.signal(Signal::TERM);
+    assert_eq!(whole.end().0, Some(0));
+    {
+        let db = sled::Config::new().path(dir.path().join("d/store")).open().unwrap();
+        assert!(db.open_tree("names").unwrap().remove("ann").unwrap().is_some());
+        db.flush().unwrap();
+    }
+    let (code, said) = Run::start(dir.path(), "", "").end();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("records of the store are missing"), "{said}");
+    assert!(said.contains("put a backup in its place"), "{said}");
+}
+
 #[test]
 fn a_data_directory_of_somebody_else_is_an_error_that_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();

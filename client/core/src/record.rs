@@ -129,6 +129,8 @@ pub enum Change {
         length: u32,
         /// The newest notice's time, in milliseconds since 1970.
         restored_ms: u64,
+        /// Whether there were more.
+        dropped: bool,
     },
     /// All restores up to that time were told.
     RestoreTold(u64),
@@ -208,4 +210,6 @@ pub struct KnownRestores {
     pub taken_ms: u64,
     /// The newest that was told.
     pub told_ms: u64,
+    /// The newest for which something was dropped, which must be told in any case.
+    pub dropped_ms: u64,
 }

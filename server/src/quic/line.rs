@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use quinn::StreamId;
 
 use super::link::{Handle, Link, State};
@@ -175,14 +175,25 @@ impl State {
                     continue;
                 }
             };
-            match self.proto.send_stream(stream).write_chunks(std::slice::from_mut(bytes)) {
-                Ok(_) if !bytes.is_empty() => (),
+            // Copied, since all frames of a round are one piece of memory: a client that acknowledges nothing would
+            // keep all of it.
+            match self.proto.send_stream(stream).write(bytes) {
+                Ok(written) => {
+                    bytes.advance(written);
+                    if bytes.is_empty() {
+                        self.backlog.0.pop_front();
+                    }
+                }
                 Err(quinn_proto::WriteError::Blocked) => return,
-                // A client that does not want the stream any more does not get it.
-                Ok(_)
-                | Err(
-                    quinn_proto::WriteError::Stopped(_) | quinn_proto::WriteError::ClosedStream,
-                ) => {
+                Err(quinn_proto::WriteError::Stopped(code)) => {
+                    self.backlog.0.pop_front();
+                    // RFC 9000, section 3.5. Who does not want its frames is no member of the rounds.
+                    let _ = self.proto.send_stream(stream).reset(code);
+                    if let Some(line) = self.line.take() {
+                        line.ended(true);
+                    }
+                }
+                Err(quinn_proto::WriteError::ClosedStream) => {
                     self.backlog.0.pop_front();
                 }
             }

@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) proto: quinn_proto::Connection,
     /// Whether the loop was told to look at it.
     pub(super) noted: bool,
+    /// Whether it waits for a socket that takes nothing.
+    pub(super) starved: bool,
     /// When the loop looks at it anyhow; each is earlier than those before it.
     pub(super) timers: Vec<Instant>,
     /// The stream whose frames go to a sink.
@@ -72,6 +74,7 @@ impl Link {
         let state = State {
             proto,
             noted: false,
+            starved: false,
             timers: Vec::new(),
             line: None,
             backlog: Backlog::default(),
@@ -178,6 +181,7 @@ impl State {
             }
             StreamEvent::Finished { id } => self.waiting.wake(Want::Finish, id),
             StreamEvent::Stopped { id, .. } => {
+                self.deliver();
                 self.waiting.wake(Want::Finish, id);
                 self.waiting.wake(Want::Write, id);
             }

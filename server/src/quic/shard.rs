@@ -61,6 +61,8 @@ struct Core {
 struct Desk {
     noted: VecDeque<Arc<Link>>,
     mail: VecDeque<Mail>,
+    /// Whether the loop takes nothing any more.
+    is_over: bool,
 }
 
 /// What belongs to the loop alone.
@@ -109,13 +111,19 @@ impl Shard {
     }
 
     pub(super) fn note(&self, link: Arc<Link>) {
-        self.desk().noted.push_back(link);
-        self.work.notify_one();
+        let mut desk = self.desk();
+        if !desk.is_over {
+            desk.noted.push_back(link);
+            self.work.notify_one();
+        }
     }
 
     pub(super) fn mail(&self, mail: Mail) {
-        self.desk().mail.push_back(mail);
-        self.work.notify_one();
+        let mut desk = self.desk();
+        if !desk.is_over {
+            desk.mail.push_back(mail);
+            self.work.notify_one();
+        }
     }
 
     pub(super) async fn accept(&self) -> Option<quinn_proto::Incoming> {
@@ -168,6 +176,10 @@ impl Shard {
         let mut answer = Vec::new();
         let begun = {
             let mut core = shard.core();
+            if core.is_closed {
+                core.endpoint.ignore(attempt);
+                return Err(ConnectionError::LocallyClosed);
+            }
             core.endpoint.accept(attempt, clock::now(), &mut answer, None).map(|(handle, proto)| {
                 let link = Link::new(handle, proto, shard.clone());
                 core.enter(link.clone());
@@ -216,6 +228,7 @@ impl Shard {
         let (links, attempts) = {
             let mut core = self.core();
             core.is_closed = true;
+            core.open = 0;
             (std::mem::take(&mut core.links), std::mem::take(&mut core.attempts))
         };
         for attempt in attempts {
@@ -224,7 +237,7 @@ impl Shard {
         for link in links.into_iter().flatten() {
             link.close(VarInt::from_u32(0), Bytes::new());
         }
-        *self.desk() = Desk::default();
+        *self.desk() = Desk { is_over: true, ..Desk::default() };
         self.attempts.notify_waiters();
         self.idle.notify_waiters();
     }
@@ -292,12 +305,19 @@ pub(super) async fn run(shard: Arc<Shard>) {
         unsent: None,
         starved: VecDeque::new(),
     };
-    let error = match run.run().await {
-        Ok(never) => match never {},
-        Err(error) => error,
-    };
+    // Whatever ends the loop ends the endpoint, so that the server notices.
+    let _ended = Ended(shard);
+    let Err(error) = run.run().await;
     tracing::error!(%error, "the socket failed: no connection goes on");
-    shard.abandon();
+}
+
+/// Lets go of everything when the loop ends, even by a panic.
+struct Ended(Arc<Shard>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 impl Run {
@@ -352,8 +372,11 @@ impl Run {
         let mut events = std::mem::take(&mut self.events);
         for (link, event) in events.drain(..) {
             let mut state = link.lock();
-            state.proto.handle_event(event);
-            self.drive(&link, &mut state, now);
+            // What comes for a connection that is over must not end it once more.
+            if !state.proto.is_drained() {
+                state.proto.handle_event(event);
+                self.drive(&link, &mut state, now);
+            }
         }
         self.events = events;
         Ok(true)
@@ -447,6 +470,8 @@ impl Run {
             self.tell_endpoint(link, state);
             self.transmit(link, state, now);
             match state.proto.poll_timeout() {
+                // It comes back once the socket takes something again.
+                Some(timeout) if timeout <= now && self.unsent.is_some() => return,
                 Some(timeout) if timeout <= now => state.proto.handle_timeout(now),
                 timeout => {
                     self.set_timer(link, state, timeout);
@@ -478,7 +503,7 @@ impl Run {
     /// Sends all that a link has to send.
     fn transmit(&mut self, link: &Arc<Link>, state: &mut State, now: Instant) {
         if self.unsent.is_some() {
-            return self.starved.push_back(link.clone());
+            return self.starve(link, state);
         }
         let segments = self.shard.udp.max_gso_segments().min(SEGMENTS_MAX);
         loop {
@@ -490,7 +515,7 @@ impl Run {
             match self.shard.send(&transmit, &self.outgoing) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.unsent = Some((transmit, std::mem::take(&mut self.outgoing)));
-                    return self.starved.push_back(link.clone());
+                    return self.starve(link, state);
                 }
                 // As if the network had lost it.
                 Ok(()) | Err(_) => (),
@@ -510,8 +535,18 @@ impl Run {
             }
         }
         let now = clock::now();
-        for link in std::mem::take(&mut self.starved) {
-            self.drive(&link, &mut link.lock(), now);
+        while self.unsent.is_none() {
+            let Some(link) = self.starved.pop_front() else { return };
+            let mut state = link.lock();
+            state.starved = false;
+            self.drive(&link, &mut state, now);
+        }
+    }
+
+    /// Has a link send once the socket takes something again.
+    fn starve(&mut self, link: &Arc<Link>, state: &mut State) {
+        if !std::mem::replace(&mut state.starved, true) {
+            self.starved.push_back(link.clone());
         }
     }
 

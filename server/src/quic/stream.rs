@@ -5,31 +5,26 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use quinn::{ConnectionError, StreamId, VarInt};
-use thiserror::Error;
 
 use super::line::{Line, Sink};
 use super::link::{Handle, Want};
 
 /// What cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadError {
     /// The client gave the stream up.
-    #[error("the client gave the stream up")]
     Reset,
     /// The connection is gone.
-    #[error(transparent)]
-    ConnectionLost(#[from] ConnectionError),
+    ConnectionLost(ConnectionError),
 }
 
 /// What cannot be written.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteError {
     /// The client does not want the stream any more, or it is finished.
-    #[error("the stream is over")]
     Stopped,
     /// The connection is gone.
-    #[error(transparent)]
-    ConnectionLost(#[from] ConnectionError),
+    ConnectionLost(ConnectionError),
 }
 
 /// The client's direction of a stream. Dropping it tells the client to send no more.
@@ -95,7 +90,7 @@ impl RecvStream {
                 Poll::Ready(Err(ReadError::Reset))
             }
             Err(quinn_proto::ReadError::Blocked) => match state.error() {
-                Some(error) => Poll::Ready(Err(error.clone().into())),
+                Some(error) => Poll::Ready(Err(ReadError::ConnectionLost(error.clone()))),
                 None => {
                     state.waiting.push(Want::Read, self.stream, cx.waker());
                     Poll::Pending
@@ -159,7 +154,7 @@ impl SendStream {
         let link = &self.handle.0;
         let mut state = link.lock();
         if let Some(error) = state.error() {
-            return Poll::Ready(Err(error.clone().into()));
+            return Poll::Ready(Err(WriteError::ConnectionLost(error.clone())));
         }
         let mut stream = state.proto.send_stream(self.stream);
         match stream.write_chunks(std::slice::from_mut(bytes)) {

@@ -209,7 +209,9 @@ impl<'s> Backup<'s> {
         let mut records = 0;
         let mut chunk_ends = CHUNK_BYTES;
         let mut walk = Walk::begin(self.trees);
-        while let Some((tree, entries)) = walk.next()? {
+        while let Some((tree, entries)) =
+            walk.next().inspect_err(|error| self.thread.note(error))?
+        {
             for (key, value) in entries {
                 write_record(&mut out, tree as u8, &key, Some(&value))?;
                 records += 1;

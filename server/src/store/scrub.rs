@@ -1,6 +1,5 @@
 //! Reads the whole store in the background, to miss what the disk lost.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::StoreError;
@@ -20,15 +19,6 @@ pub(super) fn scrub(
     trees: &Trees,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<u64>, StoreError> {
-    // sled panics on some damage.
-    let outcome = catch_unwind(AssertUnwindSafe(|| walk(trees, go_on)));
-    outcome.unwrap_or_else(|_| {
-        let reason = "sled cannot read all of the store; put a backup in its place";
-        Err(StoreError::Fatal(reason.to_owned()))
-    })
-}
-
-fn walk(trees: &Trees, go_on: &mut dyn FnMut() -> bool) -> Result<Option<u64>, StoreError> {
     let (mut walk, mut records) = (Walk::begin(trees), 0);
     let mut begun = clock::now();
     while let Some((_, entries)) = walk.next()? {

@@ -17,6 +17,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
@@ -31,6 +32,9 @@ pub(super) const ALL: &str = "all";
 
 /// Records that a walk reads while changes wait: at most 256 KiB.
 const READ_AT_ONCE: usize = 64;
+
+/// What is said of a store that sled cannot read.
+const UNREADABLE: &str = "sled cannot read all of the store; put a backup in its place";
 
 /// What is said when records are missing.
 pub(super) const MISSING: &str = "records of the store are missing, or were changed by something else than the server: check the disk, \
@@ -167,7 +171,16 @@ impl<'t> Walk<'t> {
     }
 
     /// Reads the next records, of one tree; `None` after the last one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Fatal`] if sled cannot read them.
     pub(super) fn next(&mut self) -> Result<Option<(Tree, Records)>, StoreError> {
+        // sled panics on some damage.
+        let read = catch_unwind(AssertUnwindSafe(|| self.read()));
+        read.unwrap_or_else(|_| Err(StoreError::Fatal(UNREADABLE.to_owned())))
+    }
+
+    fn read(&mut self) -> Result<Option<(Tree, Records)>, StoreError> {
         let mut under = self.trees.walks().hold();
         let walked = under.walks.entry(self.number).or_default();
         while let Some(&tree) = Tree::ALL.get(walked.tree) {

@@ -29,8 +29,8 @@ pub struct Held {
 /// What is known of the server's restores.
 pub(super) struct Restoration {
     known: KnownRestores,
-    /// Those of this session, until they are told.
-    notices: Vec<RestoreNotice>,
+    /// Those of this session, until they are told; `None` as long as no session said any that fit.
+    notices: Option<Vec<RestoreNotice>>,
 }
 
 impl Held {
@@ -44,7 +44,7 @@ impl Held {
 
 impl Restoration {
     pub(super) fn new(known: KnownRestores) -> Self {
-        Self { known, notices: Vec::new() }
+        Self { known, notices: None }
     }
 
     /// Returns the time of the newest restore that was taken; 0 if there was none.
@@ -65,37 +65,42 @@ impl Client {
     /// If what is here is not what the server knew at the oldest restore that is news, nothing is taken, and the pages
     /// will say so.
     pub fn handle_restores(&mut self, restores: &Restores) {
-        self.restoration.notices.clear();
+        self.restoration.notices = None;
         let news = restores.after(self.restoration.taken_ms());
         if let (Some(oldest), Some(newest)) = (news.first(), news.last()) {
             let before = self.directory.mark().length;
             if !self.directory.cut(mark(oldest)) {
                 return;
             }
-            if self.directory.mark().length < before {
+            let dropped = self.directory.mark().length < before;
+            if dropped {
                 self.seen_before = Some(self.directory.mark());
             }
-            self.take_restores(newest.restored_ms);
+            self.take_restores(newest.restored_ms, dropped);
         }
-        self.restoration.notices.clone_from(&restores.notices);
+        self.restoration.notices = Some(restores.notices.clone());
     }
 
-    fn take_restores(&mut self, restored_ms: u64) {
+    fn take_restores(&mut self, restored_ms: u64, dropped: bool) {
         self.restoration.known.taken_ms = restored_ms;
+        if dropped {
+            self.restoration.known.dropped_ms = restored_ms;
+        }
         let length = self.directory.mark().length;
         self.listed = self.listed.min(length);
         // what peers claimed was of the directory of before
         self.ahead.clear();
-        let mut changes = vec![Change::Restored { length, restored_ms }];
+        let mut changes = vec![Change::Restored { length, restored_ms, dropped }];
         changes.extend(self.vault_restored(restored_ms));
         self.keep(changes, Vec::new());
     }
 
-    /// Tells the restores that were not told yet. An account that was made after a restore hears nothing of it.
+    /// Tells the restores that were not told yet. An account that was made after a restore hears nothing of it, unless
+    /// something was dropped for it. A server that is silent of a restore that was taken lies.
     pub(super) fn tell_restores(&mut self) {
-        let KnownRestores { taken_ms, told_ms } = self.restoration.known;
+        let Some(notices) = self.restoration.notices.take() else { return };
+        let KnownRestores { taken_ms, told_ms, dropped_ms } = self.restoration.known;
         let own = self.directory.find(self.own.name()).map(|(place, _)| place);
-        let notices = std::mem::take(&mut self.restoration.notices);
         let news = |notice: &&RestoreNotice| (told_ms + 1..=taken_ms).contains(&notice.restored_ms);
         let mut newest_ms = told_ms;
         for notice in notices.iter().filter(news) {
@@ -103,13 +108,16 @@ impl Client {
             newest_ms = restored_ms;
             if self.directory.contradicts(mark(notice)) {
                 self.forked();
-            } else if own.is_some_and(|place| place < length) {
+            } else if restored_ms <= dropped_ms || own.is_some_and(|place| place < length) {
                 self.event(Event::ServerRestored { backed_up_ms, restored_ms });
             }
         }
-        if newest_ms > told_ms {
-            self.restoration.known.told_ms = newest_ms;
-            self.keep(vec![Change::RestoreTold(newest_ms)], Vec::new());
+        if taken_ms > newest_ms {
+            self.forked();
+        }
+        if taken_ms > told_ms {
+            self.restoration.known.told_ms = taken_ms;
+            self.keep(vec![Change::RestoreTold(taken_ms)], Vec::new());
         }
     }
 }

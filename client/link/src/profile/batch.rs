@@ -112,7 +112,9 @@ impl Batch<'_> {
                 self.state.directory = Some((*length, head.0));
                 Ok(())
             }
-            Change::Restored { length, restored_ms } => self.restored(*length, *restored_ms),
+            Change::Restored { length, restored_ms, dropped } => {
+                self.restored(*length, *restored_ms, *dropped)
+            }
             Change::RestoreTold(restored_ms) => {
                 let row = self.rows.get::<RestoresRow>(&[])?.unwrap_or_default();
                 self.rows.put(&[], &RestoresRow { told: row.told.max(*restored_ms), ..row })
@@ -125,9 +127,16 @@ impl Batch<'_> {
     }
 
     /// Cuts the directory, also what was marked of it, and takes the notice that it is cut for, in one.
-    fn restored(&mut self, length: u32, restored_ms: u64) -> Result<(), ProfileError> {
+    fn restored(
+        &mut self,
+        length: u32,
+        restored_ms: u64,
+        dropped: bool,
+    ) -> Result<(), ProfileError> {
         let row = self.rows.get::<RestoresRow>(&[])?.unwrap_or_default();
-        self.rows.put(&[], &RestoresRow { taken: row.taken.max(restored_ms), ..row })?;
+        let taken = row.taken.max(restored_ms);
+        let dropped = if dropped { row.dropped.max(restored_ms) } else { row.dropped };
+        self.rows.put(&[], &RestoresRow { taken, dropped, ..row })?;
         let mut tail = self.take_tail()?;
         if tail.cut(&self.rows, length)? {
             self.cuts += 1;

@@ -158,8 +158,8 @@ impl Data {
 
     /// Returns how far the server's restores are known.
     pub(super) fn restores(&self) -> Result<KnownRestores, ProfileError> {
-        let RestoresRow { taken, told } = self.get(&[])?.unwrap_or_default();
-        Ok(KnownRestores { taken_ms: taken, told_ms: told })
+        let RestoresRow { taken, told, dropped } = self.get(&[])?.unwrap_or_default();
+        Ok(KnownRestores { taken_ms: taken, told_ms: told, dropped_ms: dropped })
     }
 
     /// Returns how many records of the directory can be read from here.

@@ -202,6 +202,7 @@ pub(super) struct SegmentRow {
 pub(super) struct RestoresRow {
     pub(super) taken: u64,
     pub(super) told: u64,
+    pub(super) dropped: u64,
 }
 
 /// Records of the directory in its order, 163 bytes each; the key is the block's number.

@@ -75,7 +75,8 @@ fn a_directory_is_cut_once_for_a_restore_and_goes_on_with_the_servers() {
     let (told, errors, changes) = come_back(&mut client, &notice, &after).unwrap();
     assert_eq!((told, errors), (vec![50], vec![]));
     assert_eq!(names(&client), ["ann", "bob", "eve"]);
-    let is_cut = |it: &Change| matches!(it, Change::Restored { length: 2, restored_ms: 50 });
+    let is_cut =
+        |it: &Change| matches!(it, Change::Restored { length: 2, restored_ms: 50, dropped: true });
     let cut = changes.iter().position(is_cut).unwrap();
     let listed = changes.iter().position(|it| matches!(it, Change::Listed(2, _))).unwrap();
     assert!(cut < listed && changes.iter().any(|it| matches!(it, Change::RestoreTold(50))));
@@ -96,7 +97,7 @@ fn a_directory_is_cut_once_for_a_restore_and_goes_on_with_the_servers() {
 fn a_notice_of_another_head_or_an_older_time_drops_nothing() {
     let all = before();
     let other = [all[0], record("bob", 9)];
-    let known = KnownRestores { taken_ms: 50, told_ms: 50 };
+    let known = KnownRestores { taken_ms: 50, told_ms: 50, dropped_ms: 0 };
     for (known, notice) in [
         (KnownRestores::default(), restores(&[(60, &other)])),
         (known, restores(&[(50, &all[..2])])),
@@ -147,13 +148,15 @@ fn who_was_away_for_two_restores_goes_back_to_the_first_and_hears_of_both() {
     assert_eq!(names(&client), ["ann", "bob", "eve", "gil"]);
 
     // who was there in between
-    let known = KnownRestores { taken_ms: 50, told_ms: 50 };
+    let known = KnownRestores { taken_ms: 50, told_ms: 50, dropped_ms: 0 };
     let mut client = shown(Saved { restores: known, ..Saved::default() }, &between);
     let _ = outputs(&mut client);
     assert_eq!(client.held().pulls_from(&both), 3);
     let (told, errors, changes) = come_back(&mut client, &both, &after).unwrap();
     assert_eq!((told, errors), (vec![70], vec![]));
-    assert!(changes.iter().any(|it| matches!(it, Change::Restored { length: 3, restored_ms: 70 })));
+    assert!(
+        changes.iter().any(|it| matches!(it, Change::Restored { length: 3, restored_ms: 70, .. }))
+    );
     assert_eq!(names(&client), ["ann", "bob", "eve", "gil"]);
 }
 
@@ -161,7 +164,7 @@ fn who_was_away_for_two_restores_goes_back_to_the_first_and_hears_of_both() {
 fn a_restore_that_was_not_told_before_a_crash_is_told_by_the_next_start() {
     let all = before();
     let notice = restores(&[(50, &all[..2])]);
-    let known = KnownRestores { taken_ms: 50, told_ms: 0 };
+    let known = KnownRestores { taken_ms: 50, told_ms: 0, dropped_ms: 50 };
     let mut client = shown(Saved { restores: known, ..Saved::default() }, &all[..2]);
     let _ = outputs(&mut client);
     let (told, errors, changes) = come_back(&mut client, &notice, &all[..2]).unwrap();
@@ -178,6 +181,30 @@ fn who_registered_after_a_restore_hears_nothing_of_it() {
     let (told, errors, _) = come_back(&mut client, &notice, &all).unwrap();
     assert_eq!((told, errors), (vec![], vec![]));
     assert_eq!(client.held().taken_ms, 50, "and it serves nobody to take anything back");
+}
+
+#[test]
+fn a_cut_is_told_whatever_the_own_place_is_afterwards() {
+    let all = before();
+    let other = [record("bob", 9), record("cid", 8), all[0]];
+    for length in [0, 1] {
+        let mut client = shown(Saved::default(), &all);
+        let _ = outputs(&mut client);
+        let notice = restores(&[(50, &all[..length])]);
+        let new = [&all[..length], &other[..2], &all[..1 - length]].concat();
+        let (told, errors, _) = come_back(&mut client, &notice, &new).unwrap();
+        assert_eq!((told, errors), (vec![50], vec![]), "{length}");
+    }
+}
+
+#[test]
+fn a_restore_that_was_taken_and_is_named_no_more_is_told_as_another_past() {
+    let all = before();
+    let known = KnownRestores { taken_ms: 50, told_ms: 0, dropped_ms: 50 };
+    let mut client = shown(Saved { restores: known, ..Saved::default() }, &all[..2]);
+    let _ = outputs(&mut client);
+    let (told, errors, _) = come_back(&mut client, &restores(&[]), &all[..2]).unwrap();
+    assert_eq!((told, errors), (vec![], vec![ErrorCode::DirectoryForked]));
 }
 
 fn contact(record: Record, place: u32) -> Contact {

@@ -74,7 +74,7 @@ fn grow_and_cut(profile: &mut Profile, number: u64) -> Result<(), ProfileError> 
         more.push((record, head));
     }
     profile.apply(&[Change::Listed(STAY, more), Change::Token(None)])?;
-    profile.apply(&[Change::Restored { length: STAY, restored_ms: number }])
+    profile.apply(&[Change::Restored { length: STAY, restored_ms: number, dropped: true }])
 }
 
 /// With whom the draft of a number is; from the fourth on, each takes the place of an older one.
@@ -167,7 +167,9 @@ fn a_directory_is_cut_with_the_notice_that_it_is_cut_for_or_not_at_all() {
         if length > STAY {
             // the next process begins where the records end
             let mut profile = unlock(dir.path()).ok().unwrap().profile;
-            profile.apply(&[Change::Restored { length: STAY, restored_ms: from }]).unwrap();
+            profile
+                .apply(&[Change::Restored { length: STAY, restored_ms: from, dropped: true }])
+                .unwrap();
             from += 1;
         }
     }

@@ -23,7 +23,7 @@ fn filled() -> TempDir {
         Change::Declined(peer(4), Round(91)),
         Change::Vault(4, vec![bob.identity()]),
         Change::Listed(0, chain(0, 60, Head::EMPTY)),
-        Change::Restored { length: 60, restored_ms: 5 },
+        Change::Restored { length: 60, restored_ms: 5, dropped: true },
         Change::Token(Some(Token::new(TOKEN))),
         Change::Mark(Round(7)),
     ];

@@ -200,7 +200,11 @@ fn a_directory_that_is_cut_is_what_it_was_then_however_late_that_is_kept() {
                     let kept = draw(length + 1);
                     all.truncate(kept as usize);
                     records.truncate(kept);
-                    waiting.push_back(Change::Restored { length: kept, restored_ms: time });
+                    waiting.push_back(Change::Restored {
+                        length: kept,
+                        restored_ms: time,
+                        dropped: true,
+                    });
                 }
                 1..=3 => {
                     let before = records.head(length).unwrap();
@@ -241,11 +245,11 @@ fn a_directory_that_is_cut_is_what_it_was_then_however_late_that_is_kept() {
 fn what_is_known_of_restores_only_rises() {
     let (dir, mut profile) = created();
     assert_eq!(profile.restores().ok(), Some(KnownRestores::default()));
-    let taken = |restored_ms| Change::Restored { length: 0, restored_ms };
-    profile.apply(&[taken(9), Change::RestoreTold(7)]).unwrap();
-    profile.apply(&[taken(8), Change::RestoreTold(6)]).unwrap();
+    let taken = |restored_ms, dropped| Change::Restored { length: 0, restored_ms, dropped };
+    profile.apply(&[taken(5, true), taken(9, false), Change::RestoreTold(7)]).unwrap();
+    profile.apply(&[taken(8, false), taken(4, true), Change::RestoreTold(6)]).unwrap();
     let Unlocked { profile, saved, .. } = reopened(dir.path(), profile);
-    let known = KnownRestores { taken_ms: 9, told_ms: 7 };
+    let known = KnownRestores { taken_ms: 9, told_ms: 7, dropped_ms: 5 };
     assert_eq!((profile.restores().ok(), saved.restores), (Some(known), known));
 }
 
