@@ -153,7 +153,7 @@ fn a_dry_run_says_what_would_be_done_and_changes_no_byte() {
     drop(version_1(dir));
     let before = bytes_of(&dir.join("old"));
     let would = [
-        "schema version 1 would be brought to 2: nothing was changed",
+        "schema version 1 would be brought to 3: nothing was changed",
         "accounts         2 records",
     ];
     // its made-up records are nobody's: that is told, too
@@ -163,7 +163,7 @@ fn a_dry_run_says_what_would_be_done_and_changes_no_byte() {
     assert_eq!(fs::read_dir(dir.join("tmp")).unwrap().count(), 0);
     ends(dir, 1, &["check", "--data-dir", "old"], &["schema version 1", "iirs-server migrate"]);
 
-    let was = ["schema version 1 was brought to 2: done", "tokens           2 records"];
+    let was = ["schema version 1 was brought to 3: done", "tokens           2 records"];
     ends(dir, 1, &["migrate", "--data-dir", "old"], &was);
     ends(dir, 1, &["migrate", "--data-dir", "old"], &["the newest: nothing to do"]);
 }
