@@ -10,7 +10,8 @@ use quinn::{ConnectionError, EndpointConfig, ServerConfig, VarInt};
 use tokio::task::JoinHandle;
 
 use super::link::{Connection, Handle};
-use super::shard::{self, Shard};
+use super::run;
+use super::shard::Shard;
 
 /// A bound socket that takes connections. Once the last handle is dropped nothing goes on.
 #[derive(Clone)]
@@ -41,7 +42,7 @@ impl Endpoint {
         socket: UdpSocket,
     ) -> io::Result<Self> {
         let shard = Arc::new(Shard::new(config, server, socket)?);
-        let run = tokio::spawn(shard::run(shard.clone()));
+        let run = tokio::spawn(run::run(shard.clone()));
         Ok(Self(Arc::new(Owner { shard, run })))
     }
 
@@ -88,11 +89,6 @@ impl Drop for Owner {
 }
 
 impl Incoming {
-    /// Returns where the client seems to be.
-    pub fn remote_address(&self) -> Option<SocketAddr> {
-        self.attempt.as_ref().map(quinn_proto::Incoming::remote_address)
-    }
-
     /// Tells whether the client can be asked to prove its address; it was not yet.
     pub fn may_retry(&self) -> bool {
         self.attempt.as_ref().is_some_and(quinn_proto::Incoming::may_retry)

@@ -2,7 +2,7 @@
 //! loop of our own, in place of a task for each connection.
 //!
 //! ```text
-//!   socket ──batch──► run (shard) ──► link: quinn's connection and who waits for it
+//!   socket ──batch──► run         ──► link: quinn's connection and who waits for it
 //!      ▲                │  ▲   │
 //!      └────datagrams───┘  │   └─► line: whole frames of one stream, straight to their sink
 //!                          │
@@ -21,6 +21,7 @@
 mod endpoint;
 mod line;
 mod link;
+mod run;
 mod shard;
 mod stream;
 
