@@ -33,6 +33,7 @@ const PORTS: std::ops::Range<u16> = 20_000..30_000;
 pub(super) struct Victim {
     program: PathBuf,
     disk_dir: PathBuf,
+    log: PathBuf,
     address: SocketAddr,
     journal: Arc<Journal>,
     life: u32,
@@ -65,6 +66,7 @@ impl Victim {
         Ok(Self {
             program: program.to_owned(),
             disk_dir: place.path().join("server"),
+            log: place.log_path("server"),
             address: free_address()?,
             journal,
             life: 0,
@@ -153,7 +155,7 @@ impl Victim {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = alive.process.ended(SERVES_WITHIN)?;
-                bail!("the server does not start again: {status}; its log says why")
+                bail!("the server does not start again: {status}: {}", self.last_words())
             }
         }
     }
@@ -210,7 +212,7 @@ impl Victim {
         alive.process.kill()?;
         self.journal.live(Life { number: self.life, stage: Stage::Dead });
         if let Some(status) = ended {
-            bail!("the server ended by itself: {status}; its log says why");
+            bail!("the server ended by itself: {status}: {}", self.last_words());
         }
         self.cut()?;
         // all it said was heard by now, and `serves` may have taken it
@@ -218,6 +220,13 @@ impl Victim {
             Ok(said) => self.is_same(&said).map(|_| true),
             Err(_) => Ok(alive.served),
         }
+    }
+
+    /// Returns the last line of the server's log: why it ended, if it ended by itself.
+    fn last_words(&self) -> String {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        log.lines().next_back().unwrap_or("its log is empty").to_owned()
     }
 
     /// Takes the link of this start, which must be that of all others.

@@ -35,9 +35,14 @@ impl Place {
         Ok(path)
     }
 
+    /// Returns where the log of a process is.
+    pub fn log_path(&self, process: &str) -> PathBuf {
+        self.path.join(format!("{process}.log"))
+    }
+
     /// Opens the log of a process for lines to be added.
     pub fn log(&self, process: &str) -> io::Result<File> {
-        File::options().create(true).append(true).open(self.path.join(format!("{process}.log")))
+        File::options().create(true).append(true).open(self.log_path(process))
     }
 
     /// Keeps the directory, and returns the last lines of all logs in it.
