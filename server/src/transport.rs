@@ -223,6 +223,7 @@ fn transport_config() -> TransportConfig {
         .min_mtu(wire::size::PACKET)
         .mtu_discovery_config(None)
         .allow_spin(false)
+        .ack_eliciting_threshold(0)
         .keep_alive_interval(None)
         .max_idle_timeout(Some(idle))
         .max_concurrent_bidi_streams(VarInt::from_u32(BIDI_STREAMS_MAX))
@@ -255,7 +256,7 @@ pub fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
 fn open(address: SocketAddr, config: ServerConfig, keys: &TransportKeys) -> io::Result<Bound> {
     let socket = socket(address)?;
     let buffers = SocketBuffers::of(&socket)?;
-    let endpoint = Endpoint::new(endpoint_config(keys), config.clone(), socket)?;
+    let endpoint = Endpoint::new(endpoint_config(keys), Some(config.clone()), socket)?;
     Ok(Bound { endpoint, config, buffers })
 }
 

@@ -58,12 +58,10 @@ impl Layer {
         Ok(Self::agreed(&own.agree(mixer)?, &own.public(), mixer))
     }
 
-    /// Agrees on the mixer's side; `client` is the key of the `join` frame.
-    ///
-    /// # Errors
-    /// [`NotOnCurve`] if the client's key is not a point.
-    pub fn for_mixer(own: &AgreementKey, client: &PublicKey) -> Result<Self, NotOnCurve> {
-        Ok(Self::agreed(&own.agree(client)?, client, &own.public()))
+    /// Takes up what the mixer agreed on, the x coordinate of the common point, with `client`, the key of the
+    /// `join` frame.
+    pub fn for_mixer(shared: &Secret, client: &PublicKey, mixer: &PublicKey) -> Self {
+        Self::agreed(shared, client, mixer)
     }
 
     /// Goes on to the next round; the key of the last one is erased.
@@ -269,7 +267,8 @@ mod tests {
         let client = AgreementKey::random(&mut rng);
         let mixer = AgreementKey::random(&mut rng);
         let at_client = Layer::for_client(&client, &mixer.public()).unwrap();
-        (at_client, Layer::for_mixer(&mixer, &client.public()).unwrap())
+        let shared = mixer.agree(&client.public()).unwrap();
+        (at_client, Layer::for_mixer(&shared, &client.public(), &mixer.public()))
     }
 
     #[test]

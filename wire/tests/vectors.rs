@@ -271,7 +271,8 @@ fn layers() {
     same(&client.public().0, &vectors.take("client key"), "client key");
     same(&mixer.public().0, &vectors.take("mixer key"), "mixer key");
     let mut at_client = Layer::for_client(&client, &mixer.public()).unwrap();
-    let mut at_mixer = Layer::for_mixer(&mixer, &client.public()).unwrap();
+    let shared = mixer.agree(&client.public()).unwrap();
+    let mut at_mixer = Layer::for_mixer(&shared, &client.public(), &mixer.public());
     let (deposit, reply) = (vectors.array::<DEPOSIT>("deposit"), vectors.array::<CELL>("reply"));
     for (round, key) in [(Round(9), "first"), (Round(10), "second")] {
         let there = Place { direction: Direction::Deposit, slot: 1, slots: 2 };

@@ -430,10 +430,11 @@ mod tests {
             let mut rng = ChaCha20Rng::seed_from_u64(seed);
             let [client, mixer] = [(); 2].map(|()| AgreementKey::random(&mut rng));
             let layer = Layer::for_client(&client, &mixer.public()).unwrap();
+            let shared = mixer.agree(&client.public()).unwrap();
             let terms = Terms { slots, round_ms: ROUND_MS, genesis_ms: 0 };
             Self {
                 rounds: Rounds::new(terms, layer, ChaCha20Rng::seed_from_u64(4)),
-                mixer: Layer::for_mixer(&mixer, &client.public()).unwrap(),
+                mixer: Layer::for_mixer(&shared, &client.public(), &mixer.public()),
                 own: Identity::random("ann".parse().unwrap(), &mut rng),
                 rng,
                 slots,

@@ -318,7 +318,8 @@ mod tests {
     fn what_a_round_was_made_of_is_erased_as_soon_as_it_is_over() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let (client, mixer) = (AgreementKey::random(&mut rng), AgreementKey::random(&mut rng));
-        let layer = || Layer::for_mixer(&mixer, &client.public()).expect("it is a point");
+        let shared = mixer.agree(&client.public()).expect("it is a point");
+        let layer = || Layer::for_mixer(&shared, &client.public(), &mixer.public());
         let mut seats = Seats::new(2);
         for number in 0..3 {
             seats.add(layer(), AccountIndex(number)).expect("there is room");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use quinn::{ConnectionError, EndpointConfig, ServerConfig, VarInt};
+use quinn::{ClientConfig, ConnectError, ConnectionError, EndpointConfig, ServerConfig, VarInt};
 use tokio::task::JoinHandle;
 
 use super::link::{Connection, Handle};
@@ -32,13 +32,13 @@ pub struct Incoming {
 pub struct Connecting(Arc<Handle>);
 
 impl Endpoint {
-    /// Takes connections from a socket. Must be called inside a tokio runtime.
+    /// Takes connections from a socket if there is a configuration for them. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// If the socket cannot be used that way.
     pub fn new(
         config: EndpointConfig,
-        server: ServerConfig,
+        server: Option<ServerConfig>,
         socket: UdpSocket,
     ) -> io::Result<Self> {
         let shard = Arc::new(Shard::new(config, server, socket)?);
@@ -58,6 +58,20 @@ impl Endpoint {
     pub async fn accept(&self) -> Option<Incoming> {
         let attempt = self.0.shard.accept().await?;
         Some(Incoming { shard: self.0.shard.clone(), attempt: Some(attempt) })
+    }
+
+    /// Connects to a server, as the many clients of `cargo load` do.
+    ///
+    /// # Errors
+    /// If the address or the name cannot be one of a server, or the endpoint is closed.
+    pub fn connect(
+        &self,
+        config: ClientConfig,
+        server: SocketAddr,
+        name: &str,
+    ) -> Result<Connecting, ConnectError> {
+        let link = Shard::connect(&self.0.shard, config, server, name)?;
+        Ok(Connecting(Arc::new(Handle(link))))
     }
 
     /// Changes how later connections are taken; without a configuration none is.

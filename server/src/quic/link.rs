@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use bytes::Bytes;
 use quinn::{ConnectionError, Dir, StreamId, VarInt};
@@ -28,8 +27,6 @@ pub(super) struct State {
     pub(super) noted: bool,
     /// Whether it waits for a socket that takes nothing.
     pub(super) starved: bool,
-    /// When the loop looks at it anyhow; each is earlier than those before it.
-    pub(super) timers: Vec<Instant>,
     /// The stream whose frames go to a sink.
     pub(super) line: Option<Attached>,
     /// Mail that the client makes no room for.
@@ -75,7 +72,6 @@ impl Link {
             proto,
             noted: false,
             starved: false,
-            timers: Vec::new(),
             line: None,
             backlog: Backlog::default(),
             waiting: Waiting::default(),
@@ -247,7 +243,13 @@ impl Connection {
         Ok((SendStream::new(self.0.clone(), stream), RecvStream::new(self.0.clone(), stream)))
     }
 
-    /// Returns where the client is; that may change.
+    /// Opens a stream; `None` if the other side gives no leave for one, or the connection is gone.
+    pub fn open_bi(&self) -> Option<(SendStream, RecvStream)> {
+        let stream = self.0.0.lock().proto.streams().open(Dir::Bi)?;
+        Some((SendStream::new(self.0.clone(), stream), RecvStream::new(self.0.clone(), stream)))
+    }
+
+    /// Returns where the other side is; that may change.
     pub fn remote_address(&self) -> SocketAddr {
         self.0.0.lock().proto.remote_address()
     }

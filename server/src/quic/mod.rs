@@ -24,6 +24,7 @@ mod link;
 mod run;
 mod shard;
 mod stream;
+mod timers;
 
 pub use endpoint::{Connecting, Endpoint, Incoming};
 pub use line::{Ending, Line, Outlet, Sink};

@@ -3,8 +3,7 @@
 //! A turn of it takes what came in a batch, what was mailed and noted, and the timers that are due, each in pieces, so
 //! that none keeps the others waiting long; it sleeps when there is nothing of any.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use tokio::io::Interest;
 
 use super::link::{Link, State};
 use super::shard::Shard;
+use super::timers::Timers;
 use crate::clock;
 
 /// Most mail or noted links of one turn.
@@ -33,7 +33,7 @@ const FOREVER: Duration = Duration::from_secs(3600);
 /// What belongs to the loop alone.
 struct Run {
     shard: Arc<Shard>,
-    timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    timers: Timers,
     /// A datagram for each place of a batch, or several that the system put together.
     buffer: Vec<u8>,
     events: Vec<(Arc<Link>, ConnectionEvent)>,
@@ -48,7 +48,7 @@ pub(super) async fn run(shard: Arc<Shard>) {
     let batch = BATCH_SIZE * DATAGRAM_MAX * shard.udp.gro_segments();
     let mut run = Run {
         shard: shard.clone(),
-        timers: BinaryHeap::new(),
+        timers: Timers::default(),
         buffer: vec![0; batch],
         events: Vec::new(),
         outgoing: Vec::new(),
@@ -89,8 +89,7 @@ impl Run {
 
     /// Waits until there is something to do.
     async fn sleep(&self) -> io::Result<()> {
-        let next = self.timers.peek().map(|Reverse((at, _))| *at);
-        let next = next.unwrap_or_else(|| clock::now() + FOREVER);
+        let next = self.timers.next().unwrap_or_else(|| clock::now() + FOREVER);
         tokio::select! {
             ready = self.shard.socket.readable() => ready,
             () = self.shard.work.notified() => Ok(()),
@@ -198,17 +197,11 @@ impl Run {
     fn fire(&mut self) -> bool {
         let now = clock::now();
         for fired in 0..PIECE {
-            match self.timers.peek() {
-                Some(&Reverse((at, handle))) if at <= now => {
-                    let handle = ConnectionHandle(handle);
-                    self.timers.pop();
-                    let Some(link) = self.shard.core().link(handle).cloned() else { continue };
-                    let mut state = link.lock();
-                    state.timers.retain(|timer| *timer != at);
-                    self.drive(&link, &mut state, now);
-                }
-                Some(_) | None => return fired > 0,
-            }
+            let Some(handle) = self.timers.due(now) else { return fired > 0 };
+            let Some(link) = self.shard.core().link(ConnectionHandle(handle)).cloned() else {
+                continue;
+            };
+            self.drive(&link, &mut link.lock(), now);
         }
         true
     }
@@ -224,7 +217,10 @@ impl Run {
                 Some(timeout) if timeout <= now && self.unsent.is_some() => return,
                 Some(timeout) if timeout <= now => state.proto.handle_timeout(now),
                 timeout => {
-                    self.set_timer(link, state, timeout);
+                    // Another link may have the handle of one that is over.
+                    if !state.proto.is_drained() {
+                        self.timers.set(link.handle.0, timeout);
+                    }
                     return;
                 }
             }
@@ -297,15 +293,6 @@ impl Run {
     fn starve(&mut self, link: &Arc<Link>, state: &mut State) {
         if !std::mem::replace(&mut state.starved, true) {
             self.starved.push_back(link.clone());
-        }
-    }
-
-    /// Sees to it that the loop looks at a link in time. A timer that became later is found out when it fires.
-    fn set_timer(&mut self, link: &Link, state: &mut State, timeout: Option<Instant>) {
-        let Some(timeout) = timeout else { return };
-        if state.timers.last().is_none_or(|&earliest| timeout < earliest) {
-            state.timers.push(timeout);
-            self.timers.push(Reverse((timeout, link.handle.0)));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use quinn::{ConnectionError, EndpointConfig, ServerConfig, VarInt};
+use quinn::{ClientConfig, ConnectError, ConnectionError, EndpointConfig, ServerConfig, VarInt};
 use quinn_proto::{ConnectionHandle, EcnCodepoint};
 use quinn_udp::{Transmit, UdpSocketState};
 use tokio::io::Interest;
@@ -51,12 +51,12 @@ pub(super) struct Desk {
 impl Shard {
     pub(super) fn new(
         config: EndpointConfig,
-        server: ServerConfig,
+        server: Option<ServerConfig>,
         socket: UdpSocket,
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let udp = UdpSocketState::new((&socket).into())?;
-        let (config, server) = (Arc::new(config), Some(Arc::new(server)));
+        let (config, server) = (Arc::new(config), server.map(Arc::new));
         let endpoint = quinn_proto::Endpoint::new(config, server, !udp.may_fragment(), None);
         let core = Core {
             endpoint,
@@ -168,6 +168,27 @@ impl Shard {
                 Err(error.cause)
             }
         }
+    }
+
+    /// Begins a handshake with a server.
+    pub(super) fn connect(
+        shard: &Arc<Self>,
+        config: ClientConfig,
+        server: SocketAddr,
+        name: &str,
+    ) -> Result<Arc<Link>, ConnectError> {
+        let link = {
+            let mut core = shard.core();
+            if core.is_closed {
+                return Err(ConnectError::EndpointStopping);
+            }
+            let (handle, proto) = core.endpoint.connect(clock::now(), config, server, name)?;
+            let link = Link::new(handle, proto, shard.clone());
+            core.enter(link.clone());
+            link
+        };
+        link.note(&mut link.lock());
+        Ok(link)
     }
 
     pub(super) fn close(&self, code: VarInt, reason: &Bytes) {

@@ -46,7 +46,8 @@ static LAYERS: LazyLock<(Layer, Layer)> = LazyLock::new(|| {
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let (own, mixer) = (AgreementKey::random(&mut rng), AgreementKey::random(&mut rng));
     let layer = Layer::for_client(&own, &mixer.public()).expect("it is a point");
-    (layer, Layer::for_mixer(&mixer, &own.public()).expect("it is a point"))
+    let shared = mixer.agree(&own.public()).expect("it is a point");
+    (layer, Layer::for_mixer(&shared, &own.public(), &mixer.public()))
 });
 
 fn identity(name: &str, seed: u64) -> Identity {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use client_link::transport::client_config;
-use quinn::{ClientConfig, Connecting, Connection, Endpoint};
+use quinn::{ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, TokioRuntime};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
@@ -77,7 +77,11 @@ pub(super) fn run(kind: Kind, link: &str, time: Duration) -> anyhow::Result<Done
     }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let sockets = (1..=ADDRESSES).map(|at| socket(Ipv4Addr::new(127, 0, 1, at).into()));
+        let sockets = (1..=ADDRESSES).map(|at| {
+            let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
+            let socket = socket(Ipv4Addr::new(127, 0, 1, at).into())?;
+            anyhow::Ok(Endpoint::new(config, None, socket.into(), runtime)?)
+        });
         let assault = Arc::new(Assault {
             server: SocketAddr::new(host, link.port),
             config: client_config(link.pin.0),

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use client_core::account::{SignIn, SignUp};
-use client_link::transport::login_exporter;
-use quinn::{Connection, RecvStream, SendStream};
 use rand_core::{OsRng, RngCore as _};
+use server::quic::{Connection, RecvStream, SendStream};
+use server::transport::login_exporter;
 use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use wire::account::Stretching;
 use wire::codec::Wire as _;
@@ -59,7 +59,7 @@ pub(super) async fn sign_up(shared: &Shared, number: usize) -> anyhow::Result<To
     let signed_up = async {
         let connection = shared.connect(number).await?;
         let exporter = login_exporter(&connection).context("no keys after the handshake")?;
-        let mut control = connection.open_bi().await?;
+        let mut control = streams(&connection)?;
         let name: Name = shared.name(number);
         let (password, pin) = (b"load", shared.link.pin);
         let cost = Stretching::for_tests();
@@ -122,15 +122,15 @@ async fn enter(
 ) -> anyhow::Result<Seat> {
     let connected = timeout(within, shared.connect(number)).await;
     let connection = connected.context("no connection in time")??;
-    let mut control = connection.open_bi().await?;
+    let mut control = streams(&connection)?;
     let resume = ClientControl::Resume(Resume { token: token.duplicate() });
     let answer = timeout(ANSWER_WITHIN, ask(&mut control, &resume)).await;
     let session = session_of(answer.context("no session in time")??)?;
     shared.book.entered();
     let own = AgreementKey::random(&mut OsRng);
     let layer = Layer::for_client(&own, &session.mixer)?;
-    let mut rounds = connection.open_bi().await?;
-    rounds.0.write_all(&Join { key: own.public() }.encode(session.slots)).await?;
+    let mut rounds = streams(&connection)?;
+    rounds.0.write_all(&Join { key: own.public() }.encode(session.slots)).await.map_err(said)?;
     Ok(Seat { connection, control, rounds, layer, slots: session.slots, owed: 0 })
 }
 
@@ -147,7 +147,7 @@ async fn attend(
     let mut deposited = Round::NONE;
     loop {
         let attended = async {
-            let read = seat.rounds.1.read_exact(&mut frame);
+            let read = read_exact(&mut seat.rounds.1, &mut frame);
             timeout_at(silent_at.into(), read).await.context("no frame in time")??;
             let at = Instant::now();
             let header = seat.take(&frame, deposited, |header, answers| {
@@ -158,10 +158,11 @@ async fn attend(
             let deposit = seat.cover(header.open, shared.tag(number));
             let moment = closes.mul_f64(place(shared.tag(number), header.open));
             seat.wait_until(at + moment).await?;
-            seat.rounds.0.write_all(&deposit).await?;
+            seat.rounds.0.write_all(&deposit).await.map_err(said)?;
             deposited = header.open;
             if header.open.has_control() {
-                seat.control.0.write_all(&ClientControl::Idle.encode()).await?;
+                let idle = ClientControl::Idle.encode();
+                seat.control.0.write_all(&idle).await.map_err(said)?;
                 seat.owed += CONTROL_FRAME;
             }
             anyhow::Ok(())
@@ -221,7 +222,7 @@ impl Seat {
             tokio::select! {
                 biased;
                 read = self.control.1.read(&mut answer[..room]) => {
-                    self.owed -= read?.context("the control stream ended")?;
+                    self.owed -= read.map_err(said)?.context("the control stream ended")?;
                 }
                 () = sleep_until(moment.into()) => return Ok(()),
             }
@@ -235,10 +236,30 @@ async fn ask(
     control: &mut (SendStream, RecvStream),
     request: &ClientControl,
 ) -> anyhow::Result<ServerControl> {
-    control.0.write_all(&request.encode()).await?;
+    control.0.write_all(&request.encode()).await.map_err(said)?;
     let mut frame = [0; CONTROL_FRAME];
-    control.1.read_exact(&mut frame).await?;
+    read_exact(&mut control.1, &mut frame).await?;
     Ok(ServerControl::decode(&frame)?)
+}
+
+/// Takes what ended a stream as an error.
+pub(super) fn said(error: impl std::fmt::Debug) -> anyhow::Error {
+    anyhow!("{error:?}")
+}
+
+/// Opens a stream.
+pub(super) fn streams(connection: &Connection) -> anyhow::Result<(SendStream, RecvStream)> {
+    connection.open_bi().context("the server gives no leave for a stream")
+}
+
+/// Reads until the buffer is full.
+pub(super) async fn read_exact(stream: &mut RecvStream, buffer: &mut [u8]) -> anyhow::Result<()> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let read = stream.read(&mut buffer[filled..]).await.map_err(said)?;
+        filled += read.context("the stream ended within a frame")?;
+    }
+    Ok(())
 }
 
 fn session_of(answer: ServerControl) -> anyhow::Result<Box<Session>> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use quinn::{ClientConfig, Connection, Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{ClientConfig, EndpointConfig};
+use server::quic::{Connection, Endpoint};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -187,7 +188,11 @@ impl Shared {
             bail!("the load goes over loopback only, and not from {} to {host}", plan.from);
         }
         let sockets = plan.clients.div_ceil(CLIENTS_A_SOCKET).clamp(1, SOCKETS_MAX);
-        let sockets = (0..sockets).map(|_| socket(plan.from)).collect::<anyhow::Result<_>>()?;
+        let endpoint = |_| {
+            let socket = socket(plan.from)?;
+            anyhow::Ok(Endpoint::new(EndpointConfig::default(), None, socket.into())?)
+        };
+        let sockets = (0..sockets).map(endpoint).collect::<anyhow::Result<_>>()?;
         Ok(Self {
             server: SocketAddr::new(host, link.port),
             config: client_config(link.pin.0),
@@ -214,8 +219,7 @@ impl Shared {
     /// Connects.
     pub(super) async fn connect(&self, number: usize) -> anyhow::Result<Connection> {
         let socket = &self.sockets[number % self.sockets.len()];
-        let connecting = socket.connect_with(self.config.clone(), self.server, &self.link.host)?;
-        Ok(connecting.await?)
+        Ok(socket.connect(self.config.clone(), self.server, &self.link.host)?.await?)
     }
 }
 
@@ -223,14 +227,14 @@ impl Shared {
 ///
 /// # Errors
 /// If the address is not this machine's.
-pub(crate) fn socket(from: IpAddr) -> anyhow::Result<Endpoint> {
+pub(crate) fn socket(from: IpAddr) -> anyhow::Result<Socket> {
     let address = SocketAddr::new(from, 0);
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // less is no error
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
     socket.bind(&address.into())?;
-    Ok(Endpoint::new(EndpointConfig::default(), None, socket.into(), Arc::new(TokioRuntime))?)
+    Ok(socket)
 }
 
 async fn sign_up_all(

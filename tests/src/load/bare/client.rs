@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use quinn::Connection;
 use rand_core::{OsRng, RngCore as _};
+use server::quic::Connection;
 use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use wire::ids::Round;
 use wire::size::{SLOTS_DEFAULT, round_frame};
 
-use super::super::client::{PATIENCE, PAUSES, RECONNECT_WITHIN, part, place};
+use super::super::client::{
+    PATIENCE, PAUSES, RECONNECT_WITHIN, part, place, read_exact, said, streams,
+};
 use super::super::crowd::Shared;
 
 /// Lives until the task is dropped: connects, attends, comes back.
@@ -48,7 +50,7 @@ async fn attend(
     connection: &Connection,
     pause: &mut Duration,
 ) -> anyhow::Result<Infallible> {
-    let (mut up, mut down) = connection.open_bi().await?;
+    let (mut up, mut down) = streams(connection)?;
     let mut frame = vec![0; round_frame(SLOTS_DEFAULT)];
     let mut round = shared.book.round_at(Instant::now());
     loop {
@@ -58,8 +60,8 @@ async fn attend(
         sleep_until(moment.into()).await;
         let fill = round.to_le_bytes()[0];
         frame.fill(fill);
-        up.write_all(&frame).await?;
-        let read = down.read_exact(&mut frame);
+        up.write_all(&frame).await.map_err(said)?;
+        let read = read_exact(&mut down, &mut frame);
         timeout_at((moment + shared.round).into(), read).await.context("no frame in time")??;
         if frame[0] != fill {
             bail!("another frame came back");

@@ -364,6 +364,9 @@ impl Connection {
             stats: ConnectionStats::default(),
             version,
         };
+        this.spaces[SpaceId::Data]
+            .pending_acks
+            .set_ack_eliciting_threshold(this.config.ack_eliciting_threshold);
         if path_validated {
             this.on_path_validated();
         }
