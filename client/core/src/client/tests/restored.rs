@@ -404,7 +404,7 @@ fn a_machine_that_ends_before_it_stored_joins_at_its_next_start_and_gives_no_mar
         let saved =
             Saved { contacts, vault: 9, vault_used: 1000, restores: known, ..Saved::default() };
         let mut again = shown(saved, all);
-        again.handle_vault(1001, &vault_of(1001, &[elsewhere.clone()]));
+        again.handle_vault(1001, &vault_of(1001, std::slice::from_ref(elsewhere)));
         let contact = &again.contacts[&bob.record.identity()];
         assert_eq!((contact.verified, contact.blocked), marks);
     }
