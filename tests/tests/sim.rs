@@ -63,6 +63,23 @@ fn everything_arrives_through_late_frames_alone() {
 }
 
 #[test]
+fn who_is_at_the_other_side_of_the_earth_deposits_in_time() {
+    for seed in 0..seeds(4) {
+        let mut world = talking(&Setup { weather: Weather::FAR, ..Setup::new(seed, 2) });
+        talk(&mut world, 40);
+        world.run_until_delivered(100);
+        assert_eq!(world.late, 0, "seed {seed}");
+
+        // who was near when the stream was joined does not leave that time
+        let mut world = talking(&Setup::new(seed, 2));
+        world.network.weather = Weather::FAR;
+        talk(&mut world, 40);
+        world.run_until_delivered(100);
+        assert!(world.late > 0, "seed {seed}: the way makes no difference");
+    }
+}
+
+#[test]
 fn slow_disks_delay_acknowledgements_and_lose_nothing() {
     for seed in 0..seeds(4) {
         let setup = Setup { disk_ms: (1, 9000), slots: 1, ..Setup::new(2000 + seed, 2) };

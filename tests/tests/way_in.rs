@@ -52,7 +52,8 @@ fn contact(index: u32) -> Change {
     let name = format!("peer{index}").parse().unwrap();
     let record = *Identity::random(name, &mut OsRng).record();
     let (index, no) = (AccountIndex(index), false);
-    let contact = Contact { record, index, verified: no, blocked: no, forgotten: no, unsaved: no };
+    let contact =
+        Contact { record, index, verified: no, blocked: no, forgotten: no, unsaved: None };
     Change::Contact(Box::new(contact))
 }
 

@@ -55,8 +55,18 @@ pub struct Contact {
     pub blocked: bool,
     /// Whether he is no contact any more, which the vault at the server does not say yet.
     pub forgotten: bool,
-    /// Whether the vault at the server does not say this yet.
-    pub unsaved: bool,
+    /// Why the vault at the server does not say this yet, if it does not.
+    pub unsaved: Option<Unsaved>,
+}
+
+/// Why a vault is still to say how a contact stands; also how much that weighs against what another machine stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unsaved {
+    /// Nothing changed here, and the server was restored: its vault may be of before, or of a machine that knew less or
+    /// more. Of both the careful word counts.
+    Restored,
+    /// It changed on this machine, and what was stored elsewhere meanwhile does not count.
+    Changed,
 }
 
 /// The root of a called conversation as it is kept between two processes: enough to find the drops from here on.

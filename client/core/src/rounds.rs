@@ -31,6 +31,9 @@ pub struct Terms {
     pub round_ms: u32,
     /// When round 0 would have begun, milliseconds since 1970.
     pub genesis_ms: u64,
+    /// How long the connection takes there and back, as it was when the stream was joined: nothing that is said on the
+    /// stream can change it.
+    pub round_trip: Duration,
 }
 
 /// Furthest that a round may be from this machine's clock, in milliseconds: a day.
@@ -38,6 +41,12 @@ pub const CLOCK_TOLERANCE_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Deposits go out in this part of the time until the round closes, in percent.
 const WINDOW_PERCENT: (u64, u64) = (10, 75);
+/// Who is far away ends sooner, so that the round trip and this much more, in percent, are left until the close.
+const SPARE_PERCENT: u64 = 10;
+/// But not sooner than here, in percent: whatever the way, no moment is known before it is drawn.
+const LAST_PERCENT_MIN: u64 = 20;
+/// Round trips count in full steps of this, so that a moment shows nothing finer of how one was measured.
+const ROUND_TRIP_STEP: Duration = Duration::from_millis(50);
 /// Time before the moment at which content is sealed, or a tenth of the window if that is less.
 const SEAL_BEFORE: Duration = Duration::from_millis(50);
 
@@ -301,7 +310,7 @@ impl Rounds {
         rng: &mut impl CryptoRngCore,
     ) -> OpenRound {
         let closes = Duration::from_millis(u64::from(header.closes_ms.min(self.terms.round_ms)));
-        let send_at = at + moment(closes, &mut self.schedule);
+        let send_at = at + moment(closes, self.terms.round_trip, &mut self.schedule);
         let seal_at = send_at - SEAL_BEFORE.min(closes / 10);
         let round = header.open;
         let contents = fill(Vec::new(), &Dial::Cover, round, self.terms.slots, own, rng);
@@ -338,10 +347,16 @@ fn open_replies(
         .collect()
 }
 
-/// Draws how long after the opening a deposit goes.
-fn moment(closes: Duration, schedule: &mut ChaCha20Rng) -> Duration {
+/// Draws how long after the opening a deposit goes, over a connection with that round trip.
+fn moment(closes: Duration, round_trip: Duration, schedule: &mut ChaCha20Rng) -> Duration {
     let micros = u64::try_from(closes.as_micros()).unwrap_or(u64::MAX / 100);
-    let (first, last) = (micros * WINDOW_PERCENT.0 / 100, micros * WINDOW_PERCENT.1 / 100);
+    let percent = |part| micros * part / 100;
+    let step = ROUND_TRIP_STEP.as_micros();
+    let away = round_trip.as_micros().div_ceil(step).saturating_mul(step);
+    let away = u64::try_from(away).unwrap_or(u64::MAX);
+    let in_time = micros.saturating_sub(away).saturating_sub(percent(SPARE_PERCENT));
+    let (first, last) = (percent(WINDOW_PERCENT.0), percent(WINDOW_PERCENT.1));
+    let last = last.min(in_time).max(percent(LAST_PERCENT_MIN));
     Duration::from_micros(first + schedule.next_u64() % (last - first + 1))
 }
 
@@ -431,7 +446,8 @@ mod tests {
             let [client, mixer] = [(); 2].map(|()| AgreementKey::random(&mut rng));
             let layer = Layer::for_client(&client, &mixer.public()).unwrap();
             let shared = mixer.agree(&client.public()).unwrap();
-            let terms = Terms { slots, round_ms: ROUND_MS, genesis_ms: 0 };
+            let round_trip = Duration::ZERO;
+            let terms = Terms { slots, round_ms: ROUND_MS, genesis_ms: 0, round_trip };
             Self {
                 rounds: Rounds::new(terms, layer, ChaCha20Rng::seed_from_u64(4)),
                 mixer: Layer::for_mixer(&shared, &client.public(), &mixer.public()),
@@ -576,11 +592,12 @@ mod tests {
     fn the_moment_lies_between_10_and_75_percent_of_the_window() {
         let mut schedule = ChaCha20Rng::seed_from_u64(1);
         let closes = Duration::from_secs(1);
-        let moments: Vec<_> = (0..10_000).map(|_| moment(closes, &mut schedule)).collect();
+        let near = Duration::from_millis(150);
+        let moments: Vec<_> = (0..10_000).map(|_| moment(closes, near, &mut schedule)).collect();
         let (least, most) = (moments.iter().min().unwrap(), moments.iter().max().unwrap());
         assert!(*least >= closes / 10 && *least < closes * 11 / 100, "{least:?}");
         assert!(*most <= closes * 75 / 100 && *most > closes * 74 / 100, "{most:?}");
-        assert_eq!(moment(Duration::ZERO, &mut schedule), Duration::ZERO);
+        assert_eq!(moment(Duration::ZERO, near, &mut schedule), Duration::ZERO);
         for closes_ms in [0, 1, ROUND_MS, u32::MAX] {
             let mut stream = Stream::new(1, 1);
             let header = ServerHeader { closes_ms, ..stream.header(FIRST) };
@@ -590,6 +607,28 @@ mod tests {
             assert!(OPENED <= seal_at && seal_at <= send_at, "{closes_ms}");
             assert!(send_at <= OPENED + window * 75 / 100, "a round is no longer than was said");
             assert_eq!(stream.rounds.closes_at(), Some(OPENED + window));
+        }
+    }
+
+    #[test]
+    fn who_is_far_away_deposits_sooner_and_never_at_a_moment_that_is_known() {
+        let closes = Duration::from_secs(2);
+        let ms = Duration::from_millis;
+        for (round_trip, last) in [
+            (ms(0), ms(1500)),
+            (ms(300), ms(1500)),
+            (ms(301), ms(1450)),
+            (ms(600), ms(1200)),
+            (ms(1399), ms(400)),
+            (ms(1900), ms(400)),
+            (Duration::MAX, ms(400)),
+        ] {
+            let mut schedule = ChaCha20Rng::seed_from_u64(1);
+            let drawn = (0..10_000).map(|_| moment(closes, round_trip, &mut schedule));
+            let moments: Vec<_> = drawn.collect();
+            let (least, most) = (moments.iter().min().unwrap(), moments.iter().max().unwrap());
+            assert!((ms(200)..ms(202)).contains(least), "{round_trip:?} {least:?}");
+            assert!(*most <= last && *most > last - ms(2), "{round_trip:?} {most:?}");
         }
     }
 

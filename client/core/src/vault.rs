@@ -1,6 +1,6 @@
 //! The vault: contacts, marks and blocks, sealed at the server for this account's other machines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use rand_core::CryptoRngCore;
@@ -13,6 +13,7 @@ use wire::size::{CONTROL_BODY, SEALED_OVERHEAD, VAULT, VAULT_PARTS};
 use zeroize::Zeroizing;
 
 use crate::identity::MasterKey;
+use crate::record::Unsaved;
 
 const VAULT_KEY: Label = Label("iirs 1 vault key");
 const VAULT_BOX: Label = Label("iirs 1 vault");
@@ -165,15 +166,25 @@ impl Vault {
         if vault.version == version { Ok(vault) } else { Err(VaultError::Malformed) }
     }
 
-    /// Joins what another machine stored with what this one changed since it stored last: of everybody in `unsaved`
-    /// counts what `local` says, be it that he is in it no more; of all others what the server says.
-    pub fn merged(server: Self, local: &Self, unsaved: &BTreeSet<ShortIdentity>) -> Merged {
+    /// Joins what another machine stored with what is unsaved here: of whom this machine changed since it stored last
+    /// counts what `local` says, be it that he is in it no more; of whom a restore made unsaved, the careful word of both;
+    /// of all others what the server says.
+    pub fn merged(
+        server: Self,
+        local: &Self,
+        unsaved: &BTreeMap<ShortIdentity, Unsaved>,
+    ) -> Merged {
         let mut merged = Merged { vault: server, left_out: Vec::new() };
         let (kept, gone): (Vec<_>, Vec<_>) =
-            unsaved.iter().partition(|who| local.entries.contains_key(who));
-        gone.into_iter().for_each(|who| merged.vault.remove(who));
-        for who in kept {
-            if merged.vault.insert(*who, local.entries[who]).is_err() {
+            unsaved.iter().partition(|(who, _)| local.entries.contains_key(who));
+        gone.into_iter().for_each(|(who, _)| merged.vault.remove(who));
+        for (who, unsaved) in kept {
+            let here = local.entries[who];
+            let entry = match (unsaved, merged.vault.entries.get(who)) {
+                (Unsaved::Restored, Some(there)) => there.joined(here),
+                (Unsaved::Restored, None) | (Unsaved::Changed, _) => here,
+            };
+            if merged.vault.insert(*who, entry).is_err() {
                 merged.left_out.push(*who);
             }
         }
@@ -225,6 +236,15 @@ impl Vault {
         }
         input.zeros_to_end("padding")?;
         Ok(vault)
+    }
+}
+
+impl VaultEntry {
+    /// Joins two machines' words of one contact, of which nobody knows which is newer: he is blocked if one says so, and
+    /// verified if both do.
+    fn joined(self, other: Self) -> Self {
+        let verified = self.verified && other.verified;
+        Self { verified, blocked: self.blocked || other.blocked, ..self }
     }
 }
 
@@ -298,6 +318,8 @@ fn place(name: &Name, version: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
@@ -486,17 +508,29 @@ mod tests {
         let server = vault(9, [(1, 0), (2, 0), (3, 0)]);
         // since it stored: 2 blocked, 3 forgotten, 4 new; what it knows of 1 and 5 is old
         let local = vault(4, [(1, 3), (2, 2), (4, 0), (5, 0)]);
-        let unsaved = [2, 3, 4, 6].map(who).into();
+        let unsaved = [2, 3, 4, 6].map(|number| (who(number), Unsaved::Changed)).into();
         let merged = Vault::merged(server, &local, &unsaved);
         assert!(merged.vault == vault(9, [(1, 0), (2, 2), (4, 0)]));
         assert_eq!(merged.left_out, []);
     }
 
     #[test]
+    fn of_whom_a_restore_made_unsaved_the_careful_word_counts() {
+        // 0 nothing, 1 verified, 2 blocked; the last one is in no vault at the server
+        let server = vault(9, [(1, 0), (2, 2), (3, 2), (4, 0), (5, 1), (6, 1)]);
+        let local = vault(4, [(1, 2), (2, 0), (3, 1), (4, 1), (5, 0), (6, 1), (7, 2)]);
+        let unsaved = [1, 2, 3, 4, 5, 6, 7].map(|number| (who(number), Unsaved::Restored)).into();
+        let merged = Vault::merged(server, &local, &unsaved).vault;
+        let marks = merged.entries.values().map(|it| (it.verified, it.blocked));
+        let (nothing, verified, blocked) = ((false, false), (true, false), (false, true));
+        assert!(marks.eq([blocked, blocked, blocked, nothing, nothing, verified, blocked]));
+    }
+
+    #[test]
     fn what_does_not_fit_after_a_merge_is_named_and_all_else_is_there() {
         let server = of_size(120);
         let local = vault(3, [(5, 2), (200, 0), (201, 0)]);
-        let unsaved = [5, 6, 200, 201].map(who).into();
+        let unsaved = [5, 6, 200, 201].map(|number| (who(number), Unsaved::Changed)).into();
         let merged = Vault::merged(server, &local, &unsaved);
         assert_eq!(merged.left_out, [who(201)]);
         assert_eq!(merged.vault.entries().len(), 120);

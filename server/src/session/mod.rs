@@ -13,6 +13,8 @@
 mod desk;
 mod frames;
 pub mod presence;
+#[cfg(feature = "test")]
+pub mod probe;
 mod rounds;
 mod sign_in;
 mod staging;

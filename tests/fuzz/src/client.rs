@@ -28,7 +28,8 @@ use crate::input::{Input, padded};
 
 const SLOTS: u8 = 2;
 const ROUND_MS: u32 = 2000;
-const TERMS: Terms = Terms { slots: SLOTS, round_ms: ROUND_MS, genesis_ms: 0 };
+const TERMS: Terms =
+    Terms { slots: SLOTS, round_ms: ROUND_MS, genesis_ms: 0, round_trip: Duration::ZERO };
 
 /// Steps that are taken of one input.
 const STEPS_MAX: usize = 64;

@@ -5,6 +5,7 @@
 //! that is kept, so that what was found once is looked at in every test run.
 
 mod client;
+mod desk;
 mod input;
 mod login;
 mod peel;
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "vault", bytes_max: 4096, run: sealed::vault },
     Target { name: "peel", bytes_max: 8192, run: peel::peel },
     Target { name: "client", bytes_max: 8192, run: client::client },
+    Target { name: "desk", bytes_max: 4200, run: desk::desk },
     Target { name: "store", bytes_max: 4200, run: store::records },
     Target { name: "migrations", bytes_max: 4200, run: store::migrations },
     Target { name: "http", bytes_max: 4200, run: store::http },

@@ -51,7 +51,7 @@ impl Disk {
             verified: false,
             blocked: false,
             forgotten: false,
-            unsaved: false,
+            unsaved: None,
         };
         self.open.push(record);
         self.contacts.insert(peer, contact);
@@ -162,7 +162,7 @@ impl Disk {
                 self.vault = version;
                 for peer in saved {
                     if let Some(contact) = self.contacts.get_mut(&peer) {
-                        contact.unsaved = false;
+                        contact.unsaved = None;
                     }
                 }
             }

@@ -54,6 +54,15 @@ impl Weather {
     /// A bad one: up to 300 ms, and one frame of ten comes up to 3 seconds late, after its round.
     pub const FOUL: Self =
         Self { delay_ms: (20, 300), late_percent: 10, late_ms: (300, 3000), ..Self::FAIR };
+
+    /// A way to the other side of the earth: 200 to 400 ms each way.
+    pub const FAR: Self = Self { delay_ms: (200, 400), ..Self::FAIR };
+
+    /// Returns how long there and back takes in the middle.
+    pub fn round_trip(&self) -> Duration {
+        let (least, most) = self.delay_ms;
+        millis(least + most)
+    }
 }
 
 /// Names a connection; never used twice.

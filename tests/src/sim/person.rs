@@ -399,7 +399,9 @@ impl World {
         let mut rng = seeded(self.seed, "join", &[who as u64, conn as u64]);
         let own = AgreementKey::random(&mut rng);
         let layer = || Layer::for_client(&own, &mixer).expect("the mixer's key is a point");
-        let joined = process.client.handle_joined(Terms { slots, round_ms, genesis_ms }, layer());
+        let round_trip = self.network.weather.round_trip();
+        let terms = Terms { slots, round_ms, genesis_ms, round_trip };
+        let joined = process.client.handle_joined(terms, layer());
         assert_eq!(joined, Ok(()), "the server's clock is one");
         process.line = Line::Joined(Joined { conn, spy: layer(), has_opened: false });
         self.send_up(conn, Channel::Round, Join { key: own.public() }.encode(slots));

@@ -9,7 +9,7 @@ use super::commands::about;
 use super::{Client, Kept, Open, Parked};
 use crate::api::{About, ContactStatus, ErrorCode, Event, Standing};
 use crate::conversation::Conversation;
-use crate::record::{Change, Contact};
+use crate::record::{Change, Contact, Unsaved};
 use crate::vault::VAULT_ENTRIES_MAX;
 use crate::wheel::Root;
 
@@ -193,7 +193,7 @@ impl Client {
             verified: false,
             blocked: true,
             forgotten: false,
-            unsaved: true,
+            unsaved: Some(Unsaved::Changed),
         };
         self.put_contact(contact);
     }
@@ -226,7 +226,7 @@ impl Client {
         if self.changed.contains(&contact.record.name) {
             return self.stands_still(peer, about(peer));
         }
-        let contact = Contact { verified, unsaved: true, ..contact.clone() };
+        let contact = Contact { verified, unsaved: Some(Unsaved::Changed), ..contact.clone() };
         self.put_contact(contact);
     }
 
@@ -276,7 +276,7 @@ impl Client {
             verified: false,
             blocked: false,
             forgotten: false,
-            unsaved: true,
+            unsaved: Some(Unsaved::Changed),
         };
         let root = self.conversations.get(&peer).and_then(|open| open.conversation.saved_root());
         let mut changes = vec![Change::Opened(Box::new(record))];
@@ -318,7 +318,7 @@ impl Client {
             forgotten: true,
             blocked: false,
             verified: false,
-            unsaved: true,
+            unsaved: Some(Unsaved::Changed),
             ..contact.clone()
         };
         let contact = contact.clone();

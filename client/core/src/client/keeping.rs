@@ -18,7 +18,7 @@ use wire::size::CONTROL_BODY;
 
 use super::{Client, Kept};
 use crate::api::{About, ErrorCode, Event};
-use crate::record::{Change, Contact};
+use crate::record::{Change, Contact, Unsaved};
 use crate::vault::{
     SealedVault, ShortIdentity, Vault, VaultEntry, VaultError, VaultFull, VaultKey,
 };
@@ -167,15 +167,15 @@ impl Client {
     }
 
     /// The server was restored, and has perhaps an older vault. All that is known here counts as unsaved, so that no
-    /// vault of before takes any of it away; and versions go on from the restore's time, so that none comes twice with
-    /// other contacts in it. Returns what is to be kept of that.
+    /// vault of before takes any of it away, and nothing of it undoes what another machine set before; and versions go on
+    /// from the restore's time, so that none comes twice with other contacts in it. Returns what is to be kept of that.
     pub(super) fn vault_restored(&mut self, restored_ms: u64) -> Vec<Change> {
         let Keeping { seen, used, .. } = self.keeping;
         self.keeping.used = used.max(seen).max(restored_ms);
         self.keeping.reserved = None;
-        let unsaved = self.contacts.values_mut().filter(|contact| !contact.unsaved);
-        let unsaved = unsaved.map(|contact| {
-            contact.unsaved = true;
+        let saved = self.contacts.values_mut().filter(|contact| contact.unsaved.is_none());
+        let unsaved = saved.map(|contact| {
+            contact.unsaved = Some(Unsaved::Restored);
             Change::Contact(Box::new(contact.clone()))
         });
         unsaved.chain([Change::VaultUsed(self.keeping.used)]).collect()
@@ -263,7 +263,7 @@ impl Client {
                 continue;
             }
             let fits = contact.forgotten || vault.insert(short(contact), entry(contact)).is_ok();
-            if fits && contact.unsaved {
+            if fits && contact.unsaved.is_some() {
                 covers.insert(*peer);
             }
             left_out |= !fits;
@@ -309,7 +309,7 @@ impl Client {
         let (mut saved, mut changes) = (Vec::new(), Vec::new());
         for peer in covers {
             let Some(contact) = self.contacts.get_mut(&peer) else { continue };
-            contact.unsaved = false;
+            contact.unsaved = None;
             if contact.forgotten {
                 self.contacts.remove(&peer);
                 changes.push(Change::Forgotten(peer));
@@ -319,7 +319,7 @@ impl Client {
         }
         changes.push(Change::Vault(version, saved));
         // what changed while it was on its way is not in it
-        let is_in = |contact: &Contact| !contact.unsaved || self.is_lost(contact);
+        let is_in = |contact: &Contact| contact.unsaved.is_none() || self.is_lost(contact);
         let is_all = self.contacts.values().all(is_in);
         let told = is_all.then_some(Kept::True(Event::VaultStored { version }));
         self.keep(changes, told.into_iter().collect());
@@ -344,14 +344,13 @@ impl Client {
         }
     }
 
-    /// Takes over what another machine stored; what changed here since this machine stored last, stays as it is here.
+    /// Takes over what another machine stored; what changed here since this machine stored last, stays as it is here, and
+    /// what a restore made unsaved is joined with it.
     fn adopt(&mut self, server: Vault) {
         let mut local = Vault::new(server.version);
-        let mut unsaved = BTreeSet::new();
+        let mut unsaved = BTreeMap::new();
         for contact in self.contacts.values() {
-            if contact.unsaved {
-                unsaved.insert(short(contact));
-            }
+            unsaved.extend(contact.unsaved.map(|why| (short(contact), why)));
             if !contact.forgotten {
                 let _ = local.insert(short(contact), entry(contact));
             }
@@ -364,7 +363,7 @@ impl Client {
         let here: BTreeMap<ShortIdentity, IdentityHash> =
             self.contacts.iter().map(|(peer, contact)| (short(contact), *peer)).collect();
         for (who, peer) in &here {
-            if !merged.entries().contains_key(who) && !unsaved.contains(who) {
+            if !merged.entries().contains_key(who) && !unsaved.contains_key(who) {
                 self.drop_contact(*peer);
                 self.contacts.remove(peer);
                 self.keep(vec![Change::Forgotten(*peer)], Vec::new());
@@ -401,7 +400,7 @@ impl Client {
         let Some(contact) = self.contacts.get(&peer) else { return };
         // the mark was for the key that the name had
         let verified = verified && !self.changed.contains(&contact.record.name);
-        if contact.unsaved || (contact.verified, contact.blocked) == (verified, blocked) {
+        if (contact.verified, contact.blocked) == (verified, blocked) {
             return;
         }
         let (was_blocked, record, index) = (contact.blocked, contact.record, contact.index);
@@ -436,8 +435,7 @@ impl Client {
             let root = Root::none(&mut self.rng);
             self.befriend(index, record, root);
         }
-        let contact =
-            Contact { record, index, verified, blocked, forgotten: false, unsaved: false };
+        let contact = Contact { record, index, verified, blocked, forgotten: false, unsaved: None };
         self.put_contact(contact);
         self.compare_keys(vec![record.name]);
         debug_assert!(self.contacts.contains_key(&peer), "it was just put there");

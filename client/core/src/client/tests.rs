@@ -332,6 +332,10 @@ fn more_conversations_than_can_go_on_are_refused() {
     assert_eq!(client.conversations.len(), 8);
 }
 
+fn terms(genesis_ms: u64, round_ms: u32) -> Terms {
+    Terms { slots: 2, round_ms, genesis_ms, round_trip: std::time::Duration::ZERO }
+}
+
 #[test]
 fn a_server_that_numbers_its_rounds_anew_is_refused() {
     let clock = ServerClock { genesis_ms: 5, round_ms: 2000 };
@@ -340,7 +344,7 @@ fn a_server_that_numbers_its_rounds_anew_is_refused() {
     let key = wire::public_key::AgreementKey::random(&mut rng);
     let mut join = |genesis_ms, round_ms| {
         let layer = wire::layer::Layer::for_client(&key, &key.public()).unwrap();
-        client.handle_joined(Terms { slots: 2, round_ms, genesis_ms }, layer)
+        client.handle_joined(terms(genesis_ms, round_ms), layer)
     };
     assert_eq!(join(5, 2000), Ok(()));
     assert_eq!(join(5, 1000), Err(ClockChanged));
@@ -403,7 +407,7 @@ fn each_round_that_opens_is_told_with_the_time_that_it_is_open() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let key = wire::public_key::AgreementKey::random(&mut rng);
     let layer = wire::layer::Layer::for_client(&key, &key.public()).unwrap();
-    client.handle_joined(Terms { slots: 2, round_ms: 2000, genesis_ms: 0 }, layer).unwrap();
+    client.handle_joined(terms(0, 2000), layer).unwrap();
     let mut told = Vec::new();
     for (number, closes_ms) in [(1, 700), (2, u32::MAX)] {
         let (open, answered) = (Round(number), Round(number - 1));

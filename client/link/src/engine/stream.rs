@@ -109,6 +109,11 @@ impl Streams {
         &self.connected.root
     }
 
+    /// Returns how long the connection takes there and back, as it was measured so far.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.connected.connection.rtt()
+    }
+
     /// Returns the value that binds a login to this connection.
     pub(super) fn exporter(&self) -> [u8; 32] {
         self.connected.exporter

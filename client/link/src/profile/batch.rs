@@ -168,7 +168,7 @@ impl Batch<'_> {
             verified: *verified,
             blocked: *blocked,
             forgotten: *forgotten,
-            unsaved: *unsaved,
+            unsaved: ContactRow::unsaved_byte(*unsaved),
         };
         let key = self.rows.key().peer_tag(&record.identity());
         if *blocked || *forgotten {
@@ -220,7 +220,8 @@ impl Batch<'_> {
         for contact in contacts {
             let key = self.rows.key().peer_tag(contact);
             if let Some(row) = self.rows.get::<ContactRow>(&key)? {
-                self.rows.put(&key, &ContactRow { unsaved: false, ..row })?;
+                self.rows
+                    .put(&key, &ContactRow { unsaved: ContactRow::unsaved_byte(None), ..row })?;
             }
         }
         Ok(())

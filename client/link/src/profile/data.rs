@@ -464,14 +464,14 @@ fn received_ids(row: ReceivedRow) -> (IdentityHash, Vec<MessageId>) {
 }
 
 fn contact(row: &ContactRow) -> Result<Contact, ProfileError> {
-    let ContactRow { record, index, verified, blocked, forgotten, unsaved } = row;
+    let ContactRow { record, index, verified, blocked, forgotten, unsaved: _ } = row;
     Ok(Contact {
         record: Record::decode(record).map_err(|_| damaged::<ContactRow>())?,
         index: AccountIndex(*index),
         verified: *verified,
         blocked: *blocked,
         forgotten: *forgotten,
-        unsaved: *unsaved,
+        unsaved: row.unsaved().ok_or_else(damaged::<ContactRow>)?,
     })
 }
 

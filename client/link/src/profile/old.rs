@@ -4,6 +4,7 @@
 //! - 2 had those up to `records`. Its rows of the history were sealed under the profile key, with the rounds of our
 //!   messages in them.
 //! - 3 had those up to `waiting`.
+//! - 4 had all tables. Its contacts were saved or changed here, never of a restore.
 //!
 //! Rows that are the same today are not repeated here; these are frozen.
 

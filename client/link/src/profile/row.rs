@@ -27,6 +27,7 @@
 //!
 //! Older versions are in `old.rs`.
 
+use client_core::record::Unsaved;
 use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ use super::key::{PeerTag, Seal};
 use super::value::Padding;
 
 /// The version of tables and rows together.
-pub(super) const SCHEMA_VERSION: u32 = 4;
+pub(super) const SCHEMA_VERSION: u32 = 5;
 
 /// Holds the schema version under [`SCHEMA_KEY`], in clear, so that a newer one is recognised.
 pub(super) const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
@@ -136,7 +137,8 @@ pub(super) struct ContactRow {
     pub(super) verified: bool,
     pub(super) blocked: bool,
     pub(super) forgotten: bool,
-    pub(super) unsaved: bool,
+    /// What [`Self::unsaved_byte`] makes of it.
+    pub(super) unsaved: u8,
 }
 
 /// The root of a contact's conversation; the key is the contact's tag.
@@ -213,6 +215,27 @@ pub(super) struct BlockRow {
     /// Head of the chain before the first record.
     pub(super) before: [u8; HASH],
     pub(super) records: Vec<u8>,
+}
+
+impl ContactRow {
+    /// Returns the byte for why a contact is unsaved; 0 and 1 mean what no and yes did up to version 4.
+    pub(super) fn unsaved_byte(unsaved: Option<Unsaved>) -> u8 {
+        match unsaved {
+            None => 0,
+            Some(Unsaved::Changed) => 1,
+            Some(Unsaved::Restored) => 2,
+        }
+    }
+
+    /// Returns why the contact is unsaved, if it is; nothing of a byte that means nothing.
+    pub(super) fn unsaved(&self) -> Option<Option<Unsaved>> {
+        match self.unsaved {
+            0 => Some(None),
+            1 => Some(Some(Unsaved::Changed)),
+            2 => Some(Some(Unsaved::Restored)),
+            3.. => None,
+        }
+    }
 }
 
 impl ProgressRow {

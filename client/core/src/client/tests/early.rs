@@ -19,7 +19,7 @@ fn saved() -> Saved {
         verified: no,
         blocked: no,
         forgotten: no,
-        unsaved: no,
+        unsaved: None,
     };
     let root = SavedRoot {
         caller: bob().identity(),

@@ -6,7 +6,7 @@ use wire::restore::{RestoreNotice, Restores};
 use super::vault::{kept, noise, own_name, puts, stored, vault_of};
 use super::*;
 use crate::client::Held;
-use crate::record::{Contact, KnownRestores};
+use crate::record::{Contact, KnownRestores, Unsaved};
 use crate::vault::{SealedVault, ShortIdentity, Vault};
 
 /// What a session says of its restores: of each the time, and the directory then.
@@ -209,7 +209,7 @@ fn a_restore_that_was_taken_and_is_named_no_more_is_told_as_another_past() {
 
 fn contact(record: Record, place: u32) -> Contact {
     let index = AccountIndex(place);
-    Contact { record, index, verified: false, blocked: false, forgotten: false, unsaved: false }
+    Contact { record, index, verified: false, blocked: false, forgotten: false, unsaved: None }
 }
 
 /// Ann with bob and dan as contacts, whom the vault of version 9 had.
@@ -260,7 +260,8 @@ fn contacts_stay_and_are_stored_again_above_every_version_of_before() {
     assert!(client.contacts.contains_key(&all[3].identity()), "and is known here");
     stored(&mut client, version);
     assert!(
-        client.contacts[&all[3].identity()].unsaved && !client.contacts[&all[1].identity()].unsaved
+        client.contacts[&all[3].identity()].unsaved.is_some()
+            && client.contacts[&all[1].identity()].unsaved.is_none()
     );
     // from now on an older one is told again
     client.handle_vault(7, &noise());
@@ -285,4 +286,126 @@ fn what_another_machine_stored_after_the_restore_is_joined_with_what_is_known_he
     let dans = [all[3], after[3]]
         .map(|dan| client.contacts.get(&dan.identity()).is_some_and(|contact| !contact.forgotten));
     assert_eq!(dans, [false, true]);
+}
+
+/// A machine of ann's that knows bob so, as the vault of a version said.
+fn machine(version: u64, (verified, blocked): (bool, bool)) -> Client {
+    let all = before();
+    let bob = Contact { verified, blocked, ..contact(all[1], 1) };
+    let saved =
+        Saved { contacts: vec![bob], vault: version, vault_used: version, ..Saved::default() };
+    let mut client = shown(saved, &all);
+    let _ = outputs(&mut client);
+    client
+}
+
+/// How bob stands: whether he is verified, and whether he is blocked.
+fn bobs_marks(client: &Client) -> (bool, bool) {
+    let contact = &client.contacts[&record("bob", 2).identity()];
+    assert_eq!(client.conversations.contains_key(&record("bob", 2).identity()), !contact.blocked);
+    (contact.verified, contact.blocked)
+}
+
+/// Shows a machine a vault, and has what it writes then stored.
+fn shows_and_stores(
+    client: &mut Client,
+    (version, vault): &(u64, SealedVault),
+) -> (u64, SealedVault) {
+    client.handle_vault(*version, vault);
+    assert_eq!(kept(client), []);
+    let puts = puts(client);
+    let parts: Vec<_> = puts.iter().map(|put| put.bytes).collect();
+    stored(client, puts[0].version);
+    (puts[0].version, SealedVault::from_parts(<&[_; 3]>::try_from(&parts[..]).unwrap()))
+}
+
+/// The vault that the backup had, with bob as a friend.
+fn backup() -> (u64, SealedVault) {
+    (7, vault_of(7, &[contact(before()[1], 1)]))
+}
+
+const PLAIN: (bool, bool) = (false, false);
+const VERIFIED: (bool, bool) = (true, false);
+const BLOCKED: (bool, bool) = (false, true);
+
+#[test]
+fn after_a_restore_no_machine_that_was_behind_undoes_a_block_or_gives_a_mark_back() {
+    for (ahead, behind, safe) in [
+        (BLOCKED, PLAIN, BLOCKED),
+        (BLOCKED, VERIFIED, BLOCKED),
+        (PLAIN, VERIFIED, PLAIN),
+        (VERIFIED, VERIFIED, VERIFIED),
+    ] {
+        for is_ahead_first in [true, false] {
+            let mut machines = [machine(9, ahead), machine(8, behind)];
+            if !is_ahead_first {
+                machines.reverse();
+            }
+            let notice = restores(&[(1000, &before())]);
+            let mut vault = backup();
+            // each signs in, and the first once more
+            for turn in [0, 1, 0] {
+                let machine = &mut machines[turn];
+                let _ = come_back(machine, &notice, &before()).unwrap();
+                vault = shows_and_stores(machine, &vault);
+            }
+            let marks = machines.each_ref().map(bobs_marks);
+            assert_eq!(marks, [safe; 2], "{ahead:?} {behind:?} {is_ahead_first}");
+        }
+    }
+}
+
+#[test]
+fn what_a_person_changed_here_counts_after_a_restore_as_ever() {
+    let notice = restores(&[(1000, &before())]);
+    let elsewhere = |(verified, blocked)| {
+        let bob = Contact { verified, blocked, ..contact(before()[1], 1) };
+        (1001, vault_of(1001, &[bob]))
+    };
+    for is_changed_first in [true, false] {
+        let mut client = machine(9, PLAIN);
+        let verify = Command::Verify { peer: "bob".into(), verified: true };
+        if is_changed_first {
+            client.handle_command(NOW, verify.clone());
+        }
+        let _ = come_back(&mut client, &notice, &before()).unwrap();
+        client.handle_command(NOW, verify);
+        shows_and_stores(&mut client, &elsewhere(PLAIN));
+        assert_eq!(bobs_marks(&client), VERIFIED);
+
+        // and once all is stored, what another machine says
+        let verified = (2000, vault_of(2000, &[contact(before()[1], 1)]));
+        shows_and_stores(&mut client, &verified);
+        assert_eq!(bobs_marks(&client), PLAIN);
+    }
+}
+
+#[test]
+fn a_machine_that_ends_before_it_stored_joins_at_its_next_start_and_gives_no_mark_to_a_new_key() {
+    let mut client = machine(9, VERIFIED);
+    let notice = restores(&[(1000, &before())]);
+    let (_, _, changes) = come_back(&mut client, &notice, &before()).unwrap();
+    let kept = changes.into_iter().find_map(|change| match change {
+        Change::Contact(contact) => Some(*contact),
+        _ => None,
+    });
+    let bob = kept.unwrap();
+    assert_eq!(bob.unsaved, Some(Unsaved::Restored));
+    let known = KnownRestores { taken_ms: 1000, told_ms: 1000, dropped_ms: 0 };
+    let blocked = Contact { blocked: true, ..contact(before()[1], 1) };
+    let verified = Contact { verified: true, ..contact(before()[1], 1) };
+    let changed = [&before()[..], &[record("bob", 9)]].concat();
+    for (all, elsewhere, marks) in [
+        (&before(), &blocked, BLOCKED),
+        (&before(), &verified, VERIFIED),
+        (&changed, &verified, PLAIN),
+    ] {
+        let contacts = vec![bob.clone()];
+        let saved =
+            Saved { contacts, vault: 9, vault_used: 1000, restores: known, ..Saved::default() };
+        let mut again = shown(saved, all);
+        again.handle_vault(1001, &vault_of(1001, std::slice::from_ref(elsewhere)));
+        let contact = &again.contacts[&bob.record.identity()];
+        assert_eq!((contact.verified, contact.blocked), marks);
+    }
 }

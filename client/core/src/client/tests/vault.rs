@@ -4,7 +4,7 @@ use wire::control::{ClientControl, ServerControl, VaultPut, VaultVersion};
 use wire::ids::Name;
 
 use super::*;
-use crate::record::Contact;
+use crate::record::{Contact, Unsaved};
 use crate::vault::{SealedVault, ShortIdentity, Vault, VaultEntry};
 
 /// A client with these saved contacts that was shown ann's and bob's records, and a vault.
@@ -184,7 +184,9 @@ fn contacts_and_blocks_come_back_from_the_vault() {
     assert!(client.conversations.contains_key(&bob), "he is called anew by this machine");
     let (errors, kept) = outputs(&mut client);
     assert_eq!(errors, []);
-    assert!(kept.iter().any(|change| matches!(change, Change::Contact(it) if !it.unsaved)));
+    assert!(
+        kept.iter().any(|change| matches!(change, Change::Contact(it) if it.unsaved.is_none()))
+    );
 }
 
 #[test]
@@ -208,6 +210,7 @@ const NEW_BOB: (u64, u32) = (3, 2);
 /// Bob as a contact with the key of a seed, at a place of the directory.
 fn bob((key, place): (u64, u32), unsaved: bool) -> Contact {
     let (record, index) = (record("bob", key), wire::ids::AccountIndex(place));
+    let unsaved = unsaved.then_some(Unsaved::Changed);
     Contact { record, index, verified: false, blocked: false, forgotten: false, unsaved }
 }
 

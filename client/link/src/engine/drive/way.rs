@@ -76,9 +76,11 @@ impl Drive {
         let keys = SealedKeys { master: session.master, identity: session.identity };
         self.account.set_keys(keys);
         let round = Duration::from_millis(u64::from(session.round_ms));
+        let round_trip = streams.round_trip();
         self.way = Way::In(streams, Instant::now() + 2 * round + ANSWER_GRACE);
         let Session { slots, round_ms, genesis_ms, .. } = *session;
-        let joined = self.client.handle_joined(Terms { slots, round_ms, genesis_ms }, layer);
+        let terms = Terms { slots, round_ms, genesis_ms, round_trip };
+        let joined = self.client.handle_joined(terms, layer);
         joined.map_err(|error| Failure::new(ErrorCode::RoundRefused, error.to_string()).into())
     }
 

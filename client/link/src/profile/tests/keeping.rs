@@ -81,7 +81,7 @@ fn contacts_roots_and_the_vault_survive_a_restart() {
         .unwrap();
     profile.apply(&[Change::Forgotten(cid.identity()), Change::Forgotten(peer(98))]).unwrap();
     let Unlocked { mut profile, saved, .. } = reopened(dir.path(), profile);
-    let eves = Contact { unsaved: false, ..eves };
+    let eves = Contact { unsaved: None, ..eves };
     assert_eq!(saved.contacts.len(), 2);
     assert!(saved.contacts.contains(&bobs) && saved.contacts.contains(&eves));
     assert_eq!(saved.vault, 7);
@@ -94,8 +94,12 @@ fn contacts_roots_and_the_vault_survive_a_restart() {
     let bobs_root = Some((bob.identity(), Round(40), true, [5; 32], [6; 32], 3));
     assert_eq!((saved.roots.len(), of(&saved, bob)), (2, bobs_root));
     // a block ends what there is with somebody
-    let blocked = Contact { blocked: true, verified: false, unsaved: true, ..eves };
-    profile.apply(&[Change::Contact(Box::new(blocked.clone()))]).unwrap();
+    let unsaved = Some(Unsaved::Changed);
+    let blocked = Contact { blocked: true, verified: false, unsaved, ..eves };
+    // and a restore has the rest be stored again
+    let bobs = Contact { unsaved: Some(Unsaved::Restored), ..bobs };
+    let changes = [&blocked, &bobs].map(|it| Change::Contact(Box::new(it.clone())));
+    profile.apply(&changes).unwrap();
     let saved = reopened(dir.path(), profile).saved;
     assert!(saved.contacts.contains(&blocked) && saved.contacts.contains(&bobs));
     assert_eq!((saved.roots.len(), of(&saved, bob)), (1, bobs_root));

@@ -23,7 +23,7 @@ use wire::public_key::AgreementKey;
 
 use super::*;
 use client_core::directory::Records as _;
-use client_core::record::{Contact, Incoming, Outgoing, SavedRoot};
+use client_core::record::{Contact, Incoming, Outgoing, SavedRoot, Unsaved};
 
 const PASSWORD: &[u8] = b"correct horse";
 const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
@@ -93,7 +93,8 @@ fn theirs(number: u64, peer: IdentityHash, text: &str) -> Incoming {
 
 fn contact(record: Record) -> Contact {
     let index = AccountIndex(7);
-    Contact { record, index, verified: true, blocked: false, forgotten: false, unsaved: true }
+    let unsaved = Some(Unsaved::Changed);
+    Contact { record, index, verified: true, blocked: false, forgotten: false, unsaved }
 }
 
 fn root(caller: IdentityHash, byte: u8) -> SavedRoot {

@@ -133,6 +133,7 @@ fn new_tables(version: u32) -> &'static [Table] {
             Table::Waiting,
         ],
         4 => &[Table::Restores],
+        5 => &[],
         _ => panic!("no such version"),
     }
 }
@@ -191,7 +192,7 @@ fn old_row(row: row::HistoryRow, how_far: row::ProgressRow) -> old::OldHistoryRo
 
 #[test]
 fn a_profile_of_an_older_schema_opens_with_its_history_and_states() {
-    for version in [2, 3] {
+    for version in [2, 3, 4] {
         let (dir, mut profile) = created();
         let [one, other] = [1, 2].map(peer);
         let mut changes: Vec<_> = (0..9).map(|n| Change::Queued(ours(n, one, "ours"))).collect();
@@ -219,6 +220,41 @@ fn a_profile_of_an_older_schema_opens_with_its_history_and_states() {
         let Unlocked { mut profile, .. } = unlock(dir.path()).ok().unwrap();
         profile.apply(&[Change::Delivered(id(1), Round(30))]).unwrap();
         assert_eq!(reopened(dir.path(), profile).saved.outgoing.len(), 7);
+    }
+}
+
+/// A contact as versions 2 to 4 kept it.
+#[derive(serde::Serialize)]
+struct OldContactRow {
+    record: Vec<u8>,
+    index: u32,
+    verified: bool,
+    blocked: bool,
+    forgotten: bool,
+    unsaved: bool,
+}
+
+#[test]
+fn a_contact_of_an_older_schema_is_saved_or_changed_and_no_other_byte_is_read() {
+    let key = Secret::new([1; 32]);
+    let bound = [&Table::Contacts.tag()[..], b"key"];
+    let reread = |row: Vec<u8>| -> row::ContactRow { value::open(&key, bound, &row).unwrap() };
+    for (unsaved, read) in [(false, None), (true, Some(Unsaved::Changed))] {
+        let (record, index) = (record("bob").encode(), 1);
+        let old = OldContactRow {
+            record,
+            index,
+            verified: true,
+            blocked: false,
+            forgotten: false,
+            unsaved,
+        };
+        let row = reread(value::seal(&key, bound, &old, value::Padding::PowerOfTwo).unwrap());
+        assert_eq!((row.verified, row.unsaved()), (true, Some(read)));
+        for unsaved in 3..=u8::MAX {
+            let row = row::ContactRow { unsaved, record: Vec::new(), ..row };
+            assert_eq!(row.unsaved(), None);
+        }
     }
 }
 
