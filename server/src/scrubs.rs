@@ -101,7 +101,9 @@ mod tests {
             times.set(times.get() + 1);
             std::future::ready(goes_on)
         };
-        every_day(watch::channel(false).1, || act(true)).await;
+        let (stop, stopped) = watch::channel(false);
+        drop(stop);
+        every_day(stopped, || act(true)).await;
         let (_stop, stopped) = watch::channel(false);
         every_day(stopped, || act(false)).await;
         assert_eq!((times.get(), began.elapsed()), (2, Duration::ZERO));

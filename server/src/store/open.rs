@@ -34,8 +34,9 @@ const NEW_STORE: &str = "store.new";
 pub(super) const SLED_LOG: &str = "db";
 const SLED_CONF: &str = "conf";
 
-/// sled's cache.
-pub const CACHE_BYTES: u64 = 64 << 20;
+/// sled's cache, as it counts: the bytes of pages on the disk, which take several times as much in memory. With 64 MiB a
+/// scrub of a million accounts took 337 MiB in all, with this 231.
+pub const CACHE_BYTES: u64 = 16 << 20;
 
 pub(super) const DIR_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
