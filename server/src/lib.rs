@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod program;
 pub mod quic;
 pub mod run;
+pub mod scrubs;
 pub mod service;
 pub mod session;
 pub mod store;

@@ -97,7 +97,8 @@ enum Command {
     Restore {
         /// The backup
         file: PathBuf,
-        /// A round that the server is known to have opened, if it was killed hundreds of times within hours
+        /// A round that the server is known to have opened, if it was killed hundreds of times within hours or its clock
+        /// was set back
         #[arg(long, value_name = "N", default_value_t = 0)]
         after_round: u64,
         #[command(flatten)]

@@ -27,6 +27,7 @@ use crate::health::Health;
 use crate::http::{self, Desk};
 use crate::identity::{IdentityError, Leaf, RootKey};
 use crate::limits::Limits as AccountLimits;
+use crate::scrubs::scrub;
 use crate::session::presence::Presence;
 use crate::session::strangers::Strangers;
 use crate::session::{Hub, Offer};
@@ -207,7 +208,7 @@ impl Server {
         let desk = Desk { office: office.clone(), health: health.clone() };
         let socket = admin::bind(&config.data_dir).map_err(StartError::Admin)?;
         let endpoint = bound.endpoint;
-        scrub(store.clone(), stopped.clone())?;
+        tokio::spawn(scrub(store.clone(), stopped.clone()));
         let listening = listen::listen(endpoint.clone(), hub.clone(), stopped.clone());
         Ok(Running {
             driver: tokio::spawn(driver.run(stopped.clone())),
@@ -429,18 +430,6 @@ async fn bind_metrics(
     let bound = listener.local_addr().map_err(failed)?;
     tracing::info!("metrics are at http://{bound}/metrics");
     Ok((Some(listener), Some(bound)))
-}
-
-/// Has the whole store read in the background, which makes it fail if something is missing.
-fn scrub(store: Arc<SledStore>, stop: watch::Receiver<bool>) -> Result<(), StoreError> {
-    let scrub = move || {
-        let goes_on = || !*stop.borrow() && stop.has_changed().is_ok();
-        if let Ok(Some(records)) = store.scrub(goes_on) {
-            tracing::info!(records, "the store was scrubbed: nothing is missing");
-        }
-    };
-    std::thread::Builder::new().name("scrub".to_owned()).spawn(scrub)?;
-    Ok(())
 }
 
 /// Closes the store and frees the data directory, once the last computations let go of it.

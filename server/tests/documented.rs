@@ -21,6 +21,7 @@ use server::listen::{
 };
 use server::program::OPEN_FILES_MIN;
 use server::run::STOP;
+use server::scrubs::SCRUB_EVERY;
 use server::session::strangers::STAY;
 use server::session::{PULLS_MAX, REQUESTS_MAX, SECOND_STEP_ROUNDS, STEP};
 use server::store::{
@@ -244,6 +245,7 @@ fn the_numbers_in_the_text_are_those_in_the_code() {
         format!("exit 0 within {stop_s} s"),
         format!("Cache {} MiB", CACHE_BYTES >> 20),
         format!("stands still for {STUCK_S} s"),
+        format!("and {} hours after the last one", SCRUB_EVERY.as_secs() / 3600),
         format!("valid for {} days", LEAF_LIFE.as_secs() / 86_400),
         format!("after the handshake is {} bytes", commas(PACKET)),
         format!("`migrations/fixtures/v{}.hex`", migrations::VERSION),

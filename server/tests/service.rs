@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -13,6 +14,15 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
+use server::Server;
+use server::config::Config;
+use server::health::Unwell;
+use server::service::{self, Watchdog};
+
+/// Where the child of a test has its data.
+const CHILD_DIR: &str = "IIRS_SERVICE_TEST_CHILD_DIR";
+
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -93,6 +103,56 @@ fn the_watchdog_is_fed_while_the_server_serves() {
         assert_eq!(run.told(), "WATCHDOG=1\n");
     }
     assert_eq!(run.end(), Some(0));
+}
+
+/// Not a test of its own: a process with a server whose rounds stand still, since nothing runs its tasks. It says
+/// `READY=1` when they stood still for too long, `STOPPING=1` after three more looks of the watchdog, and then looks
+/// once more behind the next round.
+#[test]
+fn child_whose_rounds_stand_still() {
+    let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (servers, ours) = (runtime(), runtime());
+    let config = Config { round_ms: 100, ..Config::new(dir, LOCAL) };
+    let running = servers.block_on(Server::start(config)).unwrap();
+    let mut watchdog = ours.block_on(async { Watchdog::new() });
+    let mut look = || {
+        ours.block_on(watchdog.due());
+        watchdog.tell(&running.health);
+        running.health.serves()
+    };
+    while look().is_ok() {}
+    service::ready();
+    for _ in 0..3 {
+        assert!(matches!(look(), Err(Unwell::Rounds(5..))));
+    }
+    service::stopping();
+    let opened = running.health.rounds.opened();
+    servers.block_on(async {
+        while running.health.rounds.opened() == opened {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    look().unwrap();
+}
+
+#[test]
+fn the_watchdog_is_not_fed_while_rounds_stand_still() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("notify");
+    let told = UnixDatagram::bind(&socket).unwrap();
+    told.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_whose_rounds_stand_still", "--nocapture"]);
+    command.env(CHILD_DIR, dir.path().join("d")).env("NOTIFY_SOCKET", &socket);
+    let child = command.env("WATCHDOG_USEC", "600000").stdout(Stdio::null()).spawn().unwrap();
+    let mut run = Run { child, told };
+    let fed = std::iter::repeat_with(|| run.told()).take_while(|it| it == "WATCHDOG=1\n").count();
+    assert!(fed >= 3, "fed {fed} times while rounds were not late yet");
+    // what ended the count was READY=1
+    assert!(run.told().starts_with("STOPPING=1\n"), "it was fed although no round was opened");
+    assert_eq!(run.told(), "WATCHDOG=1\n", "rounds go on");
+    assert!(run.child.wait().unwrap().success());
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub fn check_store(
 /// read, byte by byte.
 ///
 /// # Errors
-/// [`OpenError`] if the store cannot be read, opened or migrated.
+/// [`OpenError`] if the store cannot be read, opened or migrated, or lost writes.
 pub fn migrate_copy(
     data_dir: &Path,
     scratch: &Path,
@@ -118,8 +118,9 @@ fn migrate(
         rewrites.push((*name, tree.len() as u64));
     }
     let log = File::open(store.join(open::SLED_LOG)).map_err(io_error("open", store))?;
-    open::migrate(data_dir, &db, &log)?;
+    open::migrate(data_dir, store, &db, &log)?;
     let trees = Trees::open(db).map_err(failed)?;
+    open::compare_written(data_dir, store, &trees)?;
     let report = check(&trees, Depth::Signatures, told);
     trees.flush().map_err(|error| OpenError::Failed { path: data_dir.into(), error })?;
     log.sync_data().map_err(io_error("sync", store))?;

@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::backup::{BackupError, BackupInfo, BackupReader, Step};
 use super::check::{Depth, Report, check};
 use super::open::{self, DIR_MODE, LOCK, OpenError, RESTORING, STORE, io_error};
-use super::state;
+use super::state::{self, Origin};
 use super::trees::Trees;
 use super::written::Written;
 use crate::driver::numbers;
@@ -202,6 +202,14 @@ fn build(
     Trees::open(db).map_err(failed)
 }
 
+/// Returns a time that is later than the restore of a server which opened a round of this number, and not later than its
+/// clock if it only followed that. Clients hear of no restore that seems to be before one that they know, and where the
+/// clock was set back nothing else tells of that one.
+fn not_before_ms(origin: Origin, round: u64) -> u64 {
+    let next_ms = round.saturating_add(1).saturating_mul(origin.round_ms.into());
+    origin.genesis_ms.saturating_add(next_ms).saturating_sub(RESTORE_AHEAD_MS)
+}
+
 /// Sets what a restored store knows of its past, checks it and closes it.
 fn finish(
     trees: Trees,
@@ -232,7 +240,8 @@ fn finish(
         .max(numbers::by_clock(origin.genesis_ms, ahead_ms, period))
         .max(after_round.saturating_add(1));
     let before = state::restored(&trees).map_err(unsound)?;
-    let restores = state::with_one_more(before, backup.created_ms, now_ms, directory_len);
+    let restored_ms = now_ms.max(not_before_ms(origin, after_round));
+    let restores = state::with_one_more(before, backup.created_ms, restored_ms, directory_len);
     state::set_restored(&trees, &restores, first_round).map_err(unsound)?;
     trees.flush().map_err(unsound)?;
     Written::create(restoring, trees.sums().map_err(unsound)?.written)?;

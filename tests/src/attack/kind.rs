@@ -28,7 +28,7 @@ pub(super) enum Kind {
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// What the server uses without anybody: its code, the store's cache of 64 MiB, tables of a fixed size.
+/// What the server uses without anybody: its code, the store's cache, tables of a fixed size.
 const ALONE: u64 = 128 * MIB;
 
 /// What a connection takes whose client sends nothing that is kept.

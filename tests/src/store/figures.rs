@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::serving::Start;
+use super::ROUND_MS;
+use super::serving::{Scrub, Start};
 
 /// All of it.
 pub(super) struct Figures {
@@ -12,6 +13,9 @@ pub(super) struct Figures {
     pub(super) filled: Option<Duration>,
     pub(super) first: Start,
     pub(super) starts: Vec<Start>,
+    pub(super) scrub: Scrub,
+    /// A start that brings a store of schema version 2 to the newest one.
+    pub(super) migration: Start,
     pub(super) disk_bytes: u64,
     pub(super) backup: Option<BackupCost>,
 }
@@ -30,7 +34,7 @@ pub(super) struct BackupCost {
 
 impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accounts, filled, first, starts, disk_bytes, backup } = self;
+        let Self { accounts, filled, first, starts, scrub, migration, disk_bytes, backup } = self;
         writeln!(out, "{accounts} accounts, {} MB on the disk", mb(*disk_bytes))?;
         if let Some(filled) = filled {
             writeln!(out, "filled            {:.1} s", filled.as_secs_f64())?;
@@ -39,6 +43,21 @@ impl fmt::Display for Figures {
         for start in starts {
             writeln!(out, "{:<18}{}", "start", row(start))?;
         }
+        let Scrub { took, processor, rounds, left_out, resident, peak } = scrub;
+        writeln!(
+            out,
+            "scrub             {:.1} s ({:.1} s of processor), {} MiB resident at its end, peak {} MiB",
+            took.as_secs_f64(),
+            processor.as_secs_f64(),
+            mib(*resident),
+            mib(*peak)
+        )?;
+        let due = took.as_millis() / u128::from(ROUND_MS);
+        writeln!(
+            out,
+            "                  {rounds} rounds of {due} that were due, {left_out} left out"
+        )?;
+        writeln!(out, "{:<18}{}", "from version 2", row(migration))?;
         let Some(BackupCost { made, rounds, peak, bytes, restored, checked }) = backup else {
             return Ok(());
         };

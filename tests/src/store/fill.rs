@@ -1,4 +1,4 @@
-//! Accounts as they are in life: registered, signed in, with a vault.
+//! Accounts as they are in life: registered, signed in, with a vault if there is room for it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,14 +26,23 @@ const TOLD_EVERY: u32 = 50_000;
 /// Life of a token.
 const TOKEN_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// Brings a data directory to so many accounts, each with a token and a vault; no server may have it open. Tells
-/// whether any were missing.
+/// What a store is filled with.
+#[derive(Clone, Copy)]
+pub(super) struct Contents {
+    /// Accounts, each with a token.
+    pub(super) accounts: u32,
+    /// Whether each has a vault.
+    pub(super) vaults: bool,
+}
+
+/// Fills a data directory; no server may have it open. Tells whether any accounts were missing.
 pub(super) fn fill(
     runtime: &Runtime,
     data_dir: &Path,
-    accounts: u32,
+    contents: Contents,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<bool> {
+    let Contents { accounts, vaults } = contents;
     let there = if data_dir.join("store").exists() {
         SledStore::open_existing(data_dir)?.directory_len()
     } else {
@@ -55,15 +64,18 @@ pub(super) fn fill(
         let batch: Vec<u32> = indices.by_ref().take(BATCH).collect();
         let Some(last) = batch.last() else { break };
         if last / TOLD_EVERY > batch[0].saturating_sub(1) / TOLD_EVERY {
-            progress(&format!("{last} of {accounts} tokens and vaults stored"));
+            progress(&format!(
+                "{last} of {accounts} have a token{}",
+                if vaults { " and a vault" } else { "" }
+            ));
         }
-        runtime.block_on(live(&store, batch))?;
+        runtime.block_on(live(&store, batch, vaults))?;
     }
     store.close().context("the store does not close")?;
     Ok(true)
 }
 
-async fn live(store: &Arc<SledStore>, batch: Vec<u32>) -> anyhow::Result<()> {
+async fn live(store: &Arc<SledStore>, batch: Vec<u32>, vaults: bool) -> anyhow::Result<()> {
     let now_ms = clock::unix_ms();
     let mut writes = JoinSet::new();
     for index in batch {
@@ -73,8 +85,10 @@ async fn live(store: &Arc<SledStore>, batch: Vec<u32>) -> anyhow::Result<()> {
             let hash = Sha256::digest(index.to_be_bytes()).into();
             let token = NewToken { hash, created_ms: now_ms, expires_ms: now_ms + TOKEN_MS };
             store.add_token(account, token).await?;
-            let vault = StoredVault { version: 1, sealed: Box::new([index as u8; VAULT_BYTES]) };
-            store.put_vault(account.index, 0, vault).await?;
+            if vaults {
+                let sealed = Box::new([index as u8; VAULT_BYTES]);
+                store.put_vault(account.index, 0, StoredVault { version: 1, sealed }).await?;
+            }
             anyhow::Ok(())
         });
     }

@@ -143,6 +143,31 @@ fn a_restored_store_opens_no_number_that_may_have_been_opened() {
 }
 
 #[test]
+fn a_second_restore_by_a_clock_that_was_set_back_is_told_to_who_knows_a_round_of_the_first() {
+    let (_dir, _store, mut file, _) = backed_up();
+    let mut restored = |now_ms, after| {
+        let to = tempfile::tempdir().unwrap();
+        let restored = restore(&mut file, to.path(), now_ms, after, &mut |_, _| ()).unwrap();
+        let notices = reopen(to.path()).unwrap().restores().unwrap();
+        (restored.first_round, notices[0].restored_ms)
+    };
+    for odd_ms in [0, 1, 1999] {
+        let first_ms = GENESIS_MS + 50 * RESTORE_AHEAD_MS + odd_ms;
+        let (opened, told_ms) = restored(first_ms, 0);
+        assert_eq!(told_ms, first_ms);
+        // The one backup again, which knows nothing of that.
+        let set_back_ms = first_ms - 40 * RESTORE_AHEAD_MS;
+        let (next, again_ms) = restored(set_back_ms, opened);
+        assert_eq!(next, opened + 1);
+        assert!((1..=2000).contains(&(again_ms - first_ms)), "{first_ms} {again_ms}");
+        // A number that the clock knows better changes nothing.
+        assert_eq!(restored(first_ms + 2000, opened).1, first_ms + 2000);
+        assert_eq!(restored(first_ms, 5).1, first_ms);
+    }
+    assert_eq!(restored(NOW_MS, u64::MAX).1, 7_258_118_400_000, "not beyond what a notice holds");
+}
+
+#[test]
 fn a_backup_that_is_short_or_has_one_wrong_bit_is_refused_and_nothing_is_made() {
     let (_dir, _store, mut file, _) = backed_up();
     let mut bytes = Vec::new();

@@ -89,18 +89,28 @@ fn a_backup_of_a_store_that_lost_a_record_is_none_and_ends_it() {
     assert_eq!(run(store.fatal()), MISSING);
 }
 
-#[test]
-fn a_store_that_lost_its_newest_writes_is_refused() {
-    let dir = closed();
+/// Makes a closed store one that lost its newest write.
+fn lose_a_write(dir: &TempDir) {
     let (store, older) = (dir.path().join("store"), dir.path().join("older"));
     copy(&store, &older);
-    let again = open(&dir);
+    let again = open(dir);
     registered(&again, &["eve"]);
     again.close().unwrap();
     drop(again);
     fs::copy(store.join(WRITTEN), older.join(WRITTEN)).unwrap();
     fs::remove_dir_all(&store).unwrap();
     fs::rename(&older, &store).unwrap();
+}
+
+/// Returns the number beside a closed store.
+fn number(dir: &TempDir) -> u64 {
+    Written::open(dir.path(), &dir.path().join("store")).unwrap().unwrap().number()
+}
+
+#[test]
+fn a_store_that_lost_its_newest_writes_is_refused() {
+    let dir = closed();
+    lose_a_write(&dir);
     for opened in [reopen(dir.path()), SledStore::open_existing(dir.path())] {
         let refused = opened.err().unwrap();
         let OpenError::LostWrites { found, written, .. } = &refused else { panic!("{refused}") };
@@ -108,6 +118,53 @@ fn a_store_that_lost_its_newest_writes_is_refused() {
         assert!(refused.to_string().contains("put a backup"), "{refused}");
     }
     assert!(problems(&dir).iter().any(|problem| problem.contains("lost what was acknowledged")));
+}
+
+#[test]
+fn a_start_counts_all_that_it_found() {
+    let dir = closed();
+    let all = number(&dir);
+    drop(Written::create(&dir.path().join("store"), all - 2).unwrap());
+    assert_eq!(number(&dir), all - 2);
+    let store = open(&dir);
+    assert_eq!(number(&dir), all, "before anything more is written");
+    store.close().unwrap();
+    drop(store);
+    // What was found and counted cannot be lost without a word.
+    drop(Written::create(&dir.path().join("store"), all + 1).unwrap());
+    assert!(matches!(reopen(dir.path()), Err(OpenError::LostWrites { .. })));
+}
+
+#[test]
+fn a_store_that_lost_its_newest_writes_is_not_migrated() {
+    let migrated = |dir: &TempDir| {
+        let scratch = tempfile::tempdir().unwrap();
+        let dry = migrate_copy(dir.path(), scratch.path(), &mut |_, _| ());
+        [dry, migrate_store(dir.path(), &mut |_, _| ())].map(|it| it.map(|it| it.from))
+    };
+    let dir = closed();
+    assert!(migrated(&dir).into_iter().all(|from| from.unwrap() == migrations::VERSION));
+    lose_a_write(&dir);
+    let all = number(&dir);
+    for refused in migrated(&dir) {
+        let Err(OpenError::LostWrites { found, written, .. }) = refused else { panic!("migrated") };
+        assert_eq!((found + 1, written), (all, all));
+    }
+    // One that lost even the change of its schema; nothing of it is changed once more.
+    changed(&dir, |db| {
+        db.open_tree(Tree::Sums.name()).unwrap().clear().unwrap();
+        let meta = db.open_tree(migrations::META_TREE).unwrap();
+        meta.insert(migrations::SCHEMA_KEY, &2u32.to_be_bytes()).unwrap();
+    });
+    for refused in migrated(&dir) {
+        let Err(OpenError::LostWrites { found, written, .. }) = refused else { panic!("migrated") };
+        assert_eq!((found, written), (0, all));
+    }
+    assert!(matches!(reopen(dir.path()), Err(OpenError::LostWrites { found: 0, .. })));
+    changed(&dir, |db| assert_eq!(migrations::version(db).unwrap(), Some(2)));
+    // One of that version counted nothing.
+    fs::remove_file(dir.path().join("store").join(WRITTEN)).unwrap();
+    assert!(migrated(&dir).into_iter().all(|from| from.unwrap() == 2));
 }
 
 #[test]
