@@ -62,10 +62,23 @@ pub struct Quantiles {
     pub max: f64,
 }
 
+impl Quantiles {
+    /// Takes them from counts of what is a part of the unit: so many make one.
+    pub(super) fn of(counts: &Histogram<u64>, parts: f64) -> Self {
+        let at = |quantile| number(counts.value_at_quantile(quantile)) / parts;
+        Self { p50: at(0.5), p99: at(0.99), max: number(counts.max()) / parts }
+    }
+}
+
 impl Tally {
+    /// Returns how many replies were due.
+    pub(super) fn rounds(&self) -> u64 {
+        self.kept + self.missed
+    }
+
     /// Returns the share of rounds that were kept, 1 if none was due.
     pub fn share(&self) -> f64 {
-        let due = self.kept + self.missed;
+        let due = self.rounds();
         if due == 0 { 1.0 } else { number(self.kept) / number(due) }
     }
 }
@@ -178,9 +191,7 @@ impl Book {
                 tally.missed += rounds(now.duration_since(last), self.round, 0.5);
             }
         }
-        let ms = |us: u64| number(us) / 1000.0;
-        let at = |quantile| ms(pages.replies.value_at_quantile(quantile));
-        tally.reply_ms = Quantiles { p50: at(0.5), p99: at(0.99), max: ms(pages.replies.max()) };
+        tally.reply_ms = Quantiles::of(&pages.replies, 1000.0);
         tally
     }
 

@@ -40,6 +40,9 @@ const ANSWER_GRACE: Duration = Duration::from_secs(1);
 /// The longest that signing up, or a first sign-in, may take on a machine that is busy with others.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Everybody's password.
+pub(super) const PASSWORD: &str = "load";
+
 /// The window of deposit moments, in thousandths of the round.
 const WINDOW: (u64, u64) = (100, 750);
 
@@ -61,7 +64,7 @@ pub(super) async fn sign_up(shared: &Shared, number: usize) -> anyhow::Result<To
         let exporter = login_exporter(&connection).context("no keys after the handshake")?;
         let mut control = streams(&connection)?;
         let name: Name = shared.name(number);
-        let (password, pin) = (b"load", shared.link.pin);
+        let (password, pin) = (PASSWORD.as_bytes(), shared.link.pin);
         let cost = Stretching::for_tests();
         let (up, start) = SignUp::start(name, pin, None, password, &mut OsRng)?;
         let reply = match ask(&mut control, &start).await? {

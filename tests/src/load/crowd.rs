@@ -134,6 +134,11 @@ impl Crowd {
         }
     }
 
+    /// Returns a client's account.
+    pub(super) fn name(&self, number: usize) -> Name {
+        self.shared.name(number)
+    }
+
     /// Returns how many were told to take a seat.
     pub fn seated(&self) -> usize {
         self.seated

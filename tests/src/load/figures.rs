@@ -7,6 +7,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::book::number;
+use super::delivery::Delivery;
 use super::{Kind, Quantiles};
 
 /// The most rounds that 99 in 100 clients may miss when the server is upgraded in order.
@@ -41,6 +42,9 @@ pub(super) struct Held {
     pub(super) rss_bytes: u64,
     pub(super) rss_bytes_grown: i64,
     pub(super) reply_ms: Quantiles,
+    /// Of the real server.
+    #[serde(flatten)]
+    pub(super) delivery: Option<Delivery>,
     pub(super) handshakes_per_s: f64,
 }
 
@@ -227,6 +231,9 @@ impl fmt::Display for Held {
             f,
             "  replies        {p50:.1} ms {late}, p99 {p99:.1} ms, the latest {max:.1} ms"
         )?;
+        if let Some(delivery) = &self.delivery {
+            writeln!(f, "  delivery       {delivery}")?;
+        }
         write!(f, "  connections    {:.0} a second, taken into the rounds", self.handshakes_per_s)
     }
 }

@@ -4,9 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::Tally;
 use super::book::number;
+use super::delivery::Chat;
 use super::figures::Held;
 use super::stage::{Stage, progress};
+use crate::processes::Place;
 
 /// Rounds before counting begins, in which all have a seat.
 const WARM_UP: u32 = 2;
@@ -18,10 +21,16 @@ const PARTS: u32 = 5;
 const FIRST: usize = 10;
 
 /// Takes everybody into the rounds of one server after the other, and measures so many rounds of each: of one server at
-/// once, of several in turns, with all clients in the rounds of one and none in those of the others.
-pub(super) fn measure(stages: &mut [Stage], rounds: u32) -> anyhow::Result<Vec<Held>> {
+/// once, of several in turns, with all clients in the rounds of one and none in those of the others. Who talks stays in
+/// the real server's rounds for all turns.
+pub(super) fn measure(
+    stages: &mut [Stage],
+    places: &[Place],
+    rounds: u32,
+) -> anyhow::Result<Vec<Held>> {
     let parts = if stages.len() > 1 { PARTS.min(rounds) } else { 1 };
-    let mut watches: Vec<_> = stages.iter().map(|_| Watch::default()).collect();
+    let watches = stages.iter().zip(places).map(|(stage, place)| Watch::begin(stage, place));
+    let mut watches = watches.collect::<anyhow::Result<Vec<_>>>()?;
     for part in 0..parts {
         let share = rounds * (part + 1) / parts - rounds * part / parts;
         for (stage, watch) in stages.iter_mut().zip(&mut watches) {
@@ -39,10 +48,13 @@ pub(super) fn measure(stages: &mut [Stage], rounds: u32) -> anyhow::Result<Vec<H
 }
 
 /// What a server costs while it is watched.
-#[derive(Default)]
 struct Watch {
+    chat: Chat,
     taken: Option<Taken>,
     spent: Duration,
+    /// What the crowd came to by the end of the last part.
+    tally: Tally,
+    /// Rounds of everybody together, by then.
     rounds: u64,
     resident: u64,
     grown: i64,
@@ -51,48 +63,74 @@ struct Watch {
 }
 
 impl Watch {
+    /// Has people enter the rounds who talk; nothing is watched yet.
+    fn begin(stage: &Stage, place: &Place) -> anyhow::Result<Self> {
+        Ok(Self {
+            chat: Chat::start(stage, place)?,
+            taken: None,
+            spent: Duration::ZERO,
+            tally: Tally::default(),
+            rounds: 0,
+            resident: 0,
+            grown: 0,
+            parts: Vec::new(),
+        })
+    }
+
     /// Takes everybody in and watches so many rounds.
     fn watch(&mut self, stage: &mut Stage, rounds: u32) -> anyhow::Result<()> {
         let taken = take_in(stage)?;
         self.taken.get_or_insert(taken);
         stage.pause(WARM_UP * stage.round)?;
+        self.chat.is_heard(stage)?;
         let before = stage.usage()?;
-        stage.crowd.count(true);
+        let attended = self.chat.rounds();
+        self.count(stage, true);
         for done in 1..=rounds {
             stage.pause(stage.round)?;
             let (kind, tally) = (stage.kind, stage.crowd.tally());
             let (kept, missed, p99) = (tally.kept, tally.missed, tally.reply_ms.p99);
+            let delivered = self.chat.delivery().map(|it| format!("; {it}")).unwrap_or_default();
             progress(&format!(
-                "round {done} of {rounds}, {kind}: {kept} replies, {missed} missed, p99 {p99} ms"
+                "round {done} of {rounds}, {kind}: {kept} replies, {missed} missed, p99 {p99} ms{delivered}"
             ));
         }
         let after = stage.usage()?;
-        stage.crowd.count(false);
+        self.count(stage, false);
         let spent = after.processor.saturating_sub(before.processor);
         let tally = stage.crowd.tally();
-        let held = tally.kept + tally.missed - self.rounds;
+        let held = tally.rounds() - self.tally.rounds() + self.chat.rounds() - attended;
         self.parts.push(per_round(spent, held));
+        self.tally = tally;
         self.spent += spent;
         self.rounds += held;
         self.resident = after.resident;
         self.grown += i64::try_from(after.resident)? - i64::try_from(before.resident)?;
-        Ok(())
+        self.chat.settle(stage)
+    }
+
+    /// Begins to count what comes to the crowd and to who talks, or stops.
+    fn count(&self, stage: &Stage, begins: bool) {
+        stage.crowd.count(begins);
+        self.chat.count(begins);
     }
 
     fn end(self, stage: &Stage, rounds: u32) -> anyhow::Result<Held> {
-        let tally = stage.crowd.tally();
+        let delivery = self.chat.delivery();
+        self.chat.end()?;
         let taken = self.taken.context("nobody was in the rounds")?;
         Ok(Held {
             server: stage.kind,
             clients: stage.clients(),
             rounds,
-            missed: tally.missed,
+            missed: self.tally.missed,
             cpu_us_per_client_round: per_round(self.spent, self.rounds),
             parts: self.parts,
             rss_bytes_per_client: taken.bytes_a_client,
             rss_bytes: self.resident,
             rss_bytes_grown: self.grown,
-            reply_ms: tally.reply_ms,
+            reply_ms: self.tally.reply_ms,
+            delivery,
             handshakes_per_s: taken.handshakes_per_s,
         })
     }

@@ -4,6 +4,7 @@ mod bare;
 mod book;
 mod client;
 mod crowd;
+mod delivery;
 mod figures;
 mod hold;
 mod stage;
@@ -37,8 +38,9 @@ const ROUNDS_MAX: u32 = 1_800;
 ///
 /// Starts the real server as a process of its own on an empty data directory, registers clients (with the cheapest
 /// stretching of their password), has them take seats by their tokens, and holds them in rounds: real QUIC, real
-/// deposits of cover, and a look at each reply. Everything stays on the loopback interface. With two cores the server has the
-/// first and the clients have the second; with one they share it, and figures of time say little.
+/// deposits of cover, and a look at each reply. Beside them one pair for a hundred clients, at most 16, talks all the
+/// time: real engines with profiles on disk. Everything stays on the loopback interface. With two cores the server has
+/// the first and the clients have the second; with one they share it, and figures of time say little.
 #[derive(Parser)]
 #[command(name = "load", bin_name = "cargo load")]
 #[command(
@@ -49,11 +51,20 @@ const ROUNDS_MAX: u32 = 1_800;
   rss_bytes_per_client     memory of the server, from a tenth of the clients to all of them, by client
   rss_bytes, ..._grown     memory at the end, and what it grew by while rounds were measured
   reply_ms                 from the planned close of a round to its reply: p50, p99, max
+  delivery_rounds          from a message typed, at the moment drawn for it, to shown at the peer, in lengths of a round:
+                           p50, p99, max
+  pairs, messages          pairs that talked, and what they typed while rounds were measured
+  undelivered              messages not shown 10 rounds after that; they count as if they had been shown by then
   handshakes_per_s         connections made and sessions taken up again by token, a second, as fast as they go
 
 With --bare the server is plain quinn with the same settings, which sends each frame back: the floor. With --compare
 the clients are in turns with the server and with plain quinn, a fifth of the rounds each time, and the JSON has
 bare_cpu_us_per_client_round and ratio, the median of the five turns, with the least and the greatest.
+
+Each of those who talk types a message that fits one cell every one to three rounds, at any moment of a round. They come
+on top of the clients: the server's processor time is divided by their rounds, too; clients, missed and the memory of a
+client are without them. With --compare they stay in the server's rounds all the time, and what they type in its turns
+counts. Nobody talks with --bare, --storm and --upgrade.
 
 With --storm the server is killed and started again with everybody in the rounds, then the same with plain quinn;
 the figures say how everybody comes back.
@@ -156,7 +167,8 @@ impl Scene<'_> {
             (false, true) => &[Kind::Bare],
             (false, false) => &[Kind::Real],
         };
-        let mut held = self.with(kinds, |stages, _| hold::measure(stages, rounds))?.into_iter();
+        let held = self.with(kinds, |stages, places| hold::measure(stages, places, rounds))?;
+        let mut held = held.into_iter();
         let first = held.next().context("nothing was measured")?;
         Ok(match held.next() {
             Some(bare) => Figures::Compared(Compared::new(first, &bare)),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use super::delivery::PEOPLE_MAX;
 use super::{Crowd, Plan};
 use crate::processes::{Place, Server, Usage, cores};
 
@@ -21,9 +22,9 @@ const SEATED_WITHIN: Duration = Duration::from_secs(60);
 const HANDSHAKES_A_SECOND: usize = 50;
 
 /// How often it is looked and told how far it is.
-const GLANCE: Duration = Duration::from_millis(20);
+pub(super) const GLANCE: Duration = Duration::from_millis(20);
 const GLANCE_SHORT: Duration = Duration::from_millis(5);
-const TOLD_EVERY: Duration = Duration::from_secs(2);
+pub(super) const TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// The longest that a server takes to stop.
 const STOPS_WITHIN: Duration = Duration::from_secs(8);
@@ -88,7 +89,7 @@ impl Stage {
         if let Some(config) = config {
             server.and("--config").and(&config.to_string_lossy());
         } else {
-            let seats = (*clients).max(SEATS).to_string();
+            let seats = (*clients + PEOPLE_MAX).max(SEATS).to_string();
             server.and("--seats-max").and(&seats);
             if *kind == Kind::Real {
                 server.and("--registrations-per-hour").and("1000000");
