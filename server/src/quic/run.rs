@@ -27,6 +27,10 @@ const SEGMENTS_MAX: usize = 10;
 /// Most bytes of a datagram that is taken.
 const DATAGRAM_MAX: usize = 1500;
 
+/// How long datagrams gather after the first one that woke the loop: in a round they come one by one, from everybody at
+/// a moment of his own, and a batch costs little more than one of them.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// How long the loop sleeps if there is no timer.
 const FOREVER: Duration = Duration::from_secs(3600);
 
@@ -91,7 +95,11 @@ impl Run {
     async fn sleep(&self) -> io::Result<()> {
         let next = self.timers.next().unwrap_or_else(|| clock::now() + FOREVER);
         tokio::select! {
-            ready = self.shard.socket.readable() => ready,
+            ready = self.shard.socket.readable() => {
+                ready?;
+                tokio::time::sleep(GATHER).await;
+                Ok(())
+            }
             () = self.shard.work.notified() => Ok(()),
             () = tokio::time::sleep_until(next.into()) => Ok(()),
         }
