@@ -27,6 +27,9 @@ const SEGMENTS_MAX: usize = 10;
 /// Most bytes of a datagram that is taken.
 const DATAGRAM_MAX: usize = 1500;
 
+/// How long the loop goes on before others get their turn.
+const SLICE: Duration = Duration::from_millis(1);
+
 /// How long datagrams gather after the first one that woke the loop: in a round they come one by one, from everybody at
 /// a moment of his own, and a batch costs little more than one of them.
 const GATHER: Duration = Duration::from_millis(1);
@@ -76,18 +79,22 @@ impl Drop for Ended {
 
 impl Run {
     async fn run(&mut self) -> io::Result<std::convert::Infallible> {
+        let mut yielded = clock::now();
         loop {
-            let received = self.receive()?;
+            let more = self.receive()?;
             let worked = self.take_desk();
             let fired = self.fire();
             if self.unsent.is_some() {
                 self.shard.socket.writable().await?;
                 self.send_unsent();
-            } else if received || worked || fired {
-                tokio::task::yield_now().await;
-            } else {
+            } else if !(more || worked || fired) {
                 self.sleep().await?;
+            } else if clock::now() - yielded < SLICE {
+                continue;
+            } else {
+                tokio::task::yield_now().await;
             }
+            yielded = clock::now();
         }
     }
 
@@ -105,7 +112,7 @@ impl Run {
         }
     }
 
-    /// Takes a batch of datagrams; tells whether there were any.
+    /// Takes a batch of datagrams; tells whether it was a whole one, so that there may be more at once.
     fn receive(&mut self) -> io::Result<bool> {
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
         let place = self.buffer.len() / BATCH_SIZE;
@@ -136,7 +143,7 @@ impl Run {
             }
         }
         self.events = events;
-        Ok(true)
+        Ok(came == metas.len())
     }
 
     /// Finds whose the datagrams are.
