@@ -321,6 +321,10 @@ impl Keys {
         use SecretKind::{ConnectionIdKey, OpaqueSetup, ResetKey, RootKey as Root};
 
         if store.secret(Root)?.is_none() {
+            // A store that was used lost its keys: others in their place would be another server.
+            if store.rounds_reserved()? > 0 || store.directory_len() > 0 {
+                return Err(StartError::Key("root key"));
+            }
             let transport = TransportKeys::generate().to_bytes();
             let (reset, connection_id) = transport.split_at(RESET_KEY_BYTES);
             let secrets = vec![

@@ -51,8 +51,15 @@ async fn in_a_thread(store: Arc<SledStore>, stop: watch::Receiver<bool>) -> bool
             true
         }
         // The server stops, or the store has said what is wrong with it.
-        Ok(Ok(None) | Err(StoreError::Fatal(_) | StoreError::Closed | StoreError::TooLong))
-        | Err(_) => false,
+        Ok(Ok(None) | Err(StoreError::Fatal(_) | StoreError::Closed | StoreError::TooLong)) => {
+            false
+        }
+        Err(_) => {
+            tracing::error!(
+                "the scrub of the store panicked; start the server again and report this"
+            );
+            false
+        }
     }
 }
 

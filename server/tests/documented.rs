@@ -260,3 +260,21 @@ fn the_numbers_in_the_text_are_those_in_the_code() {
         assert!(document.contains(&said), "{said}");
     }
 }
+
+/// What the workspace is made of, and what replaces crates of others, is in the image before it is built.
+#[test]
+fn the_container_file_copies_all_that_is_built() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let container = read("packaging/Containerfile");
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let members = manifest["workspace"]["members"].as_array().unwrap().iter();
+    let patches = manifest["patch"]["crates-io"].as_table().unwrap().values();
+    let paths = members.chain(patches.map(|patch| &patch["path"]));
+    let folders: std::collections::BTreeSet<_> =
+        paths.map(|path| path.as_str().unwrap().split('/').next().unwrap()).collect();
+    assert!(folders.contains("third_party") && folders.contains("server"), "{folders:?}");
+    for folder in folders {
+        assert!(container.contains(&format!("COPY {folder} {folder}\n")), "{folder} is missing");
+    }
+}

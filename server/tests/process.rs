@@ -225,6 +225,14 @@ async fn a_change_of_password_that_a_kill_cuts_off_leaves_the_old_or_the_new() {
     assert_eq!(run.end().0, Some(0));
 }
 
+/// Starts the server, which must end at once with exit code 1; returns what it says.
+fn refused(dir: &Path) -> String {
+    let output = shell(dir, "").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    said
+}
+
 /// As a disk does that loses a record: nothing tells of it but the scrub.
 #[tokio::test]
 async fn a_record_that_is_gone_ends_the_server_with_what_to_do() {
@@ -245,6 +253,32 @@ async fn a_record_that_is_gone_ends_the_server_with_what_to_do() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("records of the store are missing"), "{said}");
     assert!(said.contains("put a backup in its place"), "{said}");
+    // As systemd starts it again: nothing more is acknowledged there.
+    let said = refused(dir.path());
+    assert!(said.contains("an earlier scrub or backup found records missing"), "{said}");
+}
+
+#[tokio::test]
+async fn a_server_that_lost_its_root_key_does_not_become_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::start(dir.path(), "", "");
+    run.connect().await.register("ann", "p").await.ok().unwrap();
+    run.signal(Signal::TERM);
+    assert_eq!(run.end().0, Some(0));
+    let secrets = |db: &sled::Db| {
+        let secrets = db.open_tree("secrets").unwrap();
+        secrets.iter().map(|secret| secret.unwrap()).collect::<Vec<_>>()
+    };
+    let open = || sled::Config::new().path(dir.path().join("d/store")).open().unwrap();
+    let before = {
+        let db = open();
+        assert!(db.open_tree("secrets").unwrap().remove("root-key").unwrap().is_some());
+        db.flush().unwrap();
+        secrets(&db)
+    };
+    let said = refused(dir.path());
+    assert!(said.contains("the stored root key is damaged; restore the data directory"), "{said}");
+    assert_eq!(secrets(&open()), before, "the other keys were left alone");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use wire::kdf::Secret;
 use wire::layer::Layer;
 use wire::public_key::{AgreementKey, NotOnCurve, PublicKey};
 use wire::size::KEY;
+use zeroize::Zeroize as _;
 
 /// The mixer's agreement key, made once per process and never stored; erased on drop.
 ///
@@ -43,7 +44,10 @@ impl MixerKey {
         }
         let peer = UnparsedPublicKey::new(&ECDH_P256, client.0);
         let shared = agreement::agree(&self.secret, peer, NotOnCurve, |shared| {
-            <[u8; KEY]>::try_from(shared).map(Secret::new).map_err(|_| NotOnCurve)
+            let mut bytes = <[u8; KEY]>::try_from(shared).map_err(|_| NotOnCurve)?;
+            let shared = Secret::new(bytes);
+            bytes.zeroize();
+            Ok(shared)
         })?;
         Ok(Layer::for_mixer(&shared, client, &self.public))
     }

@@ -81,7 +81,7 @@ impl Run {
     async fn run(&mut self) -> io::Result<std::convert::Infallible> {
         let mut yielded = clock::now();
         loop {
-            let more = self.receive()?;
+            let more = self.receive_a_piece()?;
             let worked = self.take_desk();
             let fired = self.fire();
             if self.unsent.is_some() {
@@ -110,6 +110,17 @@ impl Run {
             () = self.shard.work.notified() => Ok(()),
             () = tokio::time::sleep_until(next.into()) => Ok(()),
         }
+    }
+
+    /// Takes as many datagrams as letters are sent in a turn, for each of those is acknowledged: what waits in the socket
+    /// must not grow while a round is answered. Tells whether there may be more.
+    fn receive_a_piece(&mut self) -> io::Result<bool> {
+        for _ in 0..PIECE.div_ceil(BATCH_SIZE) {
+            if !self.receive()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes a batch of datagrams; tells whether it was a whole one, so that there may be more at once.

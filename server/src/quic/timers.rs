@@ -5,6 +5,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
+/// Entries of the queue for each link, beyond which it is made anew: what was queued and then for an earlier time stays.
+const ENTRIES_MAX: usize = 8;
+
 /// The times of all links.
 #[derive(Default)]
 pub(super) struct Timers {
@@ -76,6 +79,18 @@ impl Timers {
             Some(_) => times.soon = Some(due),
         }
         self.queue.push(Reverse((due, link)));
+        if self.queue.len() > ENTRIES_MAX * self.links.len() {
+            self.rebuild();
+        }
+    }
+
+    /// Makes the queue anew from what is due.
+    fn rebuild(&mut self) {
+        self.queue.clear();
+        for (link, times) in self.links.iter_mut().enumerate() {
+            (times.far, times.soon) = (times.due, None);
+            self.queue.extend(times.due.map(|due| Reverse((due, link))));
+        }
     }
 }
 
@@ -103,6 +118,19 @@ mod tests {
         assert_eq!(timers.due(at(15_499)), None);
         assert_eq!(timers.due(at(15_500)), Some(7));
         assert_eq!((timers.due(at(99_000)), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn a_link_that_is_queued_anew_all_the_time_does_not_fill_the_queue() {
+        let start = Instant::now();
+        let mut timers = Timers::default();
+        for step in 0..10_000 {
+            timers.set(0, Some(start + Duration::from_secs(15)));
+            timers.set(0, Some(start + Duration::from_micros(14_000_000 - step)));
+            assert!(timers.queue.len() <= ENTRIES_MAX + 1, "{}", timers.queue.len());
+        }
+        assert_eq!(timers.due(start + Duration::from_secs(14)), Some(0));
+        assert_eq!(timers.due(start + Duration::from_secs(99)), None);
     }
 
     /// As with real links: far off, now and then soon, and the soon ones mostly taken back.

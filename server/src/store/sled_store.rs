@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::account::{self, Registration};
 use super::directory::Extent;
-use super::open::{OpenDirectory, open_directory, open_existing};
+use super::open::{OpenDirectory, STORE, open_directory, open_existing};
 use super::thread::{Condition, StoreThread};
 use super::trees::Trees;
 use super::{
@@ -49,7 +49,8 @@ impl SledStore {
     fn of(data_dir: &Path, opened: OpenDirectory) -> Result<Self, OpenError> {
         let OpenDirectory { lock, trees, config, log, written } = opened;
         let failed = |error: StoreError| OpenError::Failed { path: data_dir.into(), error };
-        let condition = Arc::new(Condition::new(Extent::of(&trees).map_err(failed)?));
+        let condition =
+            Arc::new(Condition::new(data_dir.join(STORE), Extent::of(&trees).map_err(failed)?));
         let thread = StoreThread::start(trees.clone(), config, log, written, condition.clone())
             .map_err(|error| failed(error.into()))?;
         Ok(Self { thread, trees, condition, _lock: lock })

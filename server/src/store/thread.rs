@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::StoreError;
 use super::directory::Extent;
+use super::open;
+use super::sums::MISSING;
 use super::trees::Trees;
 use super::watchdog::Watchdog;
 use super::written::Written;
@@ -57,6 +60,8 @@ type Answer = Box<dyn FnOnce() + Send>;
 /// Whether the storage works, and how far it is durable.
 pub(super) struct Condition {
     failure: watch::Sender<Option<String>>,
+    /// Where sled's files are.
+    store: PathBuf,
     directory_len: AtomicU32,
     account_count: AtomicU32,
     /// Seconds that the batch in work has taken so far, as far as the watchdog looked.
@@ -65,9 +70,10 @@ pub(super) struct Condition {
 
 impl Condition {
     /// Starts with the directory that is on the disk.
-    pub(super) fn new(extent: Extent) -> Self {
+    pub(super) fn new(store: PathBuf, extent: Extent) -> Self {
         Self {
             failure: watch::Sender::new(None),
+            store,
             directory_len: extent.directory_len.into(),
             account_count: extent.account_count.into(),
             batch_s: AtomicU64::new(0),
@@ -88,8 +94,14 @@ impl Condition {
         self.failure.borrow().clone().map_or(Ok(()), |reason| Err(StoreError::Fatal(reason)))
     }
 
-    /// Takes note that the storage failed; the first failure counts.
+    /// Takes note that the storage failed; the first failure counts. A store in which records are missing is not
+    /// opened again: what is acknowledged in it could be in no backup.
     pub(super) fn note(&self, error: &StoreError) {
+        if matches!(error, StoreError::Fatal(reason) if reason == MISSING)
+            && let Err(error) = open::mark_damaged(&self.store)
+        {
+            tracing::error!("{error}");
+        }
         self.failure.send_if_modified(|failure| {
             let first = failure.is_none();
             if first {
@@ -363,7 +375,7 @@ mod tests {
         migrations::open(&db, &|| Ok(())).unwrap();
         let trees = Trees::open(db).unwrap();
         let log = log.map_or(dir.path().join("db"), Into::into);
-        let condition = Arc::new(Condition::new(Extent::default()));
+        let condition = Arc::new(Condition::new(PathBuf::new(), Extent::default()));
         let log = File::open(log).unwrap();
         let written = Written::create(dir.path(), 0).unwrap();
         let thread =

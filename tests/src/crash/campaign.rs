@@ -24,6 +24,9 @@ const WRITERS: u32 = 24;
 /// Oldest age at which the server is killed, in milliseconds.
 const AGE_MAX_MS: u32 = 2000;
 
+/// Age below which one kill in three is, most of them before it serves.
+const YOUNG_MAX_MS: u32 = 100;
+
 /// Kills between two looks at everything.
 const CHECK_EVERY: u32 = 20;
 
@@ -152,6 +155,7 @@ impl<'c> Campaign<'c> {
         chat.ends(&self.runtime)?;
         self.nothing_is_wrong()?;
         self.victim.kill()?;
+        self.victim.is_sound()?;
         Ok(standing)
     }
 
@@ -192,7 +196,8 @@ impl<'c> Campaign<'c> {
 
     /// Starts the server and kills it at a random moment.
     fn cycle(&mut self) -> anyhow::Result<()> {
-        let age_ms = self.rng.next_u32() % (AGE_MAX_MS + 1);
+        let most = if self.rng.next_u32().is_multiple_of(3) { YOUNG_MAX_MS } else { AGE_MAX_MS };
+        let age_ms = self.rng.next_u32() % (most + 1);
         self.victim.start(self.place)?;
         self.kill(Duration::from_millis(age_ms.into()))
     }

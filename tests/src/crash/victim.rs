@@ -222,6 +222,20 @@ impl Victim {
         }
     }
 
+    /// Has `iirs-server check` read every record of what it left.
+    ///
+    /// # Errors
+    /// If anything is wrong with it.
+    pub(super) fn is_sound(&self) -> anyhow::Result<()> {
+        let mut check = Command::new(&self.program);
+        let checked = check.arg("check").arg("--data-dir").arg(self.data()).output()?;
+        if !checked.status.success() {
+            let said = String::from_utf8_lossy(&checked.stdout);
+            bail!("`iirs-server check` after the last kill: {}\n{said}", checked.status);
+        }
+        Ok(())
+    }
+
     /// Returns the last line of the server's log: why it ended, if it ended by itself.
     fn last_words(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();

@@ -40,6 +40,14 @@ fn missing<T>() -> Result<T, StoreError> {
 /// What somebody does to the records behind the store's back.
 type Damage = Box<dyn FnOnce(&sled::Db)>;
 
+/// Nothing is acknowledged once more in a store that is known to have lost something, until somebody says so.
+fn assert_not_opened(dir: &TempDir) {
+    let refused = reopen(dir.path()).err().unwrap().to_string();
+    assert!(refused.contains("an earlier scrub or backup found records missing"), "{refused}");
+    fs::remove_file(dir.path().join("store/damaged")).unwrap();
+    assert!(reopen(dir.path()).is_ok());
+}
+
 #[test]
 fn a_scrub_of_a_whole_store_counts_its_records() {
     let dir = closed();
@@ -74,6 +82,8 @@ fn a_record_that_is_gone_or_was_changed_ends_the_store_and_is_told_by_a_check() 
         assert_eq!(run(store.fatal()), MISSING);
         assert_eq!(run(store.reserve_rounds(9)).map_err(|error| error.to_string()).ok(), None);
         assert_eq!(store.close(), missing());
+        drop(store);
+        assert_not_opened(&dir);
     }
 }
 
