@@ -13,7 +13,7 @@ use quinn_proto::RttEstimator;
 use wire::size::PACKET;
 
 /// The floor in bytes: a client's deposit and control frame take at most six packets, each probe of a client that hears
-/// nothing two more, and each is acknowledged as it comes; the answer to the round has what acknowledges those.
+/// nothing two more; the answer to the round has what acknowledges these.
 const FLOOR_BYTES: u64 = 32 * PACKET as u64;
 
 /// Makes Cubic (RFC 9438) whose window is never smaller than a floor.

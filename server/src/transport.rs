@@ -214,11 +214,7 @@ fn tls_config(leaf: &Leaf) -> Result<rustls::ServerConfig, rustls::Error> {
     Ok(config)
 }
 
-/// Builds the settings of a connection.
-///
-/// A packet is acknowledged as it comes, while its connection is in the processor's cache: all that a quiet client
-/// sends is one packet a round, whose acknowledgement would otherwise wait 25 ms for company and then go alone.
-pub fn transport_config() -> TransportConfig {
+fn transport_config() -> TransportConfig {
     let idle = IdleTimeout::try_from(IDLE_TIMEOUT).expect("15 s fit into a QUIC integer");
     let mut config = TransportConfig::default();
     config
@@ -227,7 +223,6 @@ pub fn transport_config() -> TransportConfig {
         .min_mtu(wire::size::PACKET)
         .mtu_discovery_config(None)
         .allow_spin(false)
-        .ack_eliciting_threshold(0)
         .keep_alive_interval(None)
         .max_idle_timeout(Some(idle))
         .max_concurrent_bidi_streams(VarInt::from_u32(BIDI_STREAMS_MAX))

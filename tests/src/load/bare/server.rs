@@ -49,9 +49,6 @@ struct Run {
 const ROOT: &str = "root-key";
 const TRANSPORT: &str = "transport-keys";
 
-/// Packets that may wait for an acknowledgement with quinn as it is.
-const QUINNS_THRESHOLD: u64 = 1;
-
 /// Runs the whole program.
 pub(in super::super) fn serve() -> ExitCode {
     program(|Arguments::Run(run): Arguments| run.serve().map(|()| true))
@@ -65,11 +62,7 @@ impl Run {
         runtime.block_on(async {
             let leaf = Leaf::new(&root, &self.listen.ip().to_string(), SystemTime::now())?;
             let limits = Limits { incoming_max: server::listen::connections_max(self.seats_max) };
-            let mut config = transport::server_config(&leaf, limits)?;
-            // An acknowledgement waits for the frame that comes back, as with any other server.
-            let mut settings = transport::transport_config();
-            settings.ack_eliciting_threshold(QUINNS_THRESHOLD);
-            config.transport_config(Arc::new(settings));
+            let config = transport::server_config(&leaf, limits)?;
             let socket = transport::socket(self.listen)?;
             let keys = transport::endpoint_config(&keys);
             let endpoint = Endpoint::new(keys, Some(config), socket, Arc::new(TokioRuntime))?;

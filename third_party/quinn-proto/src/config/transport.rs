@@ -41,7 +41,6 @@ pub struct TransportConfig {
     pub(crate) mtu_discovery_config: Option<MtuDiscoveryConfig>,
     pub(crate) pad_to_mtu: bool,
     pub(crate) ack_frequency_config: Option<AckFrequencyConfig>,
-    pub(crate) ack_eliciting_threshold: u64,
 
     pub(crate) persistent_congestion_threshold: u32,
     pub(crate) keep_alive_interval: Option<Duration>,
@@ -238,15 +237,6 @@ impl TransportConfig {
         self
     }
 
-    /// Ack-eliciting packets that may wait for an acknowledgement, until the peer asks for another number: one more
-    /// is acknowledged at once
-    ///
-    /// Defaults to 1 (RFC 9000, section 13.2.2). With 0 every packet is acknowledged as it comes.
-    pub fn ack_eliciting_threshold(&mut self, value: u64) -> &mut Self {
-        self.ack_eliciting_threshold = value;
-        self
-    }
-
     /// Specifies the ACK frequency config (see [`AckFrequencyConfig`] for details)
     ///
     /// The provided configuration will be ignored if the peer does not support the acknowledgement
@@ -397,7 +387,6 @@ impl Default for TransportConfig {
             mtu_discovery_config: Some(MtuDiscoveryConfig::default()),
             pad_to_mtu: false,
             ack_frequency_config: None,
-            ack_eliciting_threshold: 1,
 
             persistent_congestion_threshold: 3,
             keep_alive_interval: None,
@@ -435,7 +424,6 @@ impl fmt::Debug for TransportConfig {
             mtu_discovery_config,
             pad_to_mtu,
             ack_frequency_config,
-            ack_eliciting_threshold,
             persistent_congestion_threshold,
             keep_alive_interval,
             crypto_buffer_size,
@@ -465,7 +453,6 @@ impl fmt::Debug for TransportConfig {
             .field("mtu_discovery_config", mtu_discovery_config)
             .field("pad_to_mtu", pad_to_mtu)
             .field("ack_frequency_config", ack_frequency_config)
-            .field("ack_eliciting_threshold", ack_eliciting_threshold)
             .field(
                 "persistent_congestion_threshold",
                 persistent_congestion_threshold,

@@ -364,9 +364,6 @@ impl Connection {
             stats: ConnectionStats::default(),
             version,
         };
-        this.spaces[SpaceId::Data]
-            .pending_acks
-            .set_ack_eliciting_threshold(this.config.ack_eliciting_threshold);
         if path_validated {
             this.on_path_validated();
         }
@@ -376,6 +373,14 @@ impl Connection {
             this.init_0rtt();
         }
         this
+    }
+
+    /// Has what was received acknowledged with the next packet that `poll_transmit` returns, and not wait for
+    /// more to acknowledge
+    pub fn acknowledge_now(&mut self) {
+        self.spaces[SpaceId::Data]
+            .pending_acks
+            .set_immediate_ack_required();
     }
 
     /// Returns the next time at which `handle_timeout` should be called

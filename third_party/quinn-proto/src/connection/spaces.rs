@@ -663,10 +663,6 @@ impl PendingAcks {
         self.reordering_threshold = frame.reordering_threshold.into_inner();
     }
 
-    pub(super) fn set_ack_eliciting_threshold(&mut self, threshold: u64) {
-        self.ack_eliciting_threshold = threshold;
-    }
-
     pub(super) fn set_immediate_ack_required(&mut self) {
         self.immediate_ack_required = true;
     }
