@@ -19,6 +19,7 @@
 mod account;
 mod backup;
 mod check;
+mod damaged;
 mod deletion;
 mod directory;
 mod inspect;

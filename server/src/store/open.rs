@@ -3,7 +3,7 @@
 //! ```text
 //! data directory   0700
 //!   lock           held while the store is open
-//!   store/         sled, and beside its files `written` ([`super::written`])
+//!   store/         sled, and beside its files `written` ([`super::written`]), perhaps `damaged` ([`super::damaged`])
 //!   store.new/     a store in the making; found at a start, its making was cut short
 //!   store.restoring/  one that is made from a backup ([`super::restore`])
 //! ```
@@ -11,7 +11,7 @@
 //! Invariant: whatever is found wrong is left as it is and named, with what to do about it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use sled::Db;
 use super::record::SumsRecord;
 use super::trees::Trees;
 use super::written::{WRITTEN, Written};
-use super::{Origin, StoreError, state};
+use super::{Origin, StoreError, damaged, state};
 use crate::clock;
 
 pub(super) const LOCK: &str = "lock";
@@ -29,11 +29,6 @@ pub(super) const STORE: &str = "store";
 /// A store that is made from a backup.
 pub(super) const RESTORING: &str = "store.restoring";
 const NEW_STORE: &str = "store.new";
-
-/// A file in sled's directory: records are missing there. Its text says which reading found that.
-pub(super) const DAMAGED: &str = "damaged";
-const MARK_TEXT: &str = "A scrub or a backup found records of this store missing. Put a backup in its place. Without one, take this file \
-away to start once more with what is left; the next scrub finds the same.\n";
 
 /// sled's log and its configuration, inside the store's directory.
 pub(super) const SLED_LOG: &str = "db";
@@ -239,12 +234,7 @@ pub(super) fn schema(data_dir: &Path, db: &Db) -> Result<u32, OpenError> {
 
 fn open_locked(data_dir: &Path, lock: File) -> Result<OpenDirectory, OpenError> {
     let store = data_dir.join(STORE);
-    let mark = store.join(DAMAGED);
-    if exists(&mark)? {
-        let reason =
-            format!("an earlier scrub or backup found records missing: {}", mark.display());
-        return Err(OpenError::Damaged { path: data_dir.into(), reason });
-    }
+    damaged::refuse_marked(data_dir, &store)?;
     let (db, config) = open_as_it_is(data_dir, &store)?;
     let log_path = store.join(SLED_LOG);
     let log = File::open(&log_path).map_err(io_error("open", &log_path))?;
@@ -255,20 +245,6 @@ fn open_locked(data_dir: &Path, lock: File) -> Result<OpenDirectory, OpenError> 
     let trees = Trees::open(db).map_err(|error| failed(data_dir, error))?;
     let written = open_written(data_dir, &store, &trees)?;
     Ok(OpenDirectory { lock, trees, config, log, written })
-}
-
-/// Has a store not be opened again until somebody takes the mark away, durably.
-pub(super) fn mark_damaged(store: &Path) -> Result<(), OpenError> {
-    let mark = store.join(DAMAGED);
-    let make = || {
-        let mut options = OpenOptions::new();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(FILE_MODE).open(&mark)?;
-        file.write_all(MARK_TEXT.as_bytes())?;
-        file.sync_all()
-    };
-    make().map_err(io_error("write", &mark))?;
-    sync(store)
 }
 
 /// Opens the number of writes that are durable, and makes that of a store that was only just migrated. It covers all

@@ -14,13 +14,12 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use super::StoreError;
 use super::directory::Extent;
-use super::open;
 use super::sums::MISSING;
 use super::trees::Trees;
 use super::watchdog::Watchdog;
 use super::written::Written;
+use super::{StoreError, damaged};
 
 /// The writes that may wait; further callers wait for room.
 const WRITES_WAITING_MAX: usize = 4096;
@@ -98,7 +97,7 @@ impl Condition {
     /// opened again: what is acknowledged in it could be in no backup.
     pub(super) fn note(&self, error: &StoreError) {
         if matches!(error, StoreError::Fatal(reason) if reason == MISSING)
-            && let Err(error) = open::mark_damaged(&self.store)
+            && let Err(error) = damaged::mark(&self.store)
         {
             tracing::error!("{error}");
         }
