@@ -103,9 +103,17 @@ impl Book {
         self.pages().entered += 1;
     }
 
-    /// Begins to count, or stops; what was counted stays.
+    /// Begins to count, or stops; what was counted stays, and with it what has not come by now and was due.
     pub(super) fn count(&self, begins: bool) {
-        self.pages().measuring = begins;
+        let now = Instant::now();
+        let mut pages = self.pages();
+        pages.measuring = begins;
+        if !begins {
+            for member in &mut pages.members {
+                let silent = member.last.take().map(|last| now.duration_since(last));
+                member.missed += silent.map_or(0, |silent| rounds(silent, self.round, 0.5));
+            }
+        }
     }
 
     /// Has the gap in which the server was away count for nobody: everybody counts from the next reply.
@@ -286,6 +294,23 @@ mod tests {
         standing.replied(began + 2 * ROUND, ROUND, true);
         standing.replied(began + 3 * ROUND, ROUND, true);
         assert_eq!((standing.kept, standing.missed, standing.longest), (2, 1, 2 * ROUND));
+    }
+
+    /// As when servers take turns: who was not answered at the end of one comes back in the next.
+    #[test]
+    fn what_was_missed_when_counting_stopped_stays_missed() {
+        let book = Book::new(2, ROUND);
+        book.count(true);
+        let now = Instant::now();
+        for (member, silent) in [(0, 5), (1, 0)] {
+            book.pages().members[member].last = Some(now - silent * ROUND - ROUND / 4);
+        }
+        assert_eq!(book.tally().missed, 4);
+        book.count(false);
+        assert_eq!(book.tally().missed, 4, "and not once more");
+        book.pages().members[0].replied(now, ROUND, false);
+        book.count(true);
+        assert_eq!((book.tally().missed, book.tally().kept), (4, 0));
     }
 
     #[test]
