@@ -156,6 +156,40 @@ async fn control_frames_split_and_joined_by_the_network_are_read_right() {
     }
 }
 
+/// Padded, they count as in flight, and nobody acknowledges them (RFC 9000, section 13.2.7). As many packets come while
+/// the server stands still that it owes more acknowledgements than the window holds: its answer must leave all the same.
+#[tokio::test]
+async fn acknowledgements_do_not_keep_an_answer_from_leaving() {
+    const PACKETS: usize = 80;
+    let world = World::new().await;
+    let link = world.link();
+    let (connected, connects) = tokio::sync::oneshot::channel();
+    let (sent, sends) = std::sync::mpsc::channel();
+    let client = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut raw = Raw::connect(&link).await;
+            connected.send(()).unwrap();
+            let (_, start) = raw.sign_up("ann", "p");
+            let frame = start.encode();
+            let (first, last) = frame.split_at(frame.len() - PACKETS);
+            raw.write(first).await;
+            for byte in last {
+                let before = raw.datagrams_sent();
+                raw.write(&[*byte]).await;
+                raw.sent_since(before).await;
+            }
+            sent.send(()).unwrap();
+            raw.answer().await
+        })
+    });
+    connects.await.unwrap();
+    // the server's own thread: it stands still meanwhile
+    sends.recv_timeout(DEADLINE).unwrap();
+    let answer = tokio::task::spawn_blocking(|| client.join().unwrap()).await.unwrap();
+    assert!(matches!(answer, ServerControl::RegisterReply(_)));
+}
+
 #[tokio::test]
 async fn a_deposit_in_pieces_is_read_right() {
     let world = World::with(|config| config.round_ms = 1000).await;

@@ -611,7 +611,11 @@ impl Connection {
 
                 // Congestion control and pacing checks
                 // Tail loss probes must not be blocked by congestion, or a deadlock could arise
-                if ack_eliciting && self.spaces[space_id].loss_probes == 0 {
+                // So could one if all that fills the window is padded and asks for no ACK (RFC 9000, section 13.2.7):
+                // then one packet goes that does
+                let waits_for_no_ack =
+                    builder_storage.is_none() && self.path.in_flight.ack_eliciting == 0;
+                if ack_eliciting && self.spaces[space_id].loss_probes == 0 && !waits_for_no_ack {
                     // Assume the current packet will get padded to fill the segment
                     let untracked_bytes = if let Some(builder) = &builder_storage {
                         buf_capacity - builder.partial_encode.start
