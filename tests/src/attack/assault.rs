@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use client_link::transport::client_config;
-use quinn::{ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{
+    ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, TokioRuntime, TransportConfig,
+};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 use wire::link::Link;
 
 use super::kind::Kind;
@@ -27,6 +29,15 @@ const HANDSHAKES: usize = 128;
 
 /// The longest that a handshake is waited for.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
+
+/// The longest that the attacker takes to get all connections that it wants at once.
+pub(super) const FILLS_WITHIN: Duration = Duration::from_secs(120);
+
+/// How often a connection that does nothing says that it is still there; the server takes it for gone after 15 s.
+const KEEPS_ALIVE: Duration = Duration::from_secs(5);
+
+/// What the attacker prints once the time of its attack begins.
+pub(super) const BEGINS: &str = "begins";
 
 /// Pause after an attempt that failed at once, so that it is the server that is tried.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -50,14 +61,13 @@ pub(super) struct Done {
 pub(super) struct Assault {
     pub(super) link: Link,
     pub(super) server: SocketAddr,
-    pub(super) until: Instant,
     pub(super) served: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) attempts: AtomicU64,
     config: ClientConfig,
     sockets: Vec<Endpoint>,
     taken: AtomicU64,
-    now: AtomicU64,
+    held: watch::Sender<u64>,
     most: AtomicU64,
     handshakes: Semaphore,
 }
@@ -68,53 +78,39 @@ pub(super) struct Held<'a> {
     assault: &'a Assault,
 }
 
-/// Attacks a server for a while; the address must be of loopback.
+/// Attacks a server for a while, once it holds as many connections as it wants; the address must be of loopback.
 pub(super) fn run(kind: Kind, link: &str, time: Duration) -> anyhow::Result<Done> {
     let link: Link = link.parse().context("the server's link is none")?;
     let host: IpAddr = link.host.parse().context("an attack goes to an address only")?;
     if !host.is_loopback() {
         bail!("an attack goes over loopback only, and not to {host}");
     }
+    let port = link.port;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let sockets = (1..=ADDRESSES).map(|at| {
-            let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
-            let socket = socket(Ipv4Addr::new(127, 0, 1, at).into())?;
-            anyhow::Ok(Endpoint::new(config, None, socket.into(), runtime)?)
-        });
-        let assault = Arc::new(Assault {
-            server: SocketAddr::new(host, link.port),
-            config: client_config(link.pin.0),
-            until: Instant::now() + time,
-            sockets: sockets.collect::<anyhow::Result<_>>()?,
-            handshakes: Semaphore::new(HANDSHAKES),
-            link,
-            served: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-            attempts: AtomicU64::new(0),
-            taken: AtomicU64::new(0),
-            now: AtomicU64::new(0),
-            most: AtomicU64::new(0),
-        });
+        let assault = Arc::new(Assault::new(link, SocketAddr::new(host, port))?);
         if kind == Kind::Initials {
-            initials::flood(&assault)?;
+            println!("{BEGINS}");
+            initials::flood(&assault, Instant::now() + time)?;
             return Ok(assault.done());
         }
         let mut tasks = JoinSet::new();
         for task in 0..kind.at_once() {
             tasks.spawn(again_and_again(assault.clone(), kind, task));
         }
-        while tasks.join_next().await.is_some() {}
+        // what it held at the most tells whether that was enough
+        let _ = timeout(FILLS_WITHIN, assault.holds(kind.held_min())).await;
+        println!("{BEGINS}");
+        tokio::time::sleep(time).await;
+        tasks.shutdown().await;
         Ok(assault.done())
     })
 }
 
-/// One task of the attacker.
+/// One task of the attacker: it ends when it is stopped.
 async fn again_and_again(assault: Arc<Assault>, kind: Kind, task: usize) {
-    let mut turn = 0;
-    while Instant::now() < assault.until {
+    for turn in 0.. {
         let number = task + kind.at_once() * turn;
-        turn += 1;
         let attempt = async {
             if kind == Kind::HalfOpen {
                 return initials::half_open(&assault, number).await;
@@ -131,14 +127,45 @@ async fn again_and_again(assault: Arc<Assault>, kind: Kind, task: usize) {
                 Kind::Initials | Kind::HalfOpen => bail!("no connection is needed for that"),
             }
         };
-        // an attack ends when its time is over; what the server does to it before is its luck
-        if let Ok(Err(_)) = timeout_at(assault.until.into(), attempt).await {
+        // what the server does to it is its luck
+        if attempt.await.is_err() {
             tokio::time::sleep(PAUSE).await;
         }
     }
 }
 
 impl Assault {
+    fn new(link: Link, server: SocketAddr) -> anyhow::Result<Self> {
+        let sockets = (1..=ADDRESSES).map(|at| {
+            let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
+            let socket = socket(Ipv4Addr::new(127, 0, 1, at).into())?;
+            anyhow::Ok(Endpoint::new(config, None, socket.into(), runtime)?)
+        });
+        let mut transport = TransportConfig::default();
+        transport.keep_alive_interval(Some(KEEPS_ALIVE));
+        let mut config = client_config(link.pin.0);
+        config.transport_config(Arc::new(transport));
+        Ok(Self {
+            server,
+            config,
+            sockets: sockets.collect::<anyhow::Result<_>>()?,
+            handshakes: Semaphore::new(HANDSHAKES),
+            link,
+            served: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            attempts: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            held: watch::Sender::new(0),
+            most: AtomicU64::new(0),
+        })
+    }
+
+    /// Waits until it holds so many connections at once.
+    async fn holds(&self, connections: u64) {
+        // the sender is here
+        let _ = self.held.subscribe().wait_for(|&held| held >= connections).await;
+    }
+
     /// Begins a connection of this number to an address.
     pub(super) fn begin(&self, number: usize, to: SocketAddr) -> anyhow::Result<Connecting> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
@@ -151,8 +178,10 @@ impl Assault {
         let connecting = self.begin(number, self.server)?;
         let connection = timeout(CONNECTS_WITHIN, connecting).await??;
         self.taken.fetch_add(1, Ordering::Relaxed);
-        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most.fetch_max(now, Ordering::Relaxed);
+        self.held.send_modify(|held| {
+            *held += 1;
+            self.most.fetch_max(*held, Ordering::Relaxed);
+        });
         Ok(Held { connection, assault: self })
     }
 
@@ -170,6 +199,6 @@ impl Assault {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.assault.now.fetch_sub(1, Ordering::Relaxed);
+        self.assault.held.send_modify(|held| *held -= 1);
     }
 }

@@ -32,10 +32,19 @@ pub(super) struct Table(Vec<Outcome>);
 impl Outcome {
     /// Says which bound is broken, if one is.
     pub(super) fn broken(&self) -> Option<String> {
-        let Self { kind, done, tally, resident, resident_max, .. } = self;
+        let Self { kind, done, tally, newcomer, core: _, resident, resident_max } = self;
         let name = kind.name();
         if done.attempts == 0 {
             return Some(format!("{name}: the attacker did nothing"));
+        }
+        let (most, least) = (done.most, kind.held_min());
+        if most < least {
+            return Some(format!(
+                "{name}: the attacker held {most} connections at once; {least} are an attack"
+            ));
+        }
+        if newcomer.is_none() {
+            return Some(format!("{name}: somebody new did not get in while it lasted"));
         }
         if tally.share() < KEPT_MIN {
             let percent = 100.0 * tally.share();
@@ -116,18 +125,25 @@ mod tests {
 
     #[test]
     fn each_bound_can_be_broken() {
-        let outcome = |attempts, missed, resident| Outcome {
-            kind: Kind::Idle,
-            done: Done { attempts, ..Done::default() },
-            tally: Tally { kept: 1000 - missed, missed, ..Tally::default() },
-            newcomer: None,
+        let good = || Outcome {
+            kind: Kind::Slow,
+            done: Done { attempts: 1, most: 1_000, ..Done::default() },
+            tally: Tally { kept: 990, missed: 10, ..Tally::default() },
+            newcomer: Some(Duration::from_secs(1)),
             core: 0.5,
-            resident,
+            resident: 100 * MIB,
             resident_max: 100 * MIB,
         };
-        assert_eq!(outcome(1, 10, 100 * MIB).broken(), None);
-        assert!(outcome(0, 0, 0).broken().is_some_and(|it| it.contains("nothing")));
-        assert!(outcome(1, 11, 0).broken().is_some_and(|it| it.contains("98.90 %")));
-        assert!(outcome(1, 0, 101 * MIB).broken().is_some_and(|it| it.contains("101 MiB")));
+        let broken = |change: &dyn Fn(&mut Outcome)| {
+            let mut outcome = good();
+            change(&mut outcome);
+            outcome.broken().unwrap_or_default()
+        };
+        assert_eq!(broken(&|_| ()), "");
+        assert!(broken(&|it| it.done.attempts = 0).contains("nothing"));
+        assert!(broken(&|it| it.done.most = 999).contains("held 999"));
+        assert!(broken(&|it| it.newcomer = None).contains("new"));
+        assert!(broken(&|it| it.tally.missed = 11).contains("98.90 %"));
+        assert!(broken(&|it| it.resident = 101 * MIB).contains("101 MiB"));
     }
 }

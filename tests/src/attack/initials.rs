@@ -29,17 +29,17 @@ const HELD: Duration = Duration::from_secs(1);
 /// Flights after which the attacker makes room for others on its core.
 const BURST: usize = 50;
 
-/// Sends first flights for as long as the assault lasts; every tenth datagram is noise.
+/// Sends first flights until then; every tenth datagram is noise.
 ///
 /// # Errors
 /// If the sockets cannot be bound.
-pub(super) fn flood(assault: &Assault) -> anyhow::Result<()> {
+pub(super) fn flood(assault: &Assault, until: Instant) -> anyhow::Result<()> {
     let bound = |at| UdpSocket::bind(SocketAddr::from((Ipv4Addr::new(127, 0, 2, at), 0)));
     let sockets = (1..=SOCKETS).map(bound).collect::<Result<Vec<_>, _>>()?;
     let flights = made(assault)?;
     let mut noise = [0x40_u8; 600];
     for (at, flight) in flights.iter().cycle().enumerate() {
-        if Instant::now() > assault.until {
+        if Instant::now() > until {
             break;
         }
         let socket = &sockets[at % sockets.len()];

@@ -59,12 +59,24 @@ impl Kind {
     /// Tasks of the attacker that run at once; each holds at most one connection.
     pub(super) fn at_once(self) -> usize {
         match self {
-            Self::Idle => 10_000,
+            // more than `held_min`, so that the others find no place but that of one who came before
+            Self::Idle => 10_500,
             Self::Slow | Self::Stuffed => 1_000,
             Self::Logins | Self::Registrations | Self::Garbage => 64,
             Self::Initials => 1,
             Self::HalfOpen => 300,
             Self::Unread => 48,
+        }
+    }
+
+    /// Connections that the attacker must have held at once for its attack to be one.
+    pub(super) fn held_min(self) -> u64 {
+        match self {
+            Self::Idle => 10_000,
+            Self::Slow | Self::Stuffed => 1_000,
+            Self::Logins | Self::Registrations | Self::Garbage | Self::Unread => 1,
+            // they come to no connection
+            Self::Initials | Self::HalfOpen => 0,
         }
     }
 

@@ -31,8 +31,13 @@ const REGISTRATIONS: u32 = 1_000_000;
 /// The server's usual limit of registrations an hour from one address.
 const REGISTRATIONS_USUAL: u32 = 64;
 
-/// Seats of the server: the default.
-const SEATS: u32 = 4096;
+/// Seats of the server: with them it takes 10,500 connections, more than the attacker must hold at once, and no more
+/// than it tries to get.
+const SEATS: u32 = 4738;
+
+/// The longest that the server lets somebody be without signing in, in milliseconds: the most that it can be told,
+/// so that the attacker's connections stay until they have to make room.
+const SIGN_IN_MS: u32 = 120_000;
 
 /// Rounds before the attack in which people are counted, and after it.
 const AROUND: u32 = 1;
@@ -57,16 +62,16 @@ const GLANCE: Duration = Duration::from_millis(50);
   served, refused   its requests that the server served, and refused
   rounds kept       of the people's rounds while it lasts: deposits that were in time, and their replies
   p99               milliseconds from the close of a round to the reply, in 99 of 100 cases
-  newcomer          seconds that somebody from another address took to register and sign in, from half of the attack on
+  newcomer          seconds that somebody from another address took to register and sign in, from half of the time on
   core              share of its core that the server took
   memory, bound     resident memory of the server at the most, and what its limits allow for this attack
 
-The exit code is 1 if people keep fewer than 99 of 100 rounds, if the server takes more memory than its limits allow, or
-does not stop in order; then data and logs stay to be looked at. 2 is for wrong arguments.
+The exit code is 1 if people keep fewer than 99 of 100 rounds, if nobody new gets in, if the server takes more memory
+than its limits allow or does not stop in order, and if the attacker did not come to as many connections as it is for; then data and logs stay to be looked at. 2 is for wrong arguments.
 
 Example: cargo attack --seconds 30 --only idle --only garbage")]
 struct Arguments {
-    /// How long each attack lasts
+    /// How long each attack lasts once the attacker holds all connections that it wants
     #[arg(long, value_name = "S", default_value_t = 20,
         value_parser = clap::value_parser!(u32).range(3..=600))]
     seconds: u32,
@@ -173,9 +178,11 @@ fn endure(
     stage.crowd.count_anew();
     stage.pause(AROUND * stage.round)?;
     let mut attacker = Attacker::start(kind, arguments, &stage, place)?;
-    let newcomer = newcomer(&stage, Duration::from_secs(arguments.seconds.into()) / 2);
-    let done =
-        attacker.ends(&stage, Duration::from_secs(arguments.seconds.into()) + ENDS_WITHIN)?;
+    attacker.begins(&stage)?;
+    let lasts = Duration::from_secs(arguments.seconds.into());
+    let newcomer = newcomer(&stage, lasts / 2);
+    let done = attacker.ends(&stage, lasts + ENDS_WITHIN)?;
+    let newcomer = newcomer.try_recv().ok();
     stage.pause(AROUND * stage.round)?;
     let tally = stage.crowd.tally();
     let after = Usage::of(process)?;
@@ -183,12 +190,13 @@ fn endure(
     let core = after.processor.saturating_sub(before.processor).as_secs_f64() / took;
     stage.end()?;
     let resident_max = kind.resident_max(server::listen::connections_max(SEATS));
-    let newcomer = newcomer.try_recv().ok();
     Ok(Outcome { kind, done, tally, newcomer, core, resident: after.peak, resident_max })
 }
 
 fn configured(registrations_per_hour: u32) -> String {
-    format!("registrations_per_hour = {registrations_per_hour}\nseats_max = {SEATS}\n")
+    format!(
+        "registrations_per_hour = {registrations_per_hour}\nseats_max = {SEATS}\nsign_in_ms = {SIGN_IN_MS}\n"
+    )
 }
 
 /// Has somebody from an address of their own register and sign in after a while; tells how long that takes.
@@ -241,17 +249,31 @@ impl Attacker {
         Ok(Self { process: Process::start(command, place.log("attacker")?, hear)?, lines })
     }
 
+    /// Waits until it holds what it wants to hold, and its time begins.
+    fn begins(&mut self, stage: &Stage) -> anyhow::Result<()> {
+        match self.line(stage, assault::FILLS_WITHIN + ENDS_WITHIN)?.as_str() {
+            assault::BEGINS => Ok(()),
+            line => bail!("the attacker says nonsense: {line}"),
+        }
+    }
+
     /// Waits until it ends; returns what it did.
     fn ends(&mut self, stage: &Stage, within: Duration) -> anyhow::Result<Done> {
+        let line = self.line(stage, within)?;
+        let done = serde_json::from_str(&line).context("the attacker says nonsense")?;
+        self.process.ended(ENDS_WITHIN)?;
+        Ok(done)
+    }
+
+    /// Waits for its next line.
+    fn line(&mut self, stage: &Stage, within: Duration) -> anyhow::Result<String> {
         let deadline = Instant::now() + within;
         loop {
             if let Ok(line) = self.lines.try_recv() {
-                let done = serde_json::from_str(&line).context("the attacker says nonsense")?;
-                self.process.ended(ENDS_WITHIN)?;
-                return Ok(done);
+                return Ok(line);
             }
             if Instant::now() > deadline {
-                bail!("the attacker does not end");
+                bail!("the attacker neither begins nor ends");
             }
             stage.pause(GLANCE)?;
         }
