@@ -31,6 +31,10 @@ use crate::driver::numbers;
 /// of what clients bear. Each kill of the server before may have put it 24 numbers ahead of the clock.
 pub const RESTORE_AHEAD_MS: u64 = 3 * 60 * 60 * 1000;
 
+/// How far ahead of the clock a round may be that the server before is said to have opened, in milliseconds: a day, which
+/// is what clients bear.
+const AFTER_AHEAD_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// Bytes of keys and values that are written at once, before sled is waited for: as the store thread does.
 const BATCH_BYTES: usize = 64 << 10;
 
@@ -52,6 +56,18 @@ pub enum RestoreError {
     /// The directory could not be made or written.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The round that the server before is said to have opened is too far ahead of the clock.
+    #[error(
+        "--after-round {after} is more than a day ahead: by the clock of this machine, the server before can have opened \
+         {most} at the most; look at the number again, or set the clock right first. Nothing was put in place: clients \
+         refuse a server that is so far ahead, and numbers never go back"
+    )]
+    TooFarAhead {
+        /// The round that was given.
+        after: u64,
+        /// The highest one that is taken.
+        most: u64,
+    },
     /// What the backup holds does not fit together.
     #[error("the backup was read, and what is in it is wrong; nothing was put in place:\n  {0}")]
     Unsound(String),
@@ -234,11 +250,16 @@ fn finish(
     }
     let origin = state::origin(&trees).map_err(unsound)?;
     let period = Duration::from_millis(origin.round_ms.into());
-    let ahead_ms = now_ms.saturating_add(RESTORE_AHEAD_MS);
-    let first_round = state::rounds_reserved(&trees)
-        .map_err(unsound)?
-        .max(numbers::by_clock(origin.genesis_ms, ahead_ms, period))
-        .max(after_round.saturating_add(1));
+    let reserved = state::rounds_reserved(&trees).map_err(unsound)?;
+    let by_clock_and = |ahead_ms| {
+        let then_ms = now_ms.saturating_add(ahead_ms);
+        reserved.max(numbers::by_clock(origin.genesis_ms, then_ms, period))
+    };
+    let most = by_clock_and(AFTER_AHEAD_MAX_MS);
+    if after_round > most {
+        return Err(RestoreError::TooFarAhead { after: after_round, most });
+    }
+    let first_round = by_clock_and(RESTORE_AHEAD_MS).max(after_round + 1);
     let before = state::restored(&trees).map_err(unsound)?;
     let restored_ms = now_ms.max(not_before_ms(origin, after_round));
     let restores = state::with_one_more(before, backup.created_ms, restored_ms, directory_len);

@@ -133,12 +133,35 @@ fn a_restored_store_opens_no_number_that_may_have_been_opened() {
         (GENESIS_MS + 2000 * 500, 0, 500 + ahead),
         // a clock that is behind: what was reserved counts, or what the operator knows
         (GENESIS_MS - 1000 * RESTORE_AHEAD_MS, 0, 77),
-        (GENESIS_MS, 1_000_000, 1_000_001),
+        (GENESIS_MS, 8 * ahead, 8 * ahead + 1),
     ] {
         let to = tempfile::tempdir().unwrap();
         let restored = restore(&mut file, to.path(), now_ms, after, &mut |_, _| ()).unwrap();
         assert_eq!(restored.first_round, first);
         assert_eq!(reopen(to.path()).unwrap().rounds_reserved(), Ok(first));
+    }
+}
+
+#[test]
+fn a_round_that_clients_would_refuse_is_no_round_that_was_opened() {
+    let (_dir, _store, mut file, _) = backed_up();
+    let day = 24 * 60 * 60 / 2;
+    for (now_ms, most) in [
+        (GENESIS_MS, day),
+        (GENESIS_MS + 2000 * 500, day + 500),
+        // what was reserved was opened, whatever the clock says
+        (0, 77),
+    ] {
+        for after in [most + 1, u64::MAX] {
+            let to = tempfile::tempdir().unwrap();
+            let refused = restore(&mut file, to.path(), now_ms, after, &mut |_, _| ());
+            let error = refused.err().unwrap().to_string();
+            assert!(error.contains(&format!("can have opened {most} at the most")), "{error}");
+            assert!(!to.path().join("store").exists());
+        }
+        let to = tempfile::tempdir().unwrap();
+        let restored = restore(&mut file, to.path(), now_ms, most, &mut |_, _| ()).unwrap();
+        assert_eq!(restored.first_round, most + 1);
     }
 }
 
@@ -156,7 +179,7 @@ fn a_second_restore_by_a_clock_that_was_set_back_is_told_to_who_knows_a_round_of
         let (opened, told_ms) = restored(first_ms, 0);
         assert_eq!(told_ms, first_ms);
         // The one backup again, which knows nothing of that.
-        let set_back_ms = first_ms - 40 * RESTORE_AHEAD_MS;
+        let set_back_ms = first_ms - 6 * RESTORE_AHEAD_MS;
         let (next, again_ms) = restored(set_back_ms, opened);
         assert_eq!(next, opened + 1);
         assert!((1..=2000).contains(&(again_ms - first_ms)), "{first_ms} {again_ms}");
@@ -164,7 +187,8 @@ fn a_second_restore_by_a_clock_that_was_set_back_is_told_to_who_knows_a_round_of
         assert_eq!(restored(first_ms + 2000, opened).1, first_ms + 2000);
         assert_eq!(restored(first_ms, 5).1, first_ms);
     }
-    assert_eq!(restored(NOW_MS, u64::MAX).1, 7_258_118_400_000, "not beyond what a notice holds");
+    // nor does a round that the backup itself knows, by a clock from before the server
+    assert_eq!(restored(0, 76).1, GENESIS_MS + 2000 * 77 - RESTORE_AHEAD_MS);
 }
 
 #[test]
