@@ -6,6 +6,7 @@ pub mod demo;
 pub mod directory;
 pub mod load;
 pub mod network;
+mod older;
 pub mod processes;
 pub mod sim;
 pub mod store;

@@ -70,8 +70,9 @@ With --storm the server is killed and started again with everybody in the rounds
 the figures say how everybody comes back.
 
 With --upgrade the server is stopped with SIGTERM at several moments of a round and a new one started on the same
-directory and port, then the same with SIGKILL; the table shows the rounds that each client missed. The exit code is 1
-if 99 in 100 clients did not miss at most 2 when it was stopped with SIGTERM.
+directory and port, then the same with a store of the schema before the newest, which the new one migrates, and then with
+SIGKILL; the table shows the rounds that each client missed. The exit code is 1 if 99 in 100 clients did not miss at most 2
+when it was stopped with SIGTERM.
 
 Exit codes: 0 done, 1 failed or missed its bound, 2 wrong use. Example: cargo load --clients 1000 --rounds 30"
 )]

@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::figures::{Restart, Restarts};
 use super::stage::{Stage, progress};
+use crate::older::make_version_2;
 use crate::processes::Place;
 
 /// Restarts of each kind, at moments that are spread over a round.
 const RESTARTS: u32 = 4;
 
-/// Takes everybody into the rounds, then restarts the server in order, and then by SIGKILL.
+/// Takes everybody into the rounds, then restarts the server in order; the same with a store that the new one has to
+/// migrate; and then by SIGKILL.
 pub(super) fn measure(stage: &mut Stage, place: &Place) -> anyhow::Result<Restarts> {
     let clients = stage.clients();
     let began = Instant::now();
@@ -17,8 +19,12 @@ pub(super) fn measure(stage: &mut Stage, place: &Place) -> anyhow::Result<Restar
     stage.all_reply(began)?;
     progress(&format!("all {clients} clients are in the rounds"));
     let terminated = restarts(stage, place, "SIGTERM", Stage::stop_server)?;
+    let migrated = restarts(stage, place, "SIGTERM and a migration", |stage| {
+        stage.stop_server()?;
+        make_version_2(stage.server.data_dir())
+    })?;
     let killed = restarts(stage, place, "SIGKILL", |stage| stage.server.kill())?;
-    Ok(Restarts { clients, terminated, killed })
+    Ok(Restarts { clients, terminated, migrated, killed })
 }
 
 fn restarts(

@@ -74,6 +74,11 @@ impl Server {
         Ok(())
     }
 
+    /// Returns its data directory.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     /// Adds an argument of `run`, for all starts from the next one on.
     pub fn and(&mut self, argument: &str) -> &mut Self {
         self.more.push(argument.to_owned());

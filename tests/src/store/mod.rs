@@ -2,7 +2,6 @@
 
 mod figures;
 mod fill;
-mod older;
 mod serving;
 
 use std::fs;
@@ -15,6 +14,7 @@ use anyhow::bail;
 use clap::Parser;
 use tokio::runtime::Runtime;
 
+use crate::older::make_version_2;
 use crate::processes::{Place, Profile, build, program, watch_interrupts};
 use figures::{BackupCost, Figures};
 use fill::Contents;
@@ -96,7 +96,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     };
     go_on(&interrupted)?;
     progress("a start that brings the same store from schema version 2 to the newest one");
-    older::make_version_2(&dir)?;
+    make_version_2(&dir)?;
     let migration = Serving::start(&program, &dir, &place)?.stop()?;
     let figures = Figures { accounts, filled, first, starts, scrub, migration, disk_bytes, backup };
     println!("{figures}");

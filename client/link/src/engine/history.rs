@@ -161,12 +161,12 @@ mod tests {
         let account = ProfileAccount { link, user: "ann".parse().unwrap() };
         let master = Secret::new([1; 32]);
         let profile = Profile::create(dir.path(), b"x", CHEAP, &account, &master);
-        profile.ok().unwrap().apply(changes).unwrap();
+        profile.unwrap().apply(changes).unwrap();
         dir
     }
 
     fn histories(dir: &Path) -> Histories {
-        let unlocked = Profile::unlock(dir, b"x", &CHEAP).ok().unwrap();
+        let unlocked = Profile::unlock(dir, b"x", &CHEAP).unwrap();
         let (thread, _) = ProfileThread::start(unlocked.profile).unwrap();
         Histories::new(thread.reader())
     }
@@ -194,7 +194,7 @@ mod tests {
         let dir = kept(&changes);
         let mut histories = histories(dir.path());
         for (peer, max) in [("bob", 4), ("nobody", 9), ("cid", 1), ("bob", 0)] {
-            histories.ask(question(peer, None, max)).ok().unwrap();
+            histories.ask(question(peer, None, max)).unwrap();
         }
         let (peer, times, last, more) = page(histories.next().await);
         assert_eq!((peer.as_str(), times, more), ("bob", vec![6, 5, 4, 2], true));
@@ -202,7 +202,7 @@ mod tests {
         let (peer, times, _, more) = page(histories.next().await);
         assert_eq!((peer.as_str(), times, more), ("cid", vec![3], false));
         assert_eq!(page(histories.next().await), ("bob".into(), vec![], None, true));
-        histories.ask(question("bob", last, 2)).ok().unwrap();
+        histories.ask(question("bob", last, 2)).unwrap();
         let (_, times, _, more) = page(histories.next().await);
         assert_eq!((times, more), (vec![1, 0], false));
     }
@@ -212,10 +212,10 @@ mod tests {
         let changes: Vec<_> = (0..300).map(|number| arrived(number, BOB)).collect();
         let dir = kept(&changes);
         let mut histories = histories(dir.path());
-        histories.ask(question("bob", None, usize::MAX)).ok().unwrap();
+        histories.ask(question("bob", None, usize::MAX)).unwrap();
         let (_, times, last, more) = page(histories.next().await);
         assert_eq!((times.len(), more), (HISTORY_PAGE_MAX, true));
-        histories.ask(question("bob", last, 300 - HISTORY_PAGE_MAX)).ok().unwrap();
+        histories.ask(question("bob", last, 300 - HISTORY_PAGE_MAX)).unwrap();
         let (_, times, _, more) = page(histories.next().await);
         assert_eq!((times.len(), more), (300 - HISTORY_PAGE_MAX, false));
     }
@@ -235,7 +235,7 @@ mod tests {
         ];
         let dir = kept(&all);
         let mut histories = histories(dir.path());
-        histories.ask(question("bob", None, 9)).ok().unwrap();
+        histories.ask(question("bob", None, 9)).unwrap();
         let Event::History { entries, .. } = histories.next().await else { panic!("no history") };
         let own = |number: u64, state, round| {
             (format!("text {number}"), Author::Own { label: format!("m{number}"), state, round })
@@ -269,7 +269,7 @@ mod tests {
         drop(database);
         let mut histories = histories(dir.path());
         for max in [2, 1] {
-            histories.ask(question("bob", None, max)).ok().unwrap();
+            histories.ask(question("bob", None, max)).unwrap();
         }
         let damaged = histories.next().await;
         let Event::Error { code, about, .. } = damaged else { panic!("{damaged:?}") };
@@ -284,7 +284,7 @@ mod tests {
         let dir = kept(&[]);
         let mut histories = histories(dir.path());
         for _ in 0..QUESTIONS_MAX {
-            histories.ask(question("nobody", None, 1)).ok().unwrap();
+            histories.ask(question("nobody", None, 1)).unwrap();
         }
         let refusal = histories.ask(question("bob", None, 1)).unwrap_err();
         let is_full = |event: &Event| matches!(event, Event::Error { code: ErrorCode::QueueFull, about, .. } if about.peer.as_deref() == Some("bob"));

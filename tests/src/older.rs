@@ -12,7 +12,7 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(60);
 
 /// Makes the store of a data directory one of schema version 2, which is the newest without counts and sums; no server
 /// may have it open.
-pub(super) fn make_version_2(data_dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_version_2(data_dir: &Path) -> anyhow::Result<()> {
     let store = data_dir.join("store");
     fs::remove_file(store.join("written"))?;
     let db = open(&store)?;
