@@ -20,6 +20,7 @@ use server::listen::{
     CONNECTIONS_SPARE, HANDSHAKE, HANDSHAKES_MAX, HANDSHAKES_RETRY, connections_max,
 };
 use server::program::OPEN_FILES_MIN;
+use server::quic::WAITS;
 use server::run::STOP;
 use server::scrubs::SCRUB_EVERY;
 use server::session::strangers::STAY;
@@ -80,6 +81,10 @@ fn every_limit_is_the_one_in_the_code() {
         (
             "handshakes under way; from then on an address must prove itself (Retry)",
             format!("{HANDSHAKES_MAX}; {HANDSHAKES_RETRY}"),
+        ),
+        (
+            "attempts to connect that wait for a handshake, the newest first",
+            format!("as many as connections, each {} s", WAITS.as_secs()),
         ),
         ("connections", format!("2 · `seats_max` and {spare} more")),
         ("the stay of a stranger, once all connections or handshakes are taken", stay),

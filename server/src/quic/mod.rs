@@ -29,4 +29,5 @@ mod timers;
 pub use endpoint::{Connecting, Endpoint, Incoming};
 pub use line::{Ending, Line, Outlet, Sink};
 pub use link::Connection;
+pub use shard::WAITS;
 pub use stream::{ReadError, RecvStream, SendStream, WriteError};

@@ -184,7 +184,7 @@ impl Run {
                         shard.answer(&transmit, &answer);
                     }
                     Some(DatagramEvent::NewConnection(attempt)) => {
-                        core.attempts.push_back(attempt);
+                        core.attempts.push(now, attempt);
                         shard.attempts.notify_one();
                     }
                     Some(DatagramEvent::Response(transmit)) => shard.answer(&transmit, &answer),

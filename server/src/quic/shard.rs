@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quinn::{ClientConfig, ConnectError, ConnectionError, EndpointConfig, ServerConfig, VarInt};
@@ -15,6 +16,9 @@ use tokio::sync::Notify;
 use super::line::Mail;
 use super::link::Link;
 use crate::clock;
+
+/// How long an attempt to connect waits to be taken: clients that come back give it up after 3 s and begin another one.
+pub const WAITS: Duration = Duration::from_secs(3);
 
 /// What the loop shares with everybody else.
 pub(super) struct Shard {
@@ -35,9 +39,12 @@ pub(super) struct Core {
     pub(super) endpoint: quinn_proto::Endpoint,
     links: Vec<Option<Arc<Link>>>,
     pub(super) open: usize,
-    pub(super) attempts: VecDeque<quinn_proto::Incoming>,
+    pub(super) attempts: Attempts<quinn_proto::Incoming>,
     pub(super) is_closed: bool,
 }
+
+/// Attempts to connect that nobody has taken yet, with the time of each.
+pub(super) struct Attempts<T>(VecDeque<(Instant, T)>);
 
 /// What lies there for the loop.
 #[derive(Default)]
@@ -62,7 +69,7 @@ impl Shard {
             endpoint,
             links: Vec::new(),
             open: 0,
-            attempts: VecDeque::new(),
+            attempts: Attempts::default(),
             is_closed: false,
         };
         Ok(Self {
@@ -101,7 +108,7 @@ impl Shard {
             let another = self.attempts.notified();
             {
                 let mut core = self.core();
-                if let Some(attempt) = core.attempts.pop_front() {
+                if let Some(attempt) = core.attempt(clock::now()) {
                     return Some(attempt);
                 }
                 if core.is_closed {
@@ -222,7 +229,7 @@ impl Shard {
             core.open = 0;
             (std::mem::take(&mut core.links), std::mem::take(&mut core.attempts))
         };
-        for attempt in attempts {
+        for (_, attempt) in attempts.0 {
             self.core().endpoint.ignore(attempt);
         }
         for link in links.into_iter().flatten() {
@@ -263,7 +270,39 @@ impl Shard {
     }
 }
 
+impl<T> Default for Attempts<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<T> Attempts<T> {
+    pub(super) fn push(&mut self, now: Instant, attempt: T) {
+        self.0.push_back((now, attempt));
+    }
+
+    /// Takes out the newest: with more attempts than handshakes, the oldest are those of clients that are about to give
+    /// them up, and to serve these first would do most handshakes in vain.
+    fn newest(&mut self) -> Option<T> {
+        self.0.pop_back().map(|(_, attempt)| attempt)
+    }
+
+    /// Takes out one that has waited too long.
+    fn stale(&mut self, now: Instant) -> Option<T> {
+        self.0.pop_front_if(|(came, _)| now - *came >= WAITS).map(|(_, attempt)| attempt)
+    }
+}
+
 impl Core {
+    /// Takes the newest attempt, and forgets those that have waited too long; whoever still waits sends his first packet
+    /// again, and it counts as a new one.
+    fn attempt(&mut self, now: Instant) -> Option<quinn_proto::Incoming> {
+        while let Some(attempt) = self.attempts.stale(now) {
+            self.endpoint.ignore(attempt);
+        }
+        self.attempts.newest()
+    }
+
     fn enter(&mut self, link: Arc<Link>) {
         let ConnectionHandle(at) = link.handle;
         if at >= self.links.len() {
@@ -281,5 +320,25 @@ impl Core {
         if self.links.get_mut(at).and_then(Option::take).is_some() {
             self.open -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_attempt_is_taken_first_and_one_that_waited_too_long_is_forgotten() {
+        let start = clock::now();
+        let mut attempts = Attempts::default();
+        for at in [0, 1, 2, 3] {
+            attempts.push(start + at * WAITS / 3, at);
+        }
+        assert_eq!(attempts.stale(start + WAITS - Duration::from_nanos(1)), None);
+        assert_eq!(attempts.stale(start + WAITS), Some(0));
+        assert_eq!(attempts.stale(start + WAITS), None);
+        assert_eq!([attempts.newest(), attempts.newest()], [Some(3), Some(2)]);
+        assert_eq!(attempts.stale(start + 2 * WAITS), Some(1));
+        assert_eq!((attempts.newest(), attempts.stale(start + 9 * WAITS)), (None, None));
     }
 }
