@@ -6,10 +6,12 @@
 
 mod client;
 mod desk;
+mod house;
 mod input;
 mod login;
 mod peel;
 mod sealed;
+mod sign_in;
 mod store;
 mod wire_values;
 
@@ -38,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "vault", bytes_max: 4096, run: sealed::vault },
     Target { name: "peel", bytes_max: 8192, run: peel::peel },
     Target { name: "client", bytes_max: 8192, run: client::client },
+    Target { name: "sign-in", bytes_max: 1024, run: sign_in::sign_in },
     Target { name: "desk", bytes_max: 4200, run: desk::desk },
     Target { name: "store", bytes_max: 4200, run: store::records },
     Target { name: "migrations", bytes_max: 4200, run: store::migrations },
