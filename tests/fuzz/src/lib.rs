@@ -4,6 +4,7 @@
 //! that does not hold. `tests/fuzz/run` has libFuzzer look for such bytes; the tests of this crate play the corpus
 //! that is kept, so that what was found once is looked at in every test run.
 
+mod backup;
 mod client;
 mod desk;
 mod house;
@@ -44,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "desk", bytes_max: 4200, run: desk::desk },
     Target { name: "store", bytes_max: 4200, run: store::records },
     Target { name: "migrations", bytes_max: 4200, run: store::migrations },
+    Target { name: "backup", bytes_max: 4200, run: backup::backup },
     Target { name: "http", bytes_max: 4200, run: store::http },
 ];
 

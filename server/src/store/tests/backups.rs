@@ -193,6 +193,16 @@ fn a_backup_that_is_short_or_has_one_wrong_bit_is_refused_and_nothing_is_made() 
 }
 
 #[test]
+fn a_backup_of_no_schema_version_is_refused() {
+    use sha2::{Digest as _, Sha256};
+
+    let numbers = [&[0; 4][..], &NOW_MS.to_be_bytes(), &[3], &[0; 16]].concat();
+    let bytes = [&b"iirsbak1"[..], &numbers].concat();
+    let mut file = std::io::Cursor::new([&bytes[..], &Sha256::digest(&bytes)].concat());
+    assert!(matches!(verify(&mut file), Err(BackupError::Damaged(_))));
+}
+
+#[test]
 fn nothing_is_put_over_anything() {
     let (_dir, store, mut file, _) = backed_up();
     drop(store);
@@ -276,7 +286,7 @@ fn a_check_names_what_is_wrong_and_only_that() {
     fn remove(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>) {
         trees.apply(&[Change::remove(tree, key)]).unwrap();
     }
-    let harms: [(Harm, &str); 12] = [
+    let harms: [(Harm, &str); 16] = [
         (|_| (), ""),
         (|it| remove(it, Tree::Directory, 1u32.to_be_bytes()), "directory: 2 follows 1 records"),
         (
@@ -311,6 +321,29 @@ fn a_check_names_what_is_wrong_and_only_that() {
         ),
         (|it| remove(it, Tree::Secrets, "root-key"), "secrets: root-key is missing"),
         (|it| put(it, Tree::State, "deletions", &NumberRecord(4)), "state: counts 4 deletions"),
+        (
+            |it| {
+                let entry = DirectoryRecord { record: signed("eve").0, head: [1; 32] };
+                put(it, Tree::Directory, u32::MAX.to_be_bytes(), &entry);
+            },
+            "state cannot be read: the store failed: an entry of directory is damaged",
+        ),
+        (
+            |it| put(it, Tree::State, "rounds-reserved", &NumberRecord(u64::MAX)),
+            "state: more rounds are reserved",
+        ),
+        (
+            |it| put(it, Tree::State, "restore-2-ms", &NumberRecord(7)),
+            "state: the restores do not fit",
+        ),
+        (
+            |it| {
+                for (name, number) in [("backed-up-ms", 1), ("ms", u64::MAX), ("length", 1)] {
+                    put(it, Tree::State, format!("restore-1-{name}"), &NumberRecord(number));
+                }
+            },
+            "state: the restores do not fit",
+        ),
     ];
     for (harm, named) in harms {
         let (dir, store) = filled();
