@@ -194,7 +194,7 @@ impl Draft {
 
 /// Changes a sound backup.
 fn changed(mut draft: Draft, input: &mut Input<'_>) -> Draft {
-    let is_added_up = input.u8() % 4 > 0;
+    let is_added_up = !input.u8().is_multiple_of(4);
     for _ in 0..CHANGES_MAX {
         if input.is_empty() {
             break;
