@@ -235,7 +235,7 @@ async fn sign_in(connection: &Connection, hub: &Arc<Hub>) -> Result<Entered, End
     let exporter = login_exporter(connection).ok_or(End::Gone)?;
     let context = Arc::new(hub.accounts.context(&exporter));
     let mut signing_in =
-        sign_in::SignIn { hub, control: &mut control, address, context: context.clone(), deadline };
+        sign_in::SignIn { hub, talk: &mut control, address, context: context.clone(), deadline };
     let signed_in = sign_in::run(&mut signing_in).await?;
     Ok(Entered { control, signed_in, address, context })
 }

@@ -24,10 +24,29 @@ const REQUESTS_MAX: u32 = 32;
 /// Accounts that one connection may register; each one gives it new time to sign in.
 const REGISTRATIONS_MAX: u32 = 4;
 
+/// Who asks and is not signed in: a connection's control stream, or the fuzzer.
+pub(super) trait Talk {
+    /// Returns the next request. Dropping the future loses nothing.
+    async fn next(&mut self) -> Result<ClientControl, End>;
+
+    /// Sends an answer, which must be taken by `deadline`.
+    async fn answer(&mut self, answer: &ServerControl, deadline: Instant) -> Result<(), End>;
+}
+
+impl Talk for Control {
+    async fn next(&mut self) -> Result<ClientControl, End> {
+        self.reader.next_control().await
+    }
+
+    async fn answer(&mut self, answer: &ServerControl, deadline: Instant) -> Result<(), End> {
+        self.writer.control_by(deadline, answer).await
+    }
+}
+
 /// A connection that is not signed in.
-pub(super) struct SignIn<'s> {
+pub(super) struct SignIn<'s, T> {
     pub(super) hub: &'s Arc<Hub>,
-    pub(super) control: &'s mut Control,
+    pub(super) talk: &'s mut T,
     pub(super) address: IpAddr,
     pub(super) context: Arc<LoginContext>,
     pub(super) deadline: Instant,
@@ -48,11 +67,11 @@ enum Done {
 }
 
 /// Answers requests until one of them signs in.
-pub(super) async fn run(sign_in: &mut SignIn<'_>) -> Result<SignedIn, End> {
+pub(super) async fn run<T: Talk>(sign_in: &mut SignIn<'_, T>) -> Result<SignedIn, End> {
     let (mut step, mut registrations) = (Step::Fresh, 0);
     for _ in 0..REQUESTS_MAX {
-        let request = timeout_at(sign_in.deadline.into(), sign_in.control.reader.next_control());
-        let request = request.await.map_err(|_| Close::SignInTimeout)??;
+        let request = timeout_at(sign_in.deadline.into(), sign_in.talk.next()).await;
+        let request = request.map_err(|_| Close::SignInTimeout)??;
         let answer = match serve(sign_in, step, request).await? {
             Ok(Done::SignedIn(signed_in)) => return Ok(signed_in),
             Ok(Done::Answer(answer, next)) => {
@@ -72,14 +91,14 @@ pub(super) async fn run(sign_in: &mut SignIn<'_>) -> Result<SignedIn, End> {
                 ServerControl::Refused(refused)
             }
         };
-        sign_in.control.writer.control_by(sign_in.deadline, &answer).await?;
+        sign_in.talk.answer(&answer, sign_in.deadline).await?;
     }
     Err(End::protocol("too many requests before sign-in"))
 }
 
 /// Serves one request; refusals leave the connection open.
-async fn serve(
-    sign_in: &SignIn<'_>,
+async fn serve<T>(
+    sign_in: &SignIn<'_, T>,
     step: Step,
     request: ClientControl,
 ) -> Result<Result<Done, Refused>, End> {
@@ -120,7 +139,7 @@ async fn serve(
     }
 }
 
-impl SignIn<'_> {
+impl<T> SignIn<'_, T> {
     async fn register_start(&self, start: RegisterStart) -> Result<Done, AccountError> {
         let (hub, address) = (self.hub.clone(), self.address);
         let reply = move || hub.accounts.register_start(&start, address);

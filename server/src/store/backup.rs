@@ -299,6 +299,9 @@ impl<R: Read> BackupReader<R> {
         if schema > migrations::VERSION {
             return Err(BackupError::Newer { found: schema });
         }
+        if migrations::trees(schema).is_empty() {
+            return Err(BackupError::Damaged("its schema version is none"));
+        }
         let created_ms = u64::from_be_bytes(input.take()?);
         let info =
             BackupInfo { schema, created_ms, records: 0, directory_len: 0, accounts: 0, bytes: 0 };

@@ -32,6 +32,9 @@ use super::{Restored, SecretKind, StoreError, state};
 /// Problems that are kept; further ones are counted.
 pub const PROBLEMS_MAX: usize = 100;
 
+/// The most that a number which only grows can have come to; there is always one more.
+const COUNT_MAX: u64 = u64::MAX / 2;
+
 /// Records after which it is told how far a check is.
 const TOLD_EVERY: u64 = 50_000;
 
@@ -408,26 +411,42 @@ impl Check<'_> {
     }
 
     fn state(&mut self) -> Result<u64, StoreError> {
+        let mut of_restores = 0;
         let records = self.each::<NumberRecord>(Tree::State, |check, key, _| {
             if !state::is_number(key) {
                 check.wrong(Tree::State, key, "is no number of the server");
             }
+            of_restores += usize::from(state::is_of_restore(key));
         })?;
         match state::origin(self.trees) {
             Ok(origin) if (ROUND_MS_MIN..=ROUND_MS_MAX).contains(&origin.round_ms) => (),
             Ok(_) => self.report.problem("state: the length of a round is out of range".to_owned()),
             Err(_) => self.report.problem("state: what rounds count from is missing".to_owned()),
         }
+        if state::rounds_reserved(self.trees)? > COUNT_MAX {
+            self.report.problem("state: more rounds are reserved than there can be".to_owned());
+        }
+        self.restores(of_restores)?;
+        Ok(records)
+    }
+
+    /// Checks the restores; `numbers` is how many numbers of the state are theirs.
+    fn restores(&mut self, numbers: usize) -> Result<(), StoreError> {
         let length = Extent::of(self.trees)?.directory_len;
         let restores = state::restored(self.trees)?;
+        // What is left over would become a part of the next restore.
+        let is_whole = numbers == 3 * restores.len() && restores.iter().all(Restored::fits);
         let follows = |[one, next]: &[Restored; 2]| {
             one.restored_ms < next.restored_ms && one.directory_len <= next.directory_len
         };
         let is_in_order = restores.array_windows().all(follows);
-        if !is_in_order || restores.last().is_some_and(|last| last.directory_len > length) {
+        if !is_whole
+            || !is_in_order
+            || restores.last().is_some_and(|last| last.directory_len > length)
+        {
             self.report.problem("state: the restores do not fit the directory".to_owned());
         }
-        Ok(records)
+        Ok(())
     }
 
     /// Comes last: all other records were read.
@@ -437,8 +456,12 @@ impl Check<'_> {
                 check.wrong(Tree::Sums, key, "is no sum of the server");
             }
         })?;
-        if self.trees.sums()?.sum != self.sum.0 {
+        let SumsRecord { written, sum } = self.trees.sums()?;
+        if sum != self.sum.0 {
             self.report.problem(format!("sums: {}", sums::MISSING));
+        }
+        if written > COUNT_MAX {
+            self.report.problem("sums: counts more writes than there can be".to_owned());
         }
         Ok(records)
     }

@@ -81,8 +81,9 @@ pub(super) fn entries(
 
 /// Returns the log's length and head, whether durable or not.
 fn end(trees: &Trees) -> Result<(u32, Head), StoreError> {
-    Ok(match trees.last::<DirectoryRecord>(Tree::Directory)? {
-        None => (0, Head::EMPTY),
-        Some((last, entry)) => (last + 1, Head(entry.head)),
-    })
+    let Some((last, entry)) = trees.last::<DirectoryRecord>(Tree::Directory)? else {
+        return Ok((0, Head::EMPTY));
+    };
+    let length = last.checked_add(1).ok_or_else(|| undecodable(Tree::Directory))?;
+    Ok((length, Head(entry.head)))
 }

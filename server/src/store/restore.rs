@@ -13,8 +13,8 @@
 //! - The restored server opens no number of a round that the one before may have opened.
 //! - The restored store knows that it was restored, and every session says so.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{BufReader, Seek as _};
+use std::fs::{self, DirBuilder};
+use std::io::{BufReader, Read, Seek};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -87,7 +87,7 @@ pub struct RestoredStore {
 ///
 /// # Errors
 /// [`BackupError`].
-pub fn verify(file: &mut File) -> Result<BackupInfo, BackupError> {
+pub fn verify(file: &mut (impl Read + Seek)) -> Result<BackupInfo, BackupError> {
     file.rewind()?;
     let mut reader = BackupReader::new(BufReader::with_capacity(1 << 20, file))?;
     let trees = migrations::trees(reader.info().schema).len();
@@ -107,7 +107,7 @@ pub fn verify(file: &mut File) -> Result<BackupInfo, BackupError> {
 /// # Errors
 /// [`RestoreError`].
 pub fn restore(
-    file: &mut File,
+    file: &mut (impl Read + Seek),
     data_dir: &Path,
     now_ms: u64,
     after_round: u64,
@@ -138,7 +138,7 @@ pub fn restore(
 /// # Errors
 /// [`RestoreError`].
 pub fn check_backup(
-    file: &mut File,
+    file: &mut (impl Read + Seek),
     scratch: &Path,
     depth: Depth,
     told: &mut dyn FnMut(&'static str, u64),
@@ -167,7 +167,7 @@ fn refuse_unless_empty(data_dir: &Path) -> Result<(), RestoreError> {
 
 /// Plays a backup into a new database, and brings that to the newest schema.
 fn build(
-    file: &mut File,
+    file: &mut (impl Read + Seek),
     data_dir: &Path,
     restoring: &Path,
     verified: BackupInfo,

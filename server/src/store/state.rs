@@ -99,11 +99,22 @@ pub(super) struct Restored {
     pub(super) directory_len: u32,
 }
 
+impl Restored {
+    /// Tells whether clients can be told of it, and of further ones after it.
+    pub(super) fn fits(&self) -> bool {
+        self.backed_up_ms.max(self.restored_ms) <= RESTORE_MS_MAX / 2
+    }
+}
+
+/// Tells whether a number is one of those of restores.
+pub(super) fn is_of_restore(key: &[u8]) -> bool {
+    RESTORES.as_flattened().iter().any(|number| number.as_bytes() == key)
+}
+
 /// Tells whether the server has a number of this name.
 pub(super) fn is_number(key: &[u8]) -> bool {
     let numbers = [GENESIS_MS, ROUND_MS, ROUNDS_RESERVED, DELETIONS];
-    let mut numbers = numbers.iter().chain(RESTORES.as_flattened());
-    numbers.any(|number| number.as_bytes() == key)
+    numbers.iter().any(|number| number.as_bytes() == key) || is_of_restore(key)
 }
 
 /// Reads one of the server's keys.

@@ -1,123 +1,59 @@
 //! What a signed-in client asks about its own account: any requests, in any order, against a real store.
 
-use std::cell::Cell;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::time::Duration;
 
 use client_core::identity::Identity;
-use mixer::MixerKey;
 use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
-use server::accounts::{Accounts, Member};
 use server::config::Registration;
-use server::driver::{Driver, Pace};
-use server::identity::RootKey;
-use server::limits::Limits;
-use server::session::presence::Presence;
+use server::session::Hub;
 use server::session::probe::{Said, Visit};
-use server::session::strangers::Strangers;
-use server::session::{Hub, Offer};
-use server::store::{Origin, SledStore};
-use server::workers::Workers;
-use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
-use wire::account::{Invite, SealedIdentity, SealedMaster, Stretching};
+use wire::account::{SealedIdentity, SealedMaster};
 use wire::codec::Wire as _;
 use wire::control::{
-    ChangeFinish, ChangeStart, ClientControl, DeleteFinish, DeleteStart, EndSession, LoginFinish,
-    LoginStart, Pull, RegisterFinish, RegisterStart, ServerControl, SessionInfo, VaultGet,
-    VaultPut,
+    ChangeFinish, ChangeStart, ClientControl, DeleteFinish, DeleteStart, EndSession, Pull,
+    ServerControl, SessionInfo, VaultGet, VaultPut,
 };
 use wire::directory::Record;
 use wire::ids::Name;
 use wire::link::Pin;
-use wire::login::{
-    LoginContext, LoginServer, LoginState, RegisterState, login_start, register_start,
-};
-use wire::size::{CONTROL_BODY, CONTROL_FRAME, SIGNATURE, VAULT_PARTS};
+use wire::login::{LoginContext, LoginState, RegisterState, login_start, register_start};
+use wire::size::{CONTROL_BODY, CONTROL_FRAME, VAULT_PARTS};
 
+use crate::house::{CHEAP, House, MINUTE_MS, PASSWORD};
 use crate::input::{Input, padded};
 
 /// Requests that are taken of one input.
 const STEPS_MAX: usize = 32;
-/// The cheapest that there is.
-const CHEAP: Stretching = Stretching { memory_kib: 32, passes: 1, lanes: 1 };
-const ROUND_MS: u32 = 2000;
-const MINUTE_MS: u64 = 60_000;
-const PASSWORD: &[u8] = b"password";
 
 thread_local! {
     static WORLD: World = World::open();
 }
 
-/// Plays requests of somebody who registered just for them, from an address of his own: so no input meets what an
-/// earlier one left.
+/// Plays requests of somebody who registered just for them.
 pub(crate) fn desk(bytes: &[u8]) {
-    WORLD.with(|world| world.runtime.block_on(world.play(bytes)));
+    WORLD.with(|world| world.house.runtime.block_on(world.play(bytes)));
 }
 
 struct World {
-    runtime: Runtime,
     hub: Arc<Hub>,
-    pin: Pin,
-    people: Cell<u32>,
-    _directory: TempDir,
+    house: House,
 }
 
 impl World {
     fn open() -> Self {
-        let directory = tempfile::tempdir().expect("there is room for a store");
-        let runtime = Builder::new_current_thread().enable_time().build();
-        let runtime = runtime.expect("there are threads");
-        let origin = Origin { genesis_ms: 1000, round_ms: ROUND_MS };
-        let store = Arc::new(SledStore::open(directory.path(), origin).expect("it is new"));
-        let period = Duration::from_millis(ROUND_MS.into());
-        let pace = Pace { period, slots: 2, seats_max: 1, threads: 1 };
-        let started = runtime.block_on(Driver::start(store.clone(), pace));
-        let (_, rounds) = started.expect("the store takes a round");
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let (root, login) = (RootKey::generate(), LoginServer::random(&mut rng));
-        let (pin, limits) = (Pin(root.pin()), Limits::new(u32::MAX));
-        let accounts = Accounts::new(store, login, root, Vec::new(), Registration::Open, limits);
-        let mixer = MixerKey::random(&mut rng);
-        let offer = Offer {
-            slots: 2,
-            round_ms: ROUND_MS,
-            genesis_ms: 1000,
-            mixer: mixer.public(),
-            mixer_signature: [0; SIGNATURE],
-        };
-        let hub = Hub {
-            accounts,
-            rounds,
-            presence: Presence::default(),
-            strangers: Strangers::default(),
-            handshakes: Strangers::default(),
-            mixer,
-            offer,
-            workers: Workers::new(),
-            connections_max: AtomicUsize::new(1),
-            token_ms: AtomicU64::new(MINUTE_MS),
-            sign_in_ms: AtomicU64::new(MINUTE_MS),
-            stop: watch::channel(false).1,
-        };
-        let people = Cell::new(1);
-        Self { runtime, hub: Arc::new(hub), pin, people, _directory: directory }
+        let house = House::open();
+        Self { hub: house.hub(Registration::Open, u32::MAX), house }
     }
 
     async fn play(&self, bytes: &[u8]) {
-        let number = self.people.replace(self.people.get() + 1);
-        let mut rng = ChaCha20Rng::seed_from_u64(number.into());
-        let name: Name = format!("p{number}").parse().expect("it is a name");
-        let identity = Identity::random(name, &mut rng);
-        let address = IpAddr::V4(Ipv4Addr::from(number));
+        let mut newcomer = self.house.newcomer();
+        let name: Name = format!("p{}", newcomer.number).parse().expect("it is a name");
+        let identity = Identity::random(name, &mut newcomer.rng);
         let context = Arc::new(self.hub.accounts.context(&[9; 32]));
-        let member = self.sign_up(&identity, address, &context, &mut rng).await;
-        let mut visit = Visit::begin(&self.hub, member, address, context.clone());
-        let mut guest = Guest::new(identity, self.pin, context, rng);
+        newcomer.sign_up(&self.hub, &identity).await;
+        let member = newcomer.sign_in(&self.hub, name, &context, MINUTE_MS).await.member;
+        let mut visit = Visit::begin(&self.hub, member, newcomer.address, context.clone());
+        let mut guest = Guest::new(identity, newcomer.pin, context, newcomer.rng);
         let mut input = Input::new(bytes);
         for _ in 0..STEPS_MAX {
             if input.is_empty() || guest.is_gone {
@@ -131,34 +67,6 @@ impl World {
             let said = visit.ask(request).await.expect("the store holds");
             guest.hears(&expected, said);
         }
-    }
-
-    /// Registers somebody and signs him in.
-    async fn sign_up(
-        &self,
-        identity: &Identity,
-        address: IpAddr,
-        context: &LoginContext,
-        rng: &mut ChaCha20Rng,
-    ) -> Member {
-        let (accounts, name) = (&self.hub.accounts, *identity.name());
-        let started = register_start(name, self.pin, PASSWORD, rng);
-        let (state, request) = started.expect("it is short");
-        let start = RegisterStart { name, request, invite: Invite::NONE };
-        let (pending, reply) = accounts.register_start(&start, address).expect("he may");
-        let upload = state.finish(PASSWORD, &reply.response, &CHEAP, rng).expect("it answers").0;
-        let (master, sealed) = (SealedMaster([1; 80]), SealedIdentity([2; 112]));
-        let record = *identity.record();
-        let finish = RegisterFinish { upload, stretching: CHEAP, master, identity: sealed, record };
-        let account = accounts.register_check(&pending, &finish).expect("it is whole");
-        accounts.register(pending, account).await.expect("the name is new");
-        let (state, request) = login_start(name, PASSWORD, rng).expect("it is short");
-        let start = LoginStart { name, request };
-        let (pending, reply) = accounts.login_start(&start, address, context).expect("he may");
-        let proof = state.finish(PASSWORD, &reply.response, &CHEAP, context, rng);
-        let finish = LoginFinish { finalization: proof.expect("it is his").0 };
-        let proved = accounts.login_finish(pending, &finish, context).expect("he knows it");
-        accounts.begin(proved, MINUTE_MS).await.expect("the account is there").member
     }
 }
 

@@ -4,12 +4,15 @@
 //! that does not hold. `tests/fuzz/run` has libFuzzer look for such bytes; the tests of this crate play the corpus
 //! that is kept, so that what was found once is looked at in every test run.
 
+mod backup;
 mod client;
 mod desk;
+mod house;
 mod input;
 mod login;
 mod peel;
 mod sealed;
+mod sign_in;
 mod store;
 mod wire_values;
 
@@ -38,9 +41,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "vault", bytes_max: 4096, run: sealed::vault },
     Target { name: "peel", bytes_max: 8192, run: peel::peel },
     Target { name: "client", bytes_max: 8192, run: client::client },
+    Target { name: "sign-in", bytes_max: 1024, run: sign_in::sign_in },
     Target { name: "desk", bytes_max: 4200, run: desk::desk },
     Target { name: "store", bytes_max: 4200, run: store::records },
     Target { name: "migrations", bytes_max: 4200, run: store::migrations },
+    Target { name: "backup", bytes_max: 4200, run: backup::backup },
     Target { name: "http", bytes_max: 4200, run: store::http },
 ];
 

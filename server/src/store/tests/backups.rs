@@ -6,6 +6,8 @@ use std::io::{Read as _, Seek as _, Write as _};
 use wire::restore::RestoreNotice;
 
 use super::*;
+use crate::store::record::*;
+use crate::store::trees::{Change, Tree, Trees};
 
 const NOW_MS: u64 = GENESIS_MS + 1_000_000;
 
@@ -217,6 +219,16 @@ fn a_backup_that_is_short_or_has_one_wrong_bit_is_refused_and_nothing_is_made() 
 }
 
 #[test]
+fn a_backup_of_no_schema_version_is_refused() {
+    use sha2::{Digest as _, Sha256};
+
+    let numbers = [&[0; 4][..], &NOW_MS.to_be_bytes(), &[3], &[0; 16]].concat();
+    let bytes = [&b"iirsbak1"[..], &numbers].concat();
+    let mut file = std::io::Cursor::new([&bytes[..], &Sha256::digest(&bytes)].concat());
+    assert!(matches!(verify(&mut file), Err(BackupError::Damaged(_))));
+}
+
+#[test]
 fn nothing_is_put_over_anything() {
     let (_dir, store, mut file, _) = backed_up();
     drop(store);
@@ -287,20 +299,33 @@ fn new_token_of(number: u32) -> NewToken {
     NewToken { hash, created_ms: 100, expires_ms: u64::MAX }
 }
 
+/// What is done to a store, and what a check says of it.
+type Harm = (fn(&Trees), &'static str);
+
+fn put<R: Record>(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>, record: &R) {
+    trees.apply(&[Change::put(tree, key, record).unwrap()]).unwrap();
+}
+
+fn remove(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>) {
+    trees.apply(&[Change::remove(tree, key)]).unwrap();
+}
+
+fn assert_named(harms: &[Harm]) {
+    for (harm, named) in harms {
+        let (dir, store) = filled();
+        harm(&store.trees);
+        store.close().unwrap();
+        drop(store);
+        let report = check_store(dir.path(), Depth::Signatures, &mut |_, _| ()).unwrap();
+        assert_eq!(report.is_sound(), named.is_empty(), "{named}: {:?}", report.problems);
+        let is_named = report.problems.iter().any(|problem| problem.contains(named));
+        assert!(is_named || named.is_empty(), "{named}: {:?}", report.problems);
+    }
+}
+
 #[test]
 fn a_check_names_what_is_wrong_and_only_that() {
-    use crate::store::record::*;
-    use crate::store::trees::{Change, Tree, Trees};
-
-    type Harm = fn(&Trees);
-
-    fn put<R: Record>(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>, record: &R) {
-        trees.apply(&[Change::put(tree, key, record).unwrap()]).unwrap();
-    }
-    fn remove(trees: &Trees, tree: Tree, key: impl AsRef<[u8]>) {
-        trees.apply(&[Change::remove(tree, key)]).unwrap();
-    }
-    let harms: [(Harm, &str); 12] = [
+    assert_named(&[
         (|_| (), ""),
         (|it| remove(it, Tree::Directory, 1u32.to_be_bytes()), "directory: 2 follows 1 records"),
         (
@@ -335,17 +360,36 @@ fn a_check_names_what_is_wrong_and_only_that() {
         ),
         (|it| remove(it, Tree::Secrets, "root-key"), "secrets: root-key is missing"),
         (|it| put(it, Tree::State, "deletions", &NumberRecord(4)), "state: counts 4 deletions"),
-    ];
-    for (harm, named) in harms {
-        let (dir, store) = filled();
-        harm(&store.trees);
-        store.close().unwrap();
-        drop(store);
-        let report = check_store(dir.path(), Depth::Signatures, &mut |_, _| ()).unwrap();
-        assert_eq!(report.is_sound(), named.is_empty(), "{named}: {:?}", report.problems);
-        let is_named = report.problems.iter().any(|problem| problem.contains(named));
-        assert!(is_named || named.is_empty(), "{named}: {:?}", report.problems);
-    }
+    ]);
+}
+
+#[test]
+fn a_check_names_numbers_that_nothing_could_follow() {
+    assert_named(&[
+        (
+            |it| {
+                let entry = DirectoryRecord { record: signed("eve").0, head: [1; 32] };
+                put(it, Tree::Directory, u32::MAX.to_be_bytes(), &entry);
+            },
+            "state cannot be read: the store failed: an entry of directory is damaged",
+        ),
+        (
+            |it| put(it, Tree::State, "rounds-reserved", &NumberRecord(u64::MAX)),
+            "state: more rounds are reserved",
+        ),
+        (
+            |it| put(it, Tree::State, "restore-2-ms", &NumberRecord(7)),
+            "state: the restores do not fit",
+        ),
+        (
+            |it| {
+                for (name, number) in [("backed-up-ms", 1), ("ms", u64::MAX), ("length", 1)] {
+                    put(it, Tree::State, format!("restore-1-{name}"), &NumberRecord(number));
+                }
+            },
+            "state: the restores do not fit",
+        ),
+    ]);
 }
 
 #[test]
