@@ -2,7 +2,7 @@
 //!
 //! All packets have one size, so one that only acknowledges has padding, which counts as in flight, while nothing
 //! makes the client acknowledge it (RFC 9000, section 13.2.7). In the smallest window of two packets, where losses lead, the first
-//! such packet would keep back for good what the client would acknowledge: the next round.
+//! such packet would keep back all but one packet in a round trip (decision 0031), and the next round has more.
 
 use std::any::Any;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! What a client may have in flight: always the same, since rounds set how much it sends, and nothing else does.
 //!
-//! A window that shrinks with loss would stop the connection for good: all packets have one size, so one that
+//! A window that shrinks with loss would nearly stop the connection: all packets have one size, so one that
 //! only acknowledges has padding, which counts as in flight, while nothing makes the server acknowledge it
-//! (RFC 9000, section 13.2.7). Once such packets fill the window, what would be acknowledged cannot leave.
+//! (RFC 9000, section 13.2.7). Once such packets fill the window, one packet leaves in a round trip (decision 0031).
 
 use std::any::Any;
 use std::sync::Arc;

@@ -17,8 +17,9 @@ use super::line::Mail;
 use super::link::Link;
 use crate::clock;
 
-/// How long an attempt to connect waits to be taken: clients that come back give it up after 3 s and begin another one.
-pub const WAITS: Duration = Duration::from_secs(3);
+/// How long an attempt to connect waits to be taken. Clients that come back give it up after 3 s and begin another one; the
+/// others send their first packet again then, which must not find the old attempt.
+pub const WAITS: Duration = Duration::from_millis(2500);
 
 /// What the loop shares with everybody else.
 pub(super) struct Shard {

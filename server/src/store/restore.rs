@@ -31,9 +31,9 @@ use crate::driver::numbers;
 /// of what clients bear. Each kill of the server before may have put it 24 numbers ahead of the clock.
 pub const RESTORE_AHEAD_MS: u64 = 3 * 60 * 60 * 1000;
 
-/// How far ahead of the clock a round may be that the server before is said to have opened, in milliseconds: a day, which
-/// is what clients bear.
-const AFTER_AHEAD_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+/// How far ahead of the clock a round may be that the server before is said to have opened, in milliseconds: clients bear a
+/// day, and the three hours less are for what is added by kills.
+const AFTER_AHEAD_MAX_MS: u64 = 24 * 60 * 60 * 1000 - RESTORE_AHEAD_MS;
 
 /// Bytes of keys and values that are written at once, before sled is waited for: as the store thread does.
 const BATCH_BYTES: usize = 64 << 10;
@@ -58,7 +58,7 @@ pub enum RestoreError {
     Open(#[from] OpenError),
     /// The round that the server before is said to have opened is too far ahead of the clock.
     #[error(
-        "--after-round {after} is more than a day ahead: by the clock of this machine, the server before can have opened \
+        "--after-round {after} is more than 21 hours ahead: by the clock of this machine, the server before can have opened \
          {most} at the most; look at the number again, or set the clock right first. Nothing was put in place: clients \
          refuse a server that is so far ahead, and numbers never go back"
     )]
@@ -119,8 +119,13 @@ pub fn restore(
     let _lock = open::lock(data_dir)?;
     let restoring = data_dir.join(RESTORING);
     open::remove_if_there(&restoring)?;
-    let restored = build(file, data_dir, &restoring, verified, &mut *told)?;
-    let (first_round, report) = finish(restored, &restoring, &verified, now_ms, after_round, told)?;
+    let finished = build(file, data_dir, &restoring, verified, &mut *told)
+        .and_then(|trees| finish(trees, &restoring, &verified, now_ms, after_round, told));
+    if finished.is_err() {
+        // nobody uses it, and it may have filled the disk
+        let _ = open::remove_if_there(&restoring);
+    }
+    let (first_round, report) = finished?;
     open::tighten(&restoring)?;
     open::sync_tree(&restoring)?;
     let store = data_dir.join(STORE);
@@ -226,6 +231,23 @@ fn not_before_ms(origin: Origin, round: u64) -> u64 {
     origin.genesis_ms.saturating_add(next_ms).saturating_sub(RESTORE_AHEAD_MS)
 }
 
+/// Returns the first round that a restored server opens.
+fn first_round(trees: &Trees, now_ms: u64, after_round: u64) -> Result<u64, RestoreError> {
+    let unsound = |error: super::StoreError| RestoreError::Unsound(error.to_string());
+    let origin = state::origin(trees).map_err(unsound)?;
+    let period = Duration::from_millis(origin.round_ms.into());
+    let reserved = state::rounds_reserved(trees).map_err(unsound)?;
+    let by_clock_and = |ahead_ms| {
+        let then_ms = now_ms.saturating_add(ahead_ms);
+        reserved.max(numbers::by_clock(origin.genesis_ms, then_ms, period))
+    };
+    let most = by_clock_and(AFTER_AHEAD_MAX_MS);
+    if after_round > most {
+        return Err(RestoreError::TooFarAhead { after: after_round, most });
+    }
+    Ok(by_clock_and(RESTORE_AHEAD_MS).max(after_round.saturating_add(1)))
+}
+
 /// Sets what a restored store knows of its past, checks it and closes it.
 fn finish(
     trees: Trees,
@@ -236,6 +258,7 @@ fn finish(
     told: &mut dyn FnMut(&'static str, u64),
 ) -> Result<(u64, Report), RestoreError> {
     let unsound = |error: super::StoreError| RestoreError::Unsound(error.to_string());
+    let first_round = first_round(&trees, now_ms, after_round)?;
     let report = check(&trees, Depth::Links, told);
     let directory_len = super::directory::Extent::of(&trees).map_err(unsound)?.directory_len;
     if (directory_len, report.accounts) != (backup.directory_len, backup.accounts) {
@@ -249,17 +272,6 @@ fn finish(
         return Err(RestoreError::Unsound(report.problems.join("\n  ")));
     }
     let origin = state::origin(&trees).map_err(unsound)?;
-    let period = Duration::from_millis(origin.round_ms.into());
-    let reserved = state::rounds_reserved(&trees).map_err(unsound)?;
-    let by_clock_and = |ahead_ms| {
-        let then_ms = now_ms.saturating_add(ahead_ms);
-        reserved.max(numbers::by_clock(origin.genesis_ms, then_ms, period))
-    };
-    let most = by_clock_and(AFTER_AHEAD_MAX_MS);
-    if after_round > most {
-        return Err(RestoreError::TooFarAhead { after: after_round, most });
-    }
-    let first_round = by_clock_and(RESTORE_AHEAD_MS).max(after_round + 1);
     let before = state::restored(&trees).map_err(unsound)?;
     let restored_ms = now_ms.max(not_before_ms(origin, after_round));
     let restores = state::with_one_more(before, backup.created_ms, restored_ms, directory_len);

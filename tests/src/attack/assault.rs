@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use client_link::transport::client_config;
+use client_link::transport::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, client_config};
 use quinn::{
     ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, TokioRuntime, TransportConfig,
 };
@@ -31,7 +31,7 @@ const HANDSHAKES: usize = 128;
 const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The longest that the attacker takes to get all connections that it wants at once.
-pub(super) const FILLS_WITHIN: Duration = Duration::from_secs(120);
+pub(super) const FILLS_WITHIN: Duration = Duration::from_secs(100);
 
 /// How often a connection that does nothing says that it is still there; the server takes it for gone after 15 s.
 const KEEPS_ALIVE: Duration = Duration::from_secs(5);
@@ -90,8 +90,9 @@ pub(super) fn run(kind: Kind, link: &str, time: Duration) -> anyhow::Result<Done
     runtime.block_on(async {
         let assault = Arc::new(Assault::new(link, SocketAddr::new(host, port))?);
         if kind == Kind::Initials {
+            let flights = initials::made(&assault)?;
             println!("{BEGINS}");
-            initials::flood(&assault, Instant::now() + time)?;
+            initials::flood(&assault, &flights, Instant::now() + time)?;
             return Ok(assault.done());
         }
         let mut tasks = JoinSet::new();
@@ -143,6 +144,9 @@ impl Assault {
         });
         let mut transport = TransportConfig::default();
         transport.keep_alive_interval(Some(KEEPS_ALIVE));
+        // as much as real clients let come
+        transport.stream_receive_window(STREAM_WINDOW_BYTES.into());
+        transport.receive_window(CONNECTION_WINDOW_BYTES.into());
         let mut config = client_config(link.pin.0);
         config.transport_config(Arc::new(transport));
         Ok(Self {

@@ -33,10 +33,13 @@ const BURST: usize = 50;
 ///
 /// # Errors
 /// If the sockets cannot be bound.
-pub(super) fn flood(assault: &Assault, until: Instant) -> anyhow::Result<()> {
+pub(super) fn flood(
+    assault: &Assault,
+    flights: &[Vec<Vec<u8>>],
+    until: Instant,
+) -> anyhow::Result<()> {
     let bound = |at| UdpSocket::bind(SocketAddr::from((Ipv4Addr::new(127, 0, 2, at), 0)));
     let sockets = (1..=SOCKETS).map(bound).collect::<Result<Vec<_>, _>>()?;
-    let flights = made(assault)?;
     let mut noise = [0x40_u8; 600];
     for (at, flight) in flights.iter().cycle().enumerate() {
         if Instant::now() > until {
@@ -92,7 +95,7 @@ pub(super) async fn half_open(assault: &Assault, number: usize) -> anyhow::Resul
 }
 
 /// Makes first flights, whose connections are forgotten at once.
-fn made(assault: &Assault) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
+pub(super) fn made(assault: &Assault) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
     let mut endpoint = Endpoint::new(Arc::new(EndpointConfig::default()), None, true, None);
     let config = client_config(assault.link.pin.0);
     let mut flights = Vec::with_capacity(FLIGHTS);

@@ -73,7 +73,7 @@ impl Kind {
     pub(super) fn held_min(self) -> u64 {
         match self {
             Self::Idle => 10_000,
-            Self::Slow | Self::Stuffed => 1_000,
+            Self::Slow | Self::Stuffed => 950,
             Self::Logins | Self::Registrations | Self::Garbage | Self::Unread => 1,
             // they come to no connection
             Self::Initials | Self::HalfOpen => 0,

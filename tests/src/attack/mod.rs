@@ -62,7 +62,7 @@ const GLANCE: Duration = Duration::from_millis(50);
   served, refused   its requests that the server served, and refused
   rounds kept       of the people's rounds while it lasts: deposits that were in time, and their replies
   p99               milliseconds from the close of a round to the reply, in 99 of 100 cases
-  newcomer          seconds that somebody from another address took to register and sign in, from half of the time on
+  newcomer          seconds that somebody from another address took to register and sign in, from a quarter of the time on
   core              share of its core that the server took
   memory, bound     resident memory of the server at the most, and what its limits allow for this attack
 
@@ -180,7 +180,7 @@ fn endure(
     let mut attacker = Attacker::start(kind, arguments, &stage, place)?;
     attacker.begins(&stage)?;
     let lasts = Duration::from_secs(arguments.seconds.into());
-    let newcomer = newcomer(&stage, lasts / 2);
+    let newcomer = newcomer(&stage, lasts / 4);
     let done = attacker.ends(&stage, lasts + ENDS_WITHIN)?;
     let newcomer = newcomer.try_recv().ok();
     stage.pause(AROUND * stage.round)?;
