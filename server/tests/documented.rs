@@ -139,7 +139,7 @@ fn limits() -> Vec<String> {
     let buffers = found.pop().unwrap();
     let asked = format!("| socket buffers | asks for {} MiB; ", SOCKET_BUFFER_BYTES >> 20);
     assert!(buffers.starts_with(&asked), "{buffers}");
-    found
+    found.into_iter().map(str::to_owned).collect()
 }
 
 #[test]
