@@ -37,7 +37,7 @@ pub(crate) fn sign_in(bytes: &[u8]) {
 struct World {
     house: House,
     names: Vec<Name>,
-    /// Of accounts whose password is [`PASSWORD`].
+    /// Of accounts whose password is [`crate::house::PASSWORD`].
     accounts: HashMap<Name, AccountIndex>,
     kept: RefCell<Kept>,
 }
