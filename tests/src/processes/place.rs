@@ -1,10 +1,10 @@
 //! A directory for one test or demo: data, profiles, logs.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// Last lines of each log that a failed test shows.
 const LINES_SHOWN: usize = 60;
@@ -29,9 +29,13 @@ impl Place {
     }
 
     /// Writes a file with a password and a newline, and returns its path.
+    ///
+    /// A program that reads the file meanwhile sees the one before it or this one.
     pub fn password(&self, user: &str, password: &str) -> io::Result<PathBuf> {
         let path = self.path.join(format!("{user}.password"));
-        fs::write(&path, format!("{password}\n"))?;
+        let mut file = NamedTempFile::new_in(&self.path)?;
+        writeln!(file, "{password}")?;
+        file.persist(&path)?;
         Ok(path)
     }
 
@@ -85,4 +89,35 @@ fn tail(log: &Path) -> String {
         shown.push('\n');
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_password_that_is_written_again_is_never_read_in_part() {
+        let place = Place::new("place").unwrap();
+        let path = place.password("ann", "secret").unwrap();
+        let done = AtomicBool::new(false);
+        let read = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let read = fs::read_to_string(&path).unwrap();
+                    if read != "secret\n" {
+                        return read;
+                    }
+                }
+                "secret\n".into()
+            });
+            for _ in 0..1000 {
+                place.password("ann", "secret").unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        assert_eq!(read, "secret\n");
+    }
 }
