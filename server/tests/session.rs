@@ -50,6 +50,23 @@ async fn two_who_register_sign_in_and_meet_swap_cells() {
 }
 
 #[tokio::test]
+async fn rounds_go_on_while_keys_are_updated() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir).await;
+    let (mut ann, _) = Seated::new(&server, "ann").await;
+    // the keys of the first update were there before the server forgot the handshake
+    for _ in 0..3 {
+        ann.client.connection.force_key_update();
+        for _ in 0..3 {
+            let opened = ann.hear().await.header.open;
+            ann.deposit(opened, [(9, 1), (3, 2)]).await;
+            let answer = ann.hear().await;
+            assert_eq!(answer.header.answered, opened);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_password_an_unknown_name_and_a_taken_name_are_refusals() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir).await;

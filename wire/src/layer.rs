@@ -24,6 +24,9 @@ const STEP: Label = Label("iirs 1 layer step");
 const DEPOSIT_KEYS: Label = Label("iirs 1 layer deposit");
 const REPLY_KEYS: Label = Label("iirs 1 layer reply");
 
+/// Bytes of a block of AES.
+const BLOCK: usize = 16;
+
 /// Which way a layered slot travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -150,8 +153,35 @@ impl FrameSealer {
         cbc::Encryptor::inner_iv_init(&self.cipher, self.slots.iv(slot))
             .encrypt_padded_b2b_mut::<NoPadding>(plain, ciphertext)
             .expect("plain text is whole blocks");
-        let mac = self.slots.mac(slot, ciphertext).finalize().into_bytes();
-        tag.copy_from_slice(&mac[..LAYER_TAG]);
+        self.slots.tag(slot, ciphertext, tag);
+    }
+
+    /// Puts the layer around all slots of the frame, which stand one behind the other; in each the plain text is in front,
+    /// and 16 bytes behind it become its tag.
+    ///
+    /// As [`FrameSealer::seal`] for each, in less time: in CBC every block waits for the one before it, so the slots are
+    /// encrypted side by side.
+    ///
+    /// # Panics
+    /// On lengths that do not fit, which are bugs of the caller.
+    pub fn seal_in_place(&self, slots: &mut [u8]) {
+        let count = usize::from(self.slots.count);
+        let (layered, rest) = (slots.len() / count, slots.len() % count);
+        let text = layered.checked_sub(LAYER_TAG).filter(|text| text % BLOCK == 0 && rest == 0);
+        let text = text.expect("all slots are whole blocks and a tag");
+        let iv = |slot| cbc::Encryptor::inner_iv_init(&self.cipher, self.slots.iv(slot as u8));
+        let mut chains: [_; SLOTS_MAX as usize] = std::array::from_fn(iv);
+        for at in (0..text).step_by(BLOCK) {
+            for (chain, slot) in chains.iter_mut().zip(slots.chunks_exact_mut(layered)) {
+                chain.encrypt_block_mut(Block::<Aes256Enc>::from_mut_slice(
+                    &mut slot[at..][..BLOCK],
+                ));
+            }
+        }
+        for (slot, layered) in (0..).zip(slots.chunks_exact_mut(layered)) {
+            let (ciphertext, tag) = layered.split_at_mut(text);
+            self.slots.tag(slot, ciphertext, tag);
+        }
     }
 }
 
@@ -188,6 +218,7 @@ struct FrameSlots {
     /// Has taken in the MAC key, version, direction and slots.
     mac: Hmac<Sha256>,
     round: Round,
+    count: u8,
     ivs: [u8; IV * SLOTS_MAX as usize],
 }
 
@@ -202,6 +233,11 @@ impl FrameSlots {
         mac.update(&self.round.0.to_le_bytes());
         mac.update(ciphertext);
         mac
+    }
+
+    fn tag(&self, slot: u8, ciphertext: &[u8], tag: &mut [u8]) {
+        let mac = self.mac(slot, ciphertext).finalize().into_bytes();
+        tag.copy_from_slice(&mac[..LAYER_TAG]);
     }
 
     fn verify(&self, slot: u8, ciphertext: &[u8], tag: &[u8]) -> Result<(), Unopened> {
@@ -241,7 +277,7 @@ impl FrameKeys {
             .expect("HMAC takes keys of any length");
         mac.update(&[VERSION, self.direction as u8, self.slots]);
         let ivs = ivs.try_into().expect("the IVs are the rest");
-        FrameSlots { mac, round: self.round, ivs }
+        FrameSlots { mac, round: self.round, count: self.slots, ivs }
     }
 }
 
@@ -303,6 +339,24 @@ mod tests {
         let before = spoiled;
         assert!(opener.open_in_place(PLACE.slot, &mut spoiled).is_err());
         assert_eq!(spoiled, before);
+    }
+
+    #[test]
+    fn slots_that_are_sealed_side_by_side_are_as_if_each_was_sealed_alone() {
+        let (client, _) = pair();
+        for slots in SLOTS_MIN..=SLOTS_MAX {
+            let sealer = client.sealer(Round(9), Direction::Deposit, slots);
+            let mut alone = vec![0; usize::from(slots) * DEPOSIT_SLOT];
+            let mut beside = alone.clone();
+            let both = alone.chunks_mut(DEPOSIT_SLOT).zip(beside.chunks_mut(DEPOSIT_SLOT));
+            for (slot, (alone, beside)) in (0..).zip(both) {
+                let plain: Vec<_> = (0..DEPOSIT).map(|at| at as u8 ^ slot).collect();
+                sealer.seal(slot, &plain, alone);
+                beside[..DEPOSIT].copy_from_slice(&plain);
+            }
+            sealer.seal_in_place(&mut beside);
+            assert!(alone == beside, "{slots} slots");
+        }
     }
 
     #[test]

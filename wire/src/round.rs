@@ -161,7 +161,12 @@ impl ServerHeader {
 
 /// Returns the layered slots of a server's frame, 496 bytes each.
 pub fn reply_slots_mut(frame: &mut [u8], slots: u8) -> impl Iterator<Item = &mut [u8]> {
-    frame[server_header(slots)..].chunks_exact_mut(REPLY_SLOT)
+    replies_mut(frame, slots).chunks_exact_mut(REPLY_SLOT)
+}
+
+/// Returns the layered slots of a server's frame, 496 bytes each, as they stand one behind the other.
+pub fn replies_mut(frame: &mut [u8], slots: u8) -> &mut [u8] {
+    &mut frame[server_header(slots)..]
 }
 
 fn check_length(bytes: &[u8], slots: u8) -> Result<(), DecodeError> {

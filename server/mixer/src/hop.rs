@@ -2,14 +2,14 @@
 //! out. Dial slots go no further than here.
 //!
 //! What a slot holds stays in its place, that of its seat: what is shuffled are the places. A cell moves
-//! once, out of its place into the reply of its partner, through the encryption of that reply.
+//! once, out of its place into the reply of its partner, and is encrypted there.
 
 use std::iter::Sum;
 
-use rand_core::{CryptoRngCore, RngCore as _};
-use wire::ids::Round;
+use rand_core::CryptoRngCore;
+use wire::ids::{AccountIndex, Round};
 use wire::layer::{Direction, Layer};
-use wire::round::{ServerHeader, reply_slots_mut};
+use wire::round::{ServerHeader, replies_mut, reply_slots_mut};
 use wire::size::{CELL, DEPOSIT, DEPOSIT_SLOT, DROP_ID, round_frame};
 
 use crate::counts::Counts;
@@ -279,25 +279,30 @@ impl Sealing<'_> {
             let frame = frames.next().expect("a frame for every seat that is taken");
             self.header.write_to(frame);
             let sealer = sitter.layer.sealer(self.header.answered, Direction::Reply, slots);
-            let mut replies = (0..).zip(reply_slots_mut(frame, slots));
-            let mut seal = |cell: &[u8; CELL]| {
-                let (slot, reply) = replies.next().expect("a slot for every cell");
-                sealer.seal(slot, cell, reply);
-            };
-            for partner in &partners[..self.talking] {
-                if let Some(place) = partner.position() {
-                    let (_, cell) = deposit(self.rows, place);
-                    seal(cell);
-                } else {
-                    let mut cell = [0; CELL];
-                    noise.fill_bytes(&mut cell);
-                    seal(&cell);
-                }
-            }
-            if let Some(given) = self.given {
-                seal(given.to(sitter.reader));
-            }
+            self.fill(frame, partners, sitter.reader, &mut noise);
+            sealer.seal_in_place(replies_mut(frame, slots));
             sitter.layer.step();
+        }
+    }
+
+    /// Moves into a frame what its seat gets, still without a layer.
+    fn fill(
+        &self,
+        frame: &mut [u8],
+        partners: &[Partner],
+        reader: AccountIndex,
+        noise: &mut impl CryptoRngCore,
+    ) {
+        let slots = reply_slots_mut(frame, self.header.slots);
+        let mut replies = slots.map(|slot| &mut slot[..CELL]);
+        for (partner, reply) in partners[..self.talking].iter().zip(&mut replies) {
+            match partner.position() {
+                Some(place) => reply.copy_from_slice(deposit(self.rows, place).1),
+                None => noise.fill_bytes(reply),
+            }
+        }
+        if let Some((given, reply)) = self.given.zip(replies.next()) {
+            reply.copy_from_slice(given.to(reader));
         }
     }
 }
@@ -306,7 +311,6 @@ impl Sealing<'_> {
 mod tests {
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
-    use wire::ids::AccountIndex;
     use wire::public_key::AgreementKey;
     use wire::round::Deposit;
 

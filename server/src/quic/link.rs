@@ -267,6 +267,11 @@ impl Connection {
         self.0.0.lock().proto.crypto_session().export_keying_material(output, label, context)
     }
 
+    /// Forgets the TLS session but for the secrets of key updates: some 5 kB. Nothing can be exported any more.
+    pub fn forget_handshake(&self) {
+        self.0.0.lock().proto.forget_handshake();
+    }
+
     /// Waits until the connection is gone.
     pub async fn closed(&self) {
         std::future::poll_fn(|cx| self.0.0.poll_closed(cx)).await;

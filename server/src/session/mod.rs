@@ -141,7 +141,7 @@ async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<Infallible, 
     let mut stop = hub.stop.clone();
     let stranger = hub.strangers.enter(connection.clone());
     let entered = tokio::select! {
-        entered = sign_in(connection, hub) => entered?,
+        entered = Box::pin(sign_in(connection, hub)) => entered?,
         _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
     };
     drop(stranger);
@@ -173,7 +173,7 @@ async fn attend(
     let mut desk = Desk::new(hub, here, signed_in.member, address, context);
     let last = clock::now() + JOIN;
     let Joined { control, layer, deposits, frames } = tokio::select! {
-        joined = enter(connection, hub, control, signed_in, &mut desk) => joined?,
+        joined = Box::pin(enter(connection, hub, control, signed_in, &mut desk)) => joined?,
         () = tokio::time::sleep_until(last.into()) => return Err(Close::SignInTimeout.into()),
         _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
     };
@@ -233,6 +233,7 @@ async fn sign_in(connection: &Connection, hub: &Arc<Hub>) -> Result<Entered, End
     };
     let address: IpAddr = connection.remote_address().ip();
     let exporter = login_exporter(connection).ok_or(End::Gone)?;
+    connection.forget_handshake();
     let context = Arc::new(hub.accounts.context(&exporter));
     let mut signing_in =
         sign_in::SignIn { hub, talk: &mut control, address, context: context.clone(), deadline };

@@ -124,11 +124,11 @@ async fn take_controls(
             turn.controls =
                 left.ok_or_else(|| End::protocol("more control frames than control rounds"))?;
         }
-        let answer = match desk.serve(request).await? {
+        let answer = match Box::pin(desk.serve(request)).await? {
             Served::Idle => ServerControl::Idle,
             Served::Answer(answer) => answer,
             Served::Pages(pull) if pull.pages == 1 => {
-                let page = hub.pages(pull).await?.pop();
+                let page = Box::pin(hub.pages(pull)).await?.pop();
                 page.expect("one page was asked for")
             }
             Served::Pages(_) => return Err(End::protocol("more than one page in a control round")),

@@ -383,6 +383,19 @@ impl Connection {
             .set_immediate_ack_required();
     }
 
+    /// Forgets what of the TLS session only its handshake and exports need, once the handshake is complete
+    ///
+    /// From then on nothing can be exported, there is neither handshake data nor an identity of the peer, and
+    /// whatever the peer sends of TLS ends the connection. Keys are updated as before.
+    pub fn forget_handshake(&mut self) {
+        if !matches!(self.state, State::Established) {
+            return;
+        }
+        if let Some(rest) = self.crypto.take_rest() {
+            self.crypto = rest;
+        }
+    }
+
     /// Returns the next time at which `handle_timeout` should be called
     ///
     /// The value returned may change after:

@@ -163,12 +163,15 @@ impl crypto::Session for TlsSession {
     }
 
     fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn crypto::PacketKey>>> {
-        let secrets = self.next_secrets.as_mut()?;
-        let keys = secrets.next_packet_keys();
-        Some(KeyPair {
-            local: Box::new(keys.local),
-            remote: Box::new(keys.remote),
-        })
+        Some(next_keys(self.next_secrets.as_mut()?))
+    }
+
+    fn take_rest(&mut self) -> Option<Box<dyn crypto::Session>> {
+        Some(Box::new(Rest {
+            version: self.version,
+            suite: self.suite,
+            next_secrets: self.next_secrets.take()?,
+        }))
     }
 
     fn is_valid_retry(&self, orig_dst_cid: &ConnectionId, header: &[u8], payload: &[u8]) -> bool {
@@ -208,6 +211,84 @@ impl crypto::Session for TlsSession {
             .export_keying_material(output, label, Some(context))
             .map_err(|_| ExportKeyingMaterialError)?;
         Ok(())
+    }
+}
+
+/// What is left of a [`TlsSession`] after its handshake
+struct Rest {
+    version: Version,
+    suite: Suite,
+    next_secrets: Secrets,
+}
+
+impl crypto::Session for Rest {
+    fn initial_keys(&self, dst_cid: &ConnectionId, side: Side) -> Keys {
+        initial_keys(self.version, *dst_cid, side, &self.suite)
+    }
+
+    fn handshake_data(&self) -> Option<Box<dyn Any>> {
+        None
+    }
+
+    fn peer_identity(&self) -> Option<Box<dyn Any>> {
+        None
+    }
+
+    fn early_crypto(&self) -> Option<(Box<dyn HeaderKey>, Box<dyn crypto::PacketKey>)> {
+        None
+    }
+
+    fn early_data_accepted(&self) -> Option<bool> {
+        None
+    }
+
+    fn is_handshaking(&self) -> bool {
+        false
+    }
+
+    fn read_handshake(&mut self, _: &[u8]) -> Result<bool, TransportError> {
+        Err(TransportError {
+            code: TransportErrorCode::crypto(rustls::AlertDescription::UnexpectedMessage.into()),
+            frame: None,
+            reason: "a TLS message after the handshake".into(),
+        })
+    }
+
+    fn transport_parameters(&self) -> Result<Option<TransportParameters>, TransportError> {
+        Ok(None)
+    }
+
+    fn write_handshake(&mut self, _: &mut Vec<u8>) -> Option<Keys> {
+        None
+    }
+
+    fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn crypto::PacketKey>>> {
+        Some(next_keys(&mut self.next_secrets))
+    }
+
+    fn take_rest(&mut self) -> Option<Box<dyn crypto::Session>> {
+        None
+    }
+
+    fn is_valid_retry(&self, _: &ConnectionId, _: &[u8], _: &[u8]) -> bool {
+        false
+    }
+
+    fn export_keying_material(
+        &self,
+        _: &mut [u8],
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<(), ExportKeyingMaterialError> {
+        Err(ExportKeyingMaterialError)
+    }
+}
+
+fn next_keys(secrets: &mut Secrets) -> KeyPair<Box<dyn crypto::PacketKey>> {
+    let keys = secrets.next_packet_keys();
+    KeyPair {
+        local: Box::new(keys.local),
+        remote: Box::new(keys.remote),
     }
 }
 
