@@ -49,6 +49,17 @@ async fn both_sides_agree_on_the_exporter_and_the_leaf() {
 }
 
 #[tokio::test]
+async fn nothing_can_be_exported_once_the_handshake_is_forgotten() {
+    let root = RootKey::generate();
+    let mut server = Server::start(&leaf_for(&root, HOST), &TransportKeys::generate());
+    let client = connect(HOST, server.port, root.pin(), WITHIN).await.unwrap();
+    let accepted = server.accepted().await;
+    assert_eq!(login_exporter(&accepted), Some(client.exporter));
+    accepted.forget_handshake();
+    assert_eq!(login_exporter(&accepted), None);
+}
+
+#[tokio::test]
 async fn a_host_name_is_tried_on_all_its_addresses() {
     let root = RootKey::generate();
     let server = Server::start(&leaf_for(&root, "localhost"), &TransportKeys::generate());

@@ -17,15 +17,12 @@ use crate::ids::Round;
 use crate::kdf::{Label, Secret};
 use crate::public_key::{AgreementKey, NotOnCurve, PublicKey};
 use crate::sealed::Unopened;
-use crate::size::{IV, KEY, LAYER_TAG, SLOTS_MAX, SLOTS_MIN};
+use crate::size::{BLOCK, IV, KEY, LAYER_TAG, SLOTS_MAX, SLOTS_MIN};
 
 const AGREED: Label = Label("iirs 1 layer agreed");
 const STEP: Label = Label("iirs 1 layer step");
 const DEPOSIT_KEYS: Label = Label("iirs 1 layer deposit");
 const REPLY_KEYS: Label = Label("iirs 1 layer reply");
-
-/// Bytes of a block of AES.
-const BLOCK: usize = 16;
 
 /// Which way a layered slot travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -295,14 +295,15 @@ impl Sealing<'_> {
     ) {
         let slots = reply_slots_mut(frame, self.header.slots);
         let mut replies = slots.map(|slot| &mut slot[..CELL]);
-        for (partner, reply) in partners[..self.talking].iter().zip(&mut replies) {
+        let mut next = || replies.next().expect("a slot for every cell");
+        for partner in &partners[..self.talking] {
             match partner.position() {
-                Some(place) => reply.copy_from_slice(deposit(self.rows, place).1),
-                None => noise.fill_bytes(reply),
+                Some(place) => next().copy_from_slice(deposit(self.rows, place).1),
+                None => noise.fill_bytes(next()),
             }
         }
-        if let Some((given, reply)) = self.given.zip(replies.next()) {
-            reply.copy_from_slice(given.to(reader));
+        if let Some(given) = self.given {
+            next().copy_from_slice(given.to(reader));
         }
     }
 }

@@ -112,10 +112,10 @@ mod tests {
                 }
                 "secret\n".into()
             });
-            for _ in 0..1000 {
-                place.password("ann", "secret").unwrap();
-            }
+            let written: io::Result<Vec<_>> =
+                (0..1000).map(|_| place.password("ann", "secret")).collect();
             done.store(true, Ordering::Relaxed);
+            written.unwrap();
             reader.join().unwrap()
         });
         assert_eq!(read, "secret\n");

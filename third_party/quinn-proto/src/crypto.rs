@@ -76,11 +76,11 @@ pub trait Session: Send + Sync + 'static {
     /// Compute keys for the next key update
     fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn PacketKey>>>;
 
-    /// Takes what of the session is needed once its handshake is complete: the secrets for key updates
+    /// Returns what takes the session's place once its handshake is complete: the secrets for key updates
     ///
-    /// What takes the session's place fails all else: nothing can be exported, and no handshake data is taken. `None`
-    /// as long as the handshake is not complete.
-    fn take_rest(&mut self) -> Option<Box<dyn Session>>;
+    /// All else fails in it: nothing can be exported, and no handshake data is taken. `None` as long as the handshake
+    /// is not complete.
+    fn rest(&self) -> Option<Box<dyn Session>>;
 
     /// Verify the integrity of a retry packet
     fn is_valid_retry(&self, orig_dst_cid: &ConnectionId, header: &[u8], payload: &[u8]) -> bool;

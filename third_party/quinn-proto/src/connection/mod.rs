@@ -391,7 +391,7 @@ impl Connection {
         if !matches!(self.state, State::Established) {
             return;
         }
-        if let Some(rest) = self.crypto.take_rest() {
+        if let Some(rest) = self.crypto.rest() {
             self.crypto = rest;
         }
     }

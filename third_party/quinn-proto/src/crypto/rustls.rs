@@ -166,11 +166,15 @@ impl crypto::Session for TlsSession {
         Some(next_keys(self.next_secrets.as_mut()?))
     }
 
-    fn take_rest(&mut self) -> Option<Box<dyn crypto::Session>> {
+    fn rest(&self) -> Option<Box<dyn crypto::Session>> {
+        if self.is_handshaking() {
+            return None;
+        }
         Some(Box::new(Rest {
             version: self.version,
             suite: self.suite,
-            next_secrets: self.next_secrets.take()?,
+            // a copy: what is dropped is erased, what is moved away is not
+            next_secrets: self.next_secrets.clone()?,
         }))
     }
 
@@ -266,7 +270,7 @@ impl crypto::Session for Rest {
         Some(next_keys(&mut self.next_secrets))
     }
 
-    fn take_rest(&mut self) -> Option<Box<dyn crypto::Session>> {
+    fn rest(&self) -> Option<Box<dyn crypto::Session>> {
         None
     }
 
