@@ -63,7 +63,7 @@ pub(super) struct Rows<'d> {
 /// A table as it was when it was opened.
 pub(super) type Snapshot = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// A row's key and its box.
+/// A row's key and its box; good as long as the table or the range that it came from is there.
 pub(super) type RawRow = (AccessGuard<'static, &'static [u8]>, AccessGuard<'static, &'static [u8]>);
 
 /// A message, whose it is, and how far it is if it is ours.
@@ -250,7 +250,9 @@ impl Data {
     }
 
     pub(super) fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ProfileError> {
-        let value = self.table(R::TABLE)?.get(key).map_err(of_redb)?;
+        // What stands in it is there as long as the table is: whoever writes meanwhile frees the pages of no reader.
+        let table = self.table(R::TABLE)?;
+        let value = table.get(key).map_err(of_redb)?;
         let Some(value) = value else { return Ok(None) };
         self.with_secret(R::SEAL, |secret| open(secret, key, value.value()).map(Some))
     }

@@ -32,10 +32,10 @@ pub enum Direction {
 pub struct Walk {
     data: Arc<Data>,
     direction: Direction,
+    /// The next message of each person; dropped before the ranges, which keep it in place.
+    next: BinaryHeap<Next>,
     progress: Snapshot,
     people: Vec<Range<'static, &'static [u8], &'static [u8]>>,
-    /// The next message of each person.
-    next: BinaryHeap<Next>,
     messages: u64,
 }
 

@@ -1,6 +1,8 @@
 //! The copy of the server's directory.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use client_core::record::KnownRestores;
 use rand_chacha::ChaCha20Rng;
@@ -12,6 +14,9 @@ use super::*;
 
 /// Blocks that are full, and one that is not.
 const MANY: u32 = 10_000;
+
+/// Records that are written one at a time.
+const WRITTEN: u32 = 200;
 
 /// Keys and sealed values of a table.
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -269,4 +274,34 @@ fn change_rows(dir: &Path, change: impl FnOnce(&mut Entries)) {
         }
     }
     transaction.commit().unwrap();
+}
+
+/// The directory is looked up in by one thread while another one writes down what came: redb frees the pages that only
+/// what is over still shows, and where debug assertions are on it ends if somebody reads one of them.
+#[test]
+fn a_record_is_read_while_others_are_written() {
+    let (_dir, mut profile) = created();
+    let mut records = profile.records().unwrap();
+    list(&mut profile, &mut records, 0, 1);
+    let (data, written) = (Arc::clone(&profile.data), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let mut read = 0;
+            while !written.load(Ordering::Acquire) {
+                let block = data.get::<row::BlockRow>(&0_u32.to_be_bytes()).unwrap().unwrap();
+                assert!(block.records.len() >= read);
+                read = block.records.len();
+            }
+        });
+        let all: Result<Vec<_>, _> = (1..WRITTEN)
+            .map(|at| {
+                let more = chain(at, 1, records.head(at).unwrap());
+                records.append(&more);
+                profile.apply(&[Change::Listed(at, more)])
+            })
+            .collect();
+        written.store(true, Ordering::Release);
+        assert!(all.is_ok(), "{all:?}");
+        reading.join().unwrap();
+    });
 }
