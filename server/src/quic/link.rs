@@ -267,7 +267,7 @@ impl Connection {
         self.0.0.lock().proto.crypto_session().export_keying_material(output, label, context)
     }
 
-    /// Forgets the TLS session but for the secrets of key updates: some 5 kB. Nothing can be exported any more.
+    /// Forgets the TLS session but for the secrets of key updates: some 6 kB. Nothing can be exported any more.
     pub fn forget_handshake(&self) {
         self.0.0.lock().proto.forget_handshake();
     }

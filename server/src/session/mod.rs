@@ -140,6 +140,7 @@ pub async fn serve(connection: Connection, hub: Arc<Hub>) {
 async fn session(connection: &Connection, hub: &Arc<Hub>) -> Result<Infallible, End> {
     let mut stop = hub.stop.clone();
     let stranger = hub.strangers.enter(connection.clone());
+    // boxed here and below: what only the way to a seat needs is no part of the task that stays
     let entered = tokio::select! {
         entered = Box::pin(sign_in(connection, hub)) => entered?,
         _ = stop.wait_for(|&stop| stop) => return Err(Close::Restarting.into()),
